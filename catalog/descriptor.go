@@ -1,0 +1,205 @@
+package catalog
+
+import "quiver/sql/types"
+
+// State is the schema-change state of a descriptor, a column or an index, so
+// that many nodes can later step safely under leases (as in F1, Rae et al.
+// 2013). With one node, DDL steps from absent to public in one transaction.
+type State byte
+
+// The states, in the order of an ADD; DROP goes the other way.
+const (
+	StateAbsent State = iota
+	StateDeleteOnly
+	StateWriteOnly
+	StatePublic
+	StateDropping
+)
+
+// Descriptor is what the catalog stores under one key. Descriptors are
+// immutable once handed out: a change is a new value with Version+1.
+type Descriptor interface {
+	Object() *Object
+}
+
+// Object is the head of every descriptor.
+type Object struct {
+	OID     OID    `json:"oid"`
+	Version uint64 `json:"version"`
+	State   State  `json:"state"`
+	Name    string `json:"name"`
+	Comment string `json:"comment,omitempty"`
+}
+
+// Object returns o; it makes every type that embeds Object a Descriptor.
+func (o *Object) Object() *Object { return o }
+
+// Database is a row of pg_database.
+type Database struct {
+	Object
+}
+
+// Schema is a row of pg_namespace.
+type Schema struct {
+	Object
+	Database OID `json:"database"`
+}
+
+// Column is a column of a table.
+type Column struct {
+	// Number is pg_attribute.attnum, from 1; a dropped column keeps its place.
+	Number  int16   `json:"number"`
+	Field   FieldID `json:"field"`
+	Name    string  `json:"name"`
+	Type    types.T `json:"type"`
+	State   State   `json:"state"`
+	NotNull bool    `json:"not_null,omitempty"`
+	// Default is the SQL text of the default, "" for none; it is bound anew
+	// where it is used. serial is nextval('…'::regclass).
+	Default string `json:"default,omitempty"`
+	// Missing is the value, in text form, that rows older than the column
+	// read (ADD COLUMN with a default); nil reads null.
+	Missing *string `json:"missing,omitempty"`
+	// Identity is 0, 'a'lways or 'd'efault; Sequence backs it and serial.
+	Identity byte   `json:"identity,omitempty"`
+	Sequence OID    `json:"sequence,omitempty"`
+	Comment  string `json:"comment,omitempty"`
+}
+
+// Dropped says whether the column is gone for users.
+func (c *Column) Dropped() bool { return c.State == StateAbsent || c.State == StateDropping }
+
+// Table is a collection: a row of pg_class with relkind r. Partitions and
+// indexes are descriptors of their own that point here.
+type Table struct {
+	Object
+	Schema   OID `json:"schema"`
+	Database OID `json:"database"`
+	// Storage names the table in object keys; see StorageID.
+	Storage StorageID `json:"storage"`
+	Columns []Column  `json:"columns"`
+	// NextField is the field id of the next added column.
+	NextField FieldID `json:"next_field"`
+	// SchemaVersion counts changes of Columns; segments and WAL records name
+	// the one they were written under.
+	SchemaVersion uint32 `json:"schema_version"`
+	// PrimaryKey is the OID of the primary key's index; 0 for none.
+	PrimaryKey  OID          `json:"primary_key,omitempty"`
+	Constraints []Constraint `json:"constraints,omitempty"`
+	// Shards is how many ways rows are split by hash of the primary key.
+	Shards int `json:"shards"`
+	// Options are the storage parameters of WITH (…), as text.
+	Options map[string]string `json:"options,omitempty"`
+	// Temporary tables live in a transaction overlay or session, never in etcd.
+	Temporary bool `json:"-"`
+}
+
+// ConstraintKind is pg_constraint.contype.
+type ConstraintKind byte
+
+// The constraint kinds.
+const (
+	ConstraintPrimaryKey ConstraintKind = 'p'
+	ConstraintUnique     ConstraintKind = 'u'
+	ConstraintCheck      ConstraintKind = 'c'
+	ConstraintForeignKey ConstraintKind = 'f'
+)
+
+// Constraint is a row of pg_constraint.
+type Constraint struct {
+	OID     OID            `json:"oid"`
+	Name    string         `json:"name"`
+	Kind    ConstraintKind `json:"kind"`
+	Columns []int16        `json:"columns,omitempty"`
+	// Index backs a primary key or unique constraint.
+	Index OID `json:"index,omitempty"`
+	// Expr is the SQL text of a CHECK.
+	Expr string `json:"expr,omitempty"`
+}
+
+// Partition is where a table's rows lie: each table has one named _default,
+// which is no relation; those made by CREATE PARTITION are.
+type Partition struct {
+	Object
+	Schema   OID       `json:"schema"`
+	Database OID       `json:"database"`
+	Table    OID       `json:"table"`
+	Storage  StorageID `json:"storage"`
+	// Default marks the _default partition.
+	Default bool `json:"default,omitempty"`
+}
+
+// DefaultPartition is the name of the partition that every table has.
+const DefaultPartition = "_default"
+
+// Index is a row of pg_index and pg_class with relkind i.
+type Index struct {
+	Object
+	Schema   OID               `json:"schema"`
+	Database OID               `json:"database"`
+	Table    OID               `json:"table"`
+	Method   string            `json:"method"` // btree
+	Unique   bool              `json:"unique,omitempty"`
+	Primary  bool              `json:"primary,omitempty"`
+	Columns  []IndexColumn     `json:"columns"`
+	Options  map[string]string `json:"options,omitempty"`
+}
+
+// IndexColumn is a key column of an index.
+type IndexColumn struct {
+	Number     int16 `json:"number"` // of the table's column
+	Desc       bool  `json:"desc,omitempty"`
+	NullsFirst bool  `json:"nulls_first,omitempty"`
+}
+
+// Sequence is a row of pg_sequence and pg_class with relkind S. Its current
+// value is no part of the descriptor: see Sequences.
+type Sequence struct {
+	Object
+	Schema    OID       `json:"schema"`
+	Database  OID       `json:"database"`
+	Type      types.OID `json:"type"`
+	Start     int64     `json:"start"`
+	Increment int64     `json:"increment"`
+	Min       int64     `json:"min"`
+	Max       int64     `json:"max"`
+	Cache     int64     `json:"cache"`
+	Cycle     bool      `json:"cycle,omitempty"`
+	// OwnerTable and OwnerColumn are of OWNED BY: dropped together.
+	OwnerTable  OID   `json:"owner_table,omitempty"`
+	OwnerColumn int16 `json:"owner_column,omitempty"`
+	// Generation changes at RESTART and setval in DDL, so that a rolled-back
+	// one leaves the old values.
+	Generation uint64 `json:"generation,omitempty"`
+}
+
+// SegmentState is the state of a segment that the catalog knows. Growing and
+// sealed segments live in memory, covered by the WAL (DESIGN.md §4,
+// Checkpoint).
+type SegmentState byte
+
+// The states and, in segment.Transitions, the allowed moves.
+const (
+	SegmentGrowing SegmentState = iota
+	SegmentSealed
+	SegmentFlushed
+	SegmentIndexed
+	SegmentCompacted
+	SegmentDropped
+)
+
+// Segment is the catalog's word on a flushed segment: its state and the name
+// of the manifest object that lists its files.
+type Segment struct {
+	ID        SegmentID    `json:"id"`
+	Table     StorageID    `json:"table"`
+	Partition StorageID    `json:"partition"`
+	Shard     int          `json:"shard"`
+	State     SegmentState `json:"state"`
+	Manifest  string       `json:"manifest"`
+	Rows      int64        `json:"rows"`
+	Bytes     int64        `json:"bytes"`
+	// MinTimestamp and MaxTimestamp bound the commit timestamps of its rows.
+	MinTimestamp uint64 `json:"min_ts"`
+	MaxTimestamp uint64 `json:"max_ts"`
+}

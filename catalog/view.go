@@ -1,0 +1,59 @@
+package catalog
+
+// Relation is what a name in FROM, INTO or DROP can stand for: *Table,
+// *Partition, *Index, *Sequence or *Virtual.
+type Relation interface {
+	Descriptor
+	// Kind is pg_class.relkind: r, p, i, S, v.
+	Kind() byte
+	SchemaOID() OID
+}
+
+// Kind returns r: an ordinary table.
+func (*Table) Kind() byte { return 'r' }
+
+// Kind returns r: to clients a partition is a table of its own.
+func (*Partition) Kind() byte { return 'r' }
+
+// Kind returns i.
+func (*Index) Kind() byte { return 'i' }
+
+// Kind returns S.
+func (*Sequence) Kind() byte { return 'S' }
+
+// SchemaOID returns the schema the relation lies in.
+func (t *Table) SchemaOID() OID     { return t.Schema }
+func (p *Partition) SchemaOID() OID { return p.Schema }
+func (i *Index) SchemaOID() OID     { return i.Schema }
+func (s *Sequence) SchemaOID() OID  { return s.Schema }
+
+// View is the catalog as one statement sees it: an immutable Version, or a
+// transaction's Txn over one. A View is bound to one database. Lookups by name
+// are exact (callers fold case and walk search_path). What is not there is
+// nil. Returned descriptors must not be changed.
+type View interface {
+	// Stamp changes whenever anything the View shows changes; plans are
+	// revalidated by it.
+	Stamp() uint64
+	Database() *Database
+	Databases() []*Database
+	DatabaseByName(name string) *Database
+
+	Schemas() []*Schema
+	SchemaByName(name string) *Schema
+	SchemaByOID(oid OID) *Schema
+
+	// Relation finds by name within a schema; virtual relations too.
+	Relation(schema OID, name string) Relation
+	RelationByOID(oid OID) Relation
+	// Relations lists those of one schema in OID order; virtual ones too.
+	Relations(schema OID) []Relation
+
+	Table(oid OID) *Table
+	// Partitions of a table, the default one first, then in OID order.
+	Partitions(table OID) []*Partition
+	// Indexes of a table, the primary key first, then in OID order.
+	Indexes(table OID) []*Index
+	// OwnedSequences lists sequences owned by columns of a table.
+	OwnedSequences(table OID) []*Sequence
+}

@@ -1,0 +1,28 @@
+package hlc
+
+import "time"
+
+// CounterBits is the width of the counter below the milliseconds.
+const CounterBits = 18
+
+// Timestamp orders commits: milliseconds since 1970 in the upper 46 bits, a
+// counter in the lower 18. 0 means none; Max is later than every commit.
+type Timestamp uint64
+
+// Max is later than every commit timestamp.
+const Max = Timestamp(1<<64 - 1)
+
+// At returns the first timestamp of t's millisecond.
+func At(t time.Time) Timestamp { return Timestamp(uint64(t.UnixMilli()) << CounterBits) }
+
+// Time returns the wall-clock part.
+func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t >> CounterBits)) }
+
+// Source hands out timestamps. Next is strictly greater than every timestamp
+// that any Source over the same data ever returned or was told by Observe.
+// Implementations are safe for concurrent use.
+type Source interface {
+	Next() (Timestamp, error)
+	// Observe raises the clock to at least t.
+	Observe(t Timestamp)
+}
