@@ -62,3 +62,63 @@ const (
 	VectorOID      OID = 16385
 	VectorArrayOID OID = 16386
 )
+
+// OIDs of the remaining types that clients and catalogs name.
+const (
+	RegcollationOID            OID = 4191
+	XID8OID                    OID = 5069
+	AnyMultirangeOID           OID = 4537
+	AnyCompatibleNonArrayOID   OID = 5079
+	AnyCompatibleRangeOID      OID = 5080
+	AnyCompatibleMultirangeOID OID = 4538
+	EventTriggerOID            OID = 3838
+	LanguageHandlerOID         OID = 2280
+	FDWHandlerOID              OID = 3115
+	IndexAMHandlerOID          OID = 325
+	TableAMHandlerOID          OID = 269
+)
+
+// OIDs of the array types, in the order of their element types above.
+const (
+	BoolArrayOID         OID = 1000
+	ByteaArrayOID        OID = 1001
+	CharArrayOID         OID = 1002
+	NameArrayOID         OID = 1003
+	Int8ArrayOID         OID = 1016
+	Int2ArrayOID         OID = 1005
+	Int2VectorArrayOID   OID = 1006
+	Int4ArrayOID         OID = 1007
+	RegprocArrayOID      OID = 1008
+	TextArrayOID         OID = 1009
+	OIDArrayOID          OID = 1028
+	TIDArrayOID          OID = 1010
+	XIDArrayOID          OID = 1011
+	CIDArrayOID          OID = 1012
+	OIDVectorArrayOID    OID = 1013
+	JSONArrayOID         OID = 199
+	XMLArrayOID          OID = 143
+	Float4ArrayOID       OID = 1021
+	Float8ArrayOID       OID = 1022
+	ACLItemArrayOID      OID = 1034
+	BPCharArrayOID       OID = 1014
+	VarcharArrayOID      OID = 1015
+	DateArrayOID         OID = 1182
+	TimeArrayOID         OID = 1183
+	TimestampArrayOID    OID = 1115
+	TimestamptzArrayOID  OID = 1185
+	IntervalArrayOID     OID = 1187
+	TimetzArrayOID       OID = 1270
+	NumericArrayOID      OID = 1231
+	CStringArrayOID      OID = 1263
+	RegprocedureArrayOID OID = 2207
+	RegoperArrayOID      OID = 2208
+	RegoperatorArrayOID  OID = 2209
+	RegclassArrayOID     OID = 2210
+	RegtypeArrayOID      OID = 2211
+	UUIDArrayOID         OID = 2951
+	JSONBArrayOID        OID = 3807
+	RegnamespaceArrayOID OID = 4090
+	RegroleArrayOID      OID = 4097
+	RegcollationArrayOID OID = 4192
+	XID8ArrayOID         OID = 271
+)

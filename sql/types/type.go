@@ -72,7 +72,7 @@ type Type struct {
 	AppendText func(dst []byte, a arrow.Array, i int, f *Format) []byte
 	// ParseText appends the value that s spells to b (typinput), after
 	// applying mod as an assignment would (varchar(3) of 'abcd' is 22001).
-	// s is not kept.
+	// s is not kept. After an error b may hold part of a value: only release it.
 	ParseText func(b array.Builder, s string, mod int32, f *Format) error
 	// AppendBinary appends the binary form (typsend), without its length.
 	AppendBinary func(dst []byte, a arrow.Array, i int) []byte
