@@ -53,7 +53,16 @@ type Summary struct {
 	// RawBytes is the sum of the events' buffers before their codecs.
 	RawBytes                   int64
 	MinTimestamp, MaxTimestamp uint64
-	Events                     []Event
+	// Fields sums up the events by field, in the descriptor's order.
+	Fields []FieldSummary
+}
+
+// FieldSummary bounds one field over a whole file.
+type FieldSummary struct {
+	ID int32
+	// Min and Max are bounds as Event has them; nil if unknown or all is null.
+	Min, Max []byte
+	Nulls    int64
 }
 
 // NewWriter begins a file on w. mem is for the copies that joining small
@@ -305,11 +314,71 @@ func (b *Writer) Finish() (Summary, error) {
 	if err := b.write(appendFooter(nil, b.encoded, b.events, b.size)); err != nil {
 		return Summary{}, err
 	}
-	s := Summary{Rows: b.rows, Bytes: b.size, CRC: b.crc, MinTimestamp: b.minTS, MaxTimestamp: b.maxTS, Events: b.events}
-	for i := range s.Events {
-		s.RawBytes += s.Events[i].RawBytes
+	s := Summary{Rows: b.rows, Bytes: b.size, CRC: b.crc, MinTimestamp: b.minTS, MaxTimestamp: b.maxTS}
+	for i := range b.events {
+		s.RawBytes += b.events[i].RawBytes
+	}
+	for i := range b.descriptor.Fields {
+		f, err := b.sumUp(&b.descriptor.Fields[i])
+		if err != nil {
+			return Summary{}, err
+		}
+		s.Fields = append(s.Fields, f)
 	}
 	return s, nil
+}
+
+// sumUp folds the bounds of a field's events.
+func (b *Writer) sumUp(f *Field) (FieldSummary, error) {
+	s := FieldSummary{ID: f.ID}
+	compare := f.Compare
+	if compare == nil {
+		compare = NaturalOrder(f.Type)
+	}
+	known := true
+	for i := range b.events {
+		e := &b.events[i]
+		if e.Field != f.ID {
+			continue
+		}
+		s.Nulls += int64(e.Nulls)
+		if known = known && (e.Min != nil || e.Nulls == e.Rows); !known || e.Min == nil {
+			continue
+		}
+		var err error
+		if s.Min, err = lesser(s.Min, e.Min, f.Type, compare, b.mem); err != nil {
+			return s, err
+		}
+		reversed := func(x arrow.Array, i int, y arrow.Array, j int) int { return -compare(x, i, y, j) }
+		if s.Max, err = lesser(s.Max, e.Max, f.Type, reversed, b.mem); err != nil {
+			return s, err
+		}
+	}
+	if !known {
+		s.Min, s.Max = nil, nil
+	}
+	return s, nil
+}
+
+// lesser returns the bound that comes first; nil is none.
+func lesser(x, y []byte, dt arrow.DataType, compare Compare, mem memory.Allocator) ([]byte, error) {
+	if x == nil {
+		return y, nil
+	}
+	a, err := DecodeBound(x, dt, mem)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Release()
+	b, err := DecodeBound(y, dt, mem)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Release()
+	if compare(b, 0, a, 0) < 0 {
+		return y, nil
+	}
+	return x, nil
 }
 
 // Abort drops what is pending; after Finish it does nothing.
