@@ -33,9 +33,12 @@ const (
 type Function struct {
 	OID    types.OID
 	Schema string // pg_catalog, or quiver for Quiver's own
-	Name   string
-	Kind   Kind
-	Args   []types.OID
+	// Extension names the extension that brings the function in Postgres
+	// (vector); such a function is found under the schema public, too.
+	Extension string
+	Name      string
+	Kind      Kind
+	Args      []types.OID
 	// ArgNames are the names for call by name; nil when there are none.
 	ArgNames []string
 	// Defaults holds SQL text of the defaults of the last len(Defaults)
@@ -47,20 +50,40 @@ type Function struct {
 	Volatility Volatility
 	// Strict: a null argument makes the result null without a call.
 	Strict bool
+	// ReturnsSet is pg_proc.proretset.
+	ReturnsSet bool
 	// ResultType refines Result from the argument types (typmods, polymorphic
 	// results are resolved before); nil when Result says it all.
 	ResultType func(args []types.T) types.T
 
-	// One of these three does the work.
+	// Impl does the work.
+	Impl
+
+	// Columns names the result columns of a set-returning function that
+	// returns more than one; nil means one column named as the function.
+	Columns []Column
+}
+
+// Impl is how a function is computed: one of the three that apply, or, where
+// the work depends on the argument types (polymorphic and "any" arguments), a
+// Specialize that makes one. Resolve hands out functions already specialised,
+// so that whoever runs a plan looks at Kernel, Rows and Aggregate alone.
+type Impl struct {
 	Kernel types.Kernel
 	// Rows is a set-returning function.
 	Rows RowsKernel
 	// Aggregate makes an accumulator.
 	Aggregate func(spec AggregateSpec) (Accumulator, error)
+	// Specialize returns the Impl for a call.
+	Specialize func(call Signature) (Impl, error)
+}
 
-	// Columns names the result columns of a set-returning function that
-	// returns more than one; nil means one column named as the function.
-	Columns []Column
+// Signature is the resolved types of one call. Variadic: the call wrote the
+// word VARIADIC, so that its last argument is an array to be spread.
+type Signature struct {
+	Args     []types.T
+	Result   types.T
+	Variadic bool
 }
 
 // Column is a result column of a function in FROM.

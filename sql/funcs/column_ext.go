@@ -1,0 +1,45 @@
+package funcs
+
+import (
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/sql/types"
+)
+
+// openExtension opens the Go types that package types defines.
+func openExtension(x any, a arrow.Array) {
+	switch p := x.(type) {
+	case *input[[]string]:
+		p.at = func(i int) []string { return stringsAt(a, i) }
+	default:
+		panic(unreadable(x))
+	}
+}
+
+// outputExtension prepares an output of a Go type that package types defines.
+func outputExtension(x any, mem memory.Allocator) {
+	panic(unreadable(x))
+}
+
+// appendStrings appends a one-dimensional text[].
+func appendStrings(b array.Builder, v []string) {
+	elements := types.BeginArray(b).(*array.StringBuilder)
+	for _, s := range v {
+		elements.Append(s)
+	}
+	types.FinishArray(b, nil)
+}
+
+// stringsAt returns the elements of array i of a column of text arrays, nulls
+// as empty strings.
+func stringsAt(a arrow.Array, i int) []string {
+	v := types.ArrayAt(a, i)
+	elements := v.Elements.(*array.String)
+	s := make([]string, 0, v.Len())
+	for k := v.Start; k < v.End; k++ {
+		s = append(s, elements.Value(k))
+	}
+	return s
+}
