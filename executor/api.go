@@ -2,12 +2,15 @@ package executor
 
 import (
 	"context"
+	"errors"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage"
 )
@@ -39,24 +42,141 @@ type Engine interface {
 	Checkpoint(ctx context.Context) error
 }
 
-// Cursor yields the rows of one execution; it belongs to one goroutine.
+// Cursor yields the rows of one execution; it belongs to one goroutine and must
+// not be used after Close.
 type Cursor struct {
-	// root and env arrive with Start.
+	stmt   *plan.Statement
+	x      execution
+	root   operator
+	resets []func()
+	schema *arrow.Schema
+	opened bool
+	done   bool
+	failed error
 }
 
 // Start begins an execution. Rows are computed as Next pulls them; statements
 // that change data do all of it at the first Next.
 func Start(ctx context.Context, stmt *plan.Statement, env *Env) (*Cursor, error) {
-	panic("executor: under construction")
+	c, _ := stmt.Instances.Get().(*Cursor)
+	if c == nil {
+		c = &Cursor{stmt: stmt}
+		c.x.ctes = map[int]*cteRun{}
+		b := &builder{x: &c.x}
+		root, err := b.buildRoot(stmt.Root)
+		if err != nil {
+			return nil, err
+		}
+		c.root, c.resets = root, b.resets
+	}
+	c.x.env, c.x.c, c.x.mem = env, env.Eval, env.Mem
+	return c, nil
 }
 
 // Next returns the next batch, which the caller releases, or nil at the end.
-func (c *Cursor) Next(ctx context.Context) (arrow.Record, error) {
-	panic("executor: under construction")
+// After an error the cursor yields nothing more.
+func (c *Cursor) Next(ctx context.Context) (rec arrow.Record, err error) {
+	if c.done || c.failed != nil {
+		return nil, c.failed
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicError(p)
+		}
+		if err != nil {
+			err = statementError(err, &c.x)
+			c.failed = err
+		}
+	}()
+	c.x.c.Ctx = ctx
+	if !c.opened {
+		c.opened = true
+		if err := c.root.open(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, err := c.root.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		c.done = true
+		return nil, nil
+	}
+	defer b.release()
+	return c.record(b), nil
 }
 
-// Affected is the row count of the command tag, complete once Next returned nil.
-func (c *Cursor) Affected() int64 { panic("executor: under construction") }
+// record gives a batch its schema: one of the types that the columns have, which
+// seldom change from batch to batch.
+func (c *Cursor) record(b *batch) arrow.Record {
+	if !c.schemaFits(b) {
+		fields := make([]arrow.Field, len(b.cols))
+		for i, col := range b.cols {
+			fields[i] = arrow.Field{Name: c.columnName(i), Type: col.DataType(), Nullable: true}
+		}
+		c.schema = arrow.NewSchema(fields, nil)
+	}
+	return array.NewRecord(c.schema, b.cols, int64(b.rows))
+}
+
+func (c *Cursor) columnName(i int) string {
+	if i < len(c.stmt.Columns) {
+		return c.stmt.Columns[i].Name
+	}
+	return ""
+}
+
+func (c *Cursor) schemaFits(b *batch) bool {
+	if c.schema == nil || c.schema.NumFields() != len(b.cols) {
+		return false
+	}
+	for i, col := range b.cols {
+		t := c.schema.Field(i).Type
+		if t != col.DataType() && !arrow.TypeEqual(t, col.DataType()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Affected is the row count of the command tag for statements that change data
+// (the rows of a SELECT are counted by whoever pulls them), complete once Next
+// returned nil.
+func (c *Cursor) Affected() int64 { return c.x.affected }
 
 // Close releases what the execution holds.
-func (c *Cursor) Close() error { panic("executor: under construction") }
+func (c *Cursor) Close() error {
+	if c.x.env == nil {
+		return nil
+	}
+	c.root.close()
+	c.x.closeCTEs()
+	for _, reset := range c.resets {
+		reset()
+	}
+	// After a panic operators may be in any state: such a tree is not used again.
+	reuse := !errors.Is(c.failed, errAfterPanic)
+	c.x.reset()
+	c.opened, c.done, c.failed = false, false, nil
+	if reuse {
+		c.stmt.Instances.Put(c)
+	}
+	return nil
+}
+
+// errAfterPanic marks errors that a panic caused.
+var errAfterPanic = errors.New("executor: recovered from a panic")
+
+// panicError turns the panics that operators use for limits into errors; a bug
+// goes on to the session, which reports it and drops the connection.
+func panicError(p any) error {
+	var e *sqlerr.Error
+	if err, ok := p.(error); ok && errors.As(err, &e) {
+		return errors.Join(e, errAfterPanic)
+	}
+	panic(p)
+}

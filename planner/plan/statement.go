@@ -22,6 +22,9 @@ type Statement struct {
 	// uses, by OID and version, for revalidation and for table locks.
 	Stamp  uint64
 	Tables []TableUse
+	// Instances keeps what the executor made of Root; a Statement is passed by
+	// pointer.
+	Instances Instances
 }
 
 // TableUse is a relation that a statement uses, and how.

@@ -1,0 +1,63 @@
+package executor
+
+import (
+	"context"
+
+	"quiver/planner/plan"
+	"quiver/sql/sqlerr"
+)
+
+// operator is a running plan node. open starts or restarts it, next returns
+// batches that the caller owns (nil at the end; never an empty one), close drops
+// what open and next acquired; a closed operator may be opened again. A failed
+// open or next is followed by close.
+type operator interface {
+	open(ctx context.Context) error
+	next(ctx context.Context) (*batch, error)
+	close()
+}
+
+// builder turns a plan into operators and evaluators that share one execution.
+type builder struct {
+	x *execution
+	// resets forget what an operator or evaluator keeps for one execution, such
+	// as the result of an uncorrelated subquery.
+	resets []func()
+	// root is the node whose changes the command tag counts.
+	root plan.Node
+}
+
+// build makes the operator of a node and of all below.
+func (b *builder) build(n plan.Node) (operator, error) {
+	switch n := n.(type) {
+	case *plan.OneRow:
+		return &oneRowOp{}, nil
+	case *plan.Empty:
+		return &emptyOp{}, nil
+	case *plan.Values:
+		return b.buildValues(n)
+	case *plan.Scan:
+		return b.buildScan(n)
+	case *plan.Filter:
+		return b.buildFilter(n)
+	case *plan.Project:
+		return b.buildProject(n)
+	case *plan.Limit:
+		return b.buildLimit(n)
+	case *plan.Insert:
+		return b.buildInsert(n)
+	case *plan.Update:
+		return b.buildUpdate(n)
+	case *plan.Delete:
+		return b.buildDelete(n)
+	case *plan.With:
+		return b.buildWith(n)
+	case *plan.CTERead:
+		return b.buildCTERead(n)
+	case *plan.Append:
+		return b.buildAppend(n)
+	case *plan.Utility:
+		return b.buildUtility(n)
+	}
+	return nil, sqlerr.New(sqlerr.InternalError, "no operator for plan node %T", n)
+}
