@@ -19,7 +19,7 @@ const (
 // Descriptor is what the catalog stores under one key. Descriptors are
 // immutable once handed out: a change is a new value with Version+1.
 type Descriptor interface {
-	Object() *Object
+	Head() *Object
 }
 
 // Object is the head of every descriptor.
@@ -31,8 +31,8 @@ type Object struct {
 	Comment string `json:"comment,omitempty"`
 }
 
-// Object returns o; it makes every type that embeds Object a Descriptor.
-func (o *Object) Object() *Object { return o }
+// Head returns o; it makes every type that embeds Object a Descriptor.
+func (o *Object) Head() *Object { return o }
 
 // Database is a row of pg_database.
 type Database struct {
@@ -168,9 +168,11 @@ type Sequence struct {
 	// OwnerTable and OwnerColumn are of OWNED BY: dropped together.
 	OwnerTable  OID   `json:"owner_table,omitempty"`
 	OwnerColumn int16 `json:"owner_column,omitempty"`
-	// Generation changes at RESTART and setval in DDL, so that a rolled-back
-	// one leaves the old values.
+	// Generation changes at RESTART, so that a rolled-back one leaves the old
+	// values; First is the value that a generation above 0 begins with (0
+	// begins with Start).
 	Generation uint64 `json:"generation,omitempty"`
+	First      int64  `json:"first,omitempty"`
 }
 
 // SegmentState is the state of a segment that the catalog knows. Growing and
@@ -202,4 +204,7 @@ type Segment struct {
 	// MinTimestamp and MaxTimestamp bound the commit timestamps of its rows.
 	MinTimestamp uint64 `json:"min_ts"`
 	MaxTimestamp uint64 `json:"max_ts"`
+	// Revision is that of the stored descriptor, 0 before it is stored; see
+	// Catalog.CommitSegments.
+	Revision int64 `json:"-"`
 }

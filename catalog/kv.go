@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 )
 
 // Sentinels of KV implementations and of the catalog.
@@ -25,6 +27,10 @@ const (
 	TxnOpsMax   = 128
 	TxnBytesMax = 1 << 20 // etcd refuses 1.5 MiB; leave room for framing
 )
+
+// txnBytesRefused is what a KV refuses; chunks of TxnBytesMax and one value
+// more stay below.
+const txnBytesRefused = TxnBytesMax + TxnBytesMax/4
 
 // KeyValue is a stored pair. ModRevision is the revision of its last change.
 type KeyValue struct {
@@ -88,4 +94,35 @@ type KV interface {
 	KeepAlive(ctx context.Context, lease int64) error
 	Revoke(ctx context.Context, lease int64) error
 	Close() error
+}
+
+// checkTxn refuses what etcd would: too much of it, or two operations on one
+// key of which one is a put.
+func checkTxn(guards []Compare, ops []Op) error {
+	bytes := 0
+	puts := map[string]bool{}
+	for _, op := range ops {
+		bytes += len(op.Key) + len(op.Value)
+		if op.Delete {
+			continue
+		}
+		if puts[op.Key] {
+			return fmt.Errorf("catalog: two puts of %s in one transaction", op.Key)
+		}
+		puts[op.Key] = true
+	}
+	for _, op := range ops {
+		if !op.Delete {
+			continue
+		}
+		for key := range puts {
+			if key == op.Key || op.Prefix && strings.HasPrefix(key, op.Key) {
+				return fmt.Errorf("catalog: a put and a delete of %s in one transaction", key)
+			}
+		}
+	}
+	if len(guards) > TxnOpsMax || len(ops) > TxnOpsMax || bytes > txnBytesRefused {
+		return fmt.Errorf("catalog: a transaction of %d guards, %d operations and %d bytes is too large", len(guards), len(ops), bytes)
+	}
+	return nil
 }

@@ -1,0 +1,157 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/client/pkg/v3/fileutil"
+	etcdtypes "go.etcd.io/etcd/client/pkg/v3/types"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/config"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3compactor"
+	"go.etcd.io/etcd/server/v3/storage/wal"
+)
+
+// member is etcd's server in this process: a cluster of one, with no listener
+// at all. The client calls its methods directly.
+type member struct {
+	server *etcdserver.EtcdServer
+	lock   *fileutil.LockedFile
+
+	space sync.Mutex // held by the one that makes space
+}
+
+const (
+	memberName = "quiver"
+	// memberURL is in the stored membership. Nothing listens there and nobody
+	// dials it, so a copied directory opens anywhere.
+	memberURL = "http://quiver.invalid:2380"
+
+	tickMs     = 10
+	electionMs = 100
+
+	walSegmentBytes  = 4 << 20
+	revisionsKept    = 1000
+	quotaBytes       = 4 << 30
+	snapshotEntries  = 10_000
+	embeddedMaxBytes = 1536 << 10
+)
+
+// walSegmentOnce: the segment size is a variable of etcd's package.
+var walSegmentOnce sync.Once
+
+// OpenEmbedded starts etcd in this process over dir and connects to it. It is
+// ErrOwned when another process has dir open.
+func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*EtcdKV, error) {
+	walSegmentOnce.Do(func() { wal.SegmentSizeBytes = walSegmentBytes })
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := fileutil.TryLockFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if errors.Is(err, fileutil.ErrLocked) {
+		return nil, fmt.Errorf("%w: the directory %s is in use", ErrOwned, dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := &member{lock: lock}
+	if err := m.start(ctx, dir, log); err != nil {
+		return nil, errors.Join(fmt.Errorf("catalog: embedded etcd: %w", err), lock.Close())
+	}
+	return &EtcdKV{client: v3client.New(m.server), member: m}, nil
+}
+
+func (m *member) start(ctx context.Context, dir string, log *slog.Logger) error {
+	cfg, err := memberConfig(dir, log)
+	if err != nil {
+		return err
+	}
+	if m.server, err = etcdserver.NewServer(cfg); err != nil {
+		return err
+	}
+	m.server.Start()
+	select {
+	case <-m.server.ReadyNotify():
+		return nil
+	case <-m.server.StopNotify():
+		return errors.New("it stopped at once")
+	case <-ctx.Done():
+		m.server.HardStop()
+		return ctx.Err()
+	}
+}
+
+// memberConfig starts from etcd's defaults; what differs is what one process
+// over a local disk wants: short elections, small files, quiet logs.
+func memberConfig(dir string, log *slog.Logger) (config.ServerConfig, error) {
+	peer, err := url.Parse(memberURL)
+	if err != nil {
+		return config.ServerConfig{}, err
+	}
+	urls := etcdtypes.URLs{*peer}
+	d := embed.NewConfig()
+	return config.ServerConfig{
+		Name: memberName, DataDir: dir,
+		ClientURLs: urls, PeerURLs: urls,
+		InitialPeerURLsMap:  etcdtypes.URLsMap{memberName: urls},
+		InitialClusterToken: memberName, NewCluster: true,
+
+		TickMs: tickMs, ElectionTicks: electionMs / tickMs, InitialElectionTickAdvance: true, PreVote: true,
+		BootstrapTimeout: 10 * time.Second,
+
+		SnapshotCount: snapshotEntries, SnapshotCatchUpEntries: d.SnapshotCatchUpEntries,
+		MaxSnapFiles: d.MaxSnapFiles, MaxWALFiles: d.MaxWalFiles,
+		AutoCompactionMode: v3compactor.ModeRevision, AutoCompactionRetention: revisionsKept,
+		QuotaBackendBytes: quotaBytes,
+
+		MaxTxnOps: TxnOpsMax, MaxRequestBytes: embeddedMaxBytes, MaxConcurrentStreams: d.MaxConcurrentStreams,
+		WarningApplyDuration: d.WarningApplyDuration, WarningUnaryRequestDuration: d.WarningUnaryRequestDuration,
+		StrictReconfigCheck: true, AuthToken: d.AuthToken, BcryptCost: d.BcryptCost, TokenTTL: d.AuthTokenTTL,
+		MaxLearners: d.MaxLearners, V2Deprecation: d.V2DeprecationEffective(),
+		ServerFeatureGate: d.ServerFeatureGate, DowngradeCheckTime: d.DowngradeCheckTime, Metrics: d.Metrics,
+		Logger: etcdLogger(log),
+	}, nil
+}
+
+// makeSpace answers the space alarm: it drops old revisions, gives their pages
+// back and disarms the alarm. One caller does it, the others wait and retry.
+func (m *member) makeSpace(ctx context.Context, client *clientv3.Client) error {
+	m.space.Lock()
+	defer m.space.Unlock()
+	if len(m.server.Alarms()) == 0 {
+		return nil // another caller has done it
+	}
+	now, err := client.Get(ctx, rootPrefix, clientv3.WithCountOnly())
+	if err != nil {
+		return err
+	}
+	if _, err := client.Compact(ctx, now.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+		return err
+	}
+	if err := m.server.Backend().Defrag(); err != nil {
+		return err
+	}
+	for _, a := range m.server.Alarms() {
+		_, err := m.server.Alarm(ctx, &pb.AlarmRequest{Action: pb.AlarmRequest_DEACTIVATE, MemberID: a.MemberID, Alarm: a.Alarm})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *member) close() {
+	m.server.Stop()
+	_ = m.lock.Close() // the process's end would unlock it just as well
+}
