@@ -76,10 +76,14 @@ func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := WaitPort(ctx, p.Addr); err != nil {
-		mu.Lock()
-		defer mu.Unlock()
-		t.Fatalf("postgres: %v\n%s", err, log.String())
+	// It listens before it takes connections: ask it.
+	for exec.CommandContext(ctx, filepath.Join(postgresBin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run() != nil {
+		if ctx.Err() != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			t.Fatalf("postgres does not get ready\n%s", log.String())
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	return p
 }

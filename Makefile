@@ -1,0 +1,79 @@
+# Quiver. `make` alone lists the targets.
+SHELL := /bin/bash
+BIN := bin/quiver
+GO ?= go
+ADDR ?= 127.0.0.1:5433
+DATA ?= data
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/quiver
+	$(GO) build -o $(BIN) ./cmd/quiver
+
+.PHONY: run
+run: build ## start the server on $(ADDR) over $(DATA)
+	$(BIN) start --data $(DATA) --listen $(ADDR)
+
+.PHONY: demo
+demo: build ## load 10,000 word vectors, search them, leave the server running
+	@$(GO) build -o bin/words ./examples/words
+	@bin/words --quiver $(BIN) --data $(DATA) --listen $(ADDR)
+
+.PHONY: stop
+stop: ## stop the server that make demo left running
+	@bin/words --stop --data $(DATA)
+
+.PHONY: deps
+deps: ## install what the tests need (apt, npm), if it is missing
+	@tools/deps.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck, the import rules
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
+	$(GO) vet ./...
+	cd tools && $(GO) build -o ../.cache/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	.cache/bin/staticcheck ./...
+	$(GO) test ./internal/lint
+
+.PHONY: test
+test: deps lint servers ## everything: units under the race detector, SQL files, wire, clients, crash tests
+	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v quiver/test/)
+	$(GO) test -timeout 30m -p 1 ./test/...
+
+.PHONY: slt
+slt: ## the SQL files, on PostgreSQL and on Quiver
+	$(GO) test ./test/slt
+
+.PHONY: servers
+servers: ## build the etcd and MinIO that tests start
+	$(GO) run ./test/servers/build
+
+.PHONY: fuzz-short
+fuzz-short: ## each fuzzer for a few seconds
+	@tools/fuzz.sh 5s
+
+.PHONY: crash
+crash: deps servers ## the full counts: 200 kills on each store, 1,000 power cuts
+	QUIVER_CRASH_KILLS=200 $(GO) test -timeout 4h -v -run TestKill ./test/crash
+	QUIVER_POWER_CUTS=1000 $(GO) test -timeout 2h -v -run PowerCut ./storage/...
+
+.PHONY: bench
+bench: deps ## the figures of docs/benchmarks.md, beside PostgreSQL 15 in the same run
+	$(GO) run ./bench
+
+.PHONY: up
+up: ## start etcd, MinIO and quiver by docker-compose
+	docker-compose up -d --build
+
+.PHONY: down
+down: ## stop them; the volumes stay
+	docker-compose down
+
+.PHONY: clean
+clean: ## remove what was built (never data)
+	rm -rf bin .cache

@@ -1,0 +1,151 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+
+	"quiver/catalog"
+	"quiver/storage/binlog"
+	"quiver/storage/wal"
+)
+
+// Version is the manifest version that is written.
+const Version = 1
+
+// header is the first line of a manifest: version, CRC-32C and length of the
+// JSON document after it.
+const header = "quiver-manifest %d crc32c=%08x length=%d\n"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Manifest lists what a segment is made of.
+type Manifest struct {
+	Table     catalog.StorageID `json:"table"`
+	Partition catalog.StorageID `json:"partition"`
+	Segment   catalog.SegmentID `json:"segment"`
+	Shard     int               `json:"shard"`
+	// SchemaVersion is the table's that the insert logs were written under.
+	SchemaVersion uint32 `json:"schema_version"`
+	Rows          int64  `json:"rows"`
+	// MinTimestamp and MaxTimestamp bound the commit timestamps of the rows; 0
+	// for a segment of deletes alone.
+	MinTimestamp uint64 `json:"min_timestamp"`
+	MaxTimestamp uint64 `json:"max_timestamp"`
+	// DeltaPosition says that all deletes of the segment's rows below it are in
+	// the delta logs; those at or after it are in the write-ahead log.
+	DeltaPosition wal.Position `json:"delta_position"`
+	// Files by kind and field.
+	Files []File `json:"files"`
+	// Columns bound the fields, so that segments are pruned before a file of
+	// theirs is opened.
+	Columns []Column `json:"columns,omitempty"`
+}
+
+// File is one object of a segment.
+type File struct {
+	// Kind is one of KindInsert, KindDelta, KindStats, KindIndex.
+	Kind string `json:"kind"`
+	Key  string `json:"key"`
+	// Fields are the columns in it: several of an insert log of narrow ones.
+	Fields []catalog.FieldID `json:"fields,omitempty"`
+	Rows   int64             `json:"rows"`
+	Bytes  int64             `json:"bytes"`
+	// RawBytes is before compression.
+	RawBytes int64 `json:"raw_bytes"`
+	// CRC is the CRC-32C of the whole object.
+	CRC          uint32 `json:"crc32c"`
+	MinTimestamp uint64 `json:"min_timestamp,omitempty"`
+	MaxTimestamp uint64 `json:"max_timestamp,omitempty"`
+}
+
+// Column bounds a field over the segment. Min and Max are compact columns of
+// one row (binlog.DecodeBound), absent if unknown.
+type Column struct {
+	Field catalog.FieldID `json:"field"`
+	Min   []byte          `json:"min,omitempty"`
+	Max   []byte          `json:"max,omitempty"`
+	Nulls int64           `json:"nulls"`
+}
+
+// Name returns the segment's name in keys.
+func (m *Manifest) Name() Segment {
+	return Segment{Table: m.Table, Partition: m.Partition, ID: m.Segment}
+}
+
+// Add lists a finished file, and its columns' bounds if it is an insert log.
+func (m *Manifest) Add(kind, key string, s *binlog.Summary) {
+	f := File{
+		Kind: kind, Key: key, Rows: s.Rows, Bytes: s.Bytes, RawBytes: s.RawBytes, CRC: s.CRC,
+		MinTimestamp: s.MinTimestamp, MaxTimestamp: s.MaxTimestamp,
+	}
+	if kind == KindInsert {
+		for _, c := range s.Fields {
+			f.Fields = append(f.Fields, catalog.FieldID(c.ID))
+			m.Columns = append(m.Columns, Column{Field: catalog.FieldID(c.ID), Min: c.Min, Max: c.Max, Nulls: c.Nulls})
+		}
+	}
+	m.Files = append(m.Files, f)
+}
+
+// File returns the insert log that holds a field, or nil.
+func (m *Manifest) File(field catalog.FieldID) *File {
+	for i := range m.Files {
+		if m.Files[i].Kind != KindInsert {
+			continue
+		}
+		for _, f := range m.Files[i].Fields {
+			if f == field {
+				return &m.Files[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Bytes is the size of all files.
+func (m *Manifest) Bytes() int64 {
+	total := int64(0)
+	for i := range m.Files {
+		total += m.Files[i].Bytes
+	}
+	return total
+}
+
+// Encode returns the manifest object.
+func (m *Manifest) Encode() ([]byte, error) {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	out := fmt.Appendf(nil, header, Version, crc32.Checksum(body, castagnoli), len(body))
+	return append(out, body...), nil
+}
+
+// Decode reads a manifest object; name is for errors. What is not exactly what
+// Encode wrote is a *binlog.CorruptionError.
+func Decode(name string, object []byte) (*Manifest, error) {
+	corrupt := func(offset int, reason string) error {
+		return &binlog.CorruptionError{Object: name, Offset: int64(offset), Reason: reason}
+	}
+	end := bytes.IndexByte(object, '\n') + 1
+	body := object[end:]
+	var version, length int
+	var crc uint32
+	if _, err := fmt.Sscanf(string(object[:end]), header, &version, &crc, &length); err != nil {
+		return nil, corrupt(0, "no manifest begins here")
+	}
+	if version != Version {
+		return nil, corrupt(0, fmt.Sprintf("version %d is not known", version))
+	}
+	// Compared as bytes: Sscanf is lenient about spaces and case.
+	if want := fmt.Sprintf(header, version, crc32.Checksum(body, castagnoli), len(body)); want != string(object[:end]) {
+		return nil, corrupt(end, "manifest does not match its checksum")
+	}
+	m := &Manifest{}
+	if err := json.Unmarshal(body, m); err != nil {
+		return nil, corrupt(end, err.Error())
+	}
+	return m, nil
+}

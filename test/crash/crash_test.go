@@ -1,0 +1,265 @@
+package crash
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"quiver/test/servers"
+)
+
+const workers = 6
+
+func setting(t *testing.T, name string, or int64) int64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return or
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// worker runs transactions on one session and keeps their model.
+type worker struct {
+	generator
+	acked state
+	// unknown is the state after a transaction whose fate is open; nil rows
+	// when there is none.
+	unknown *state
+	commits int
+}
+
+// run works until the server goes away. Any other error is returned.
+func (w *worker) run(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return gone(err)
+	}
+	defer conn.Close(context.Background())
+	for {
+		if w.worker == 0 && w.rnd.IntN(12) == 0 {
+			if _, err := conn.Exec(ctx, "CHECKPOINT"); err != nil {
+				return gone(err)
+			}
+		}
+		t := w.transaction(w.acked)
+		if err := w.play(ctx, conn, t); err != nil {
+			return gone(err)
+		}
+		w.acked = t.after
+		w.unknown = nil
+		w.commits++
+	}
+}
+
+// play runs one transaction. From the moment COMMIT is sent until its answer
+// comes, the fate is unknown.
+func (w *worker) play(ctx context.Context, conn *pgx.Conn, t transaction) error {
+	single := len(t.statements) == 1 && len(t.copies) == 0
+	if single {
+		w.unknown = &t.after
+		_, err := conn.Exec(ctx, t.statements[0])
+		return err
+	}
+	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	for _, s := range t.statements {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	for _, c := range t.copies {
+		var text strings.Builder
+		for _, r := range c.rows {
+			fmt.Fprintf(&text, "%d\t%d\t%d\t%s\n", r[0], w.worker, r[1], vectorOf(r[1]))
+		}
+		if _, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(text.String()), "COPY kv FROM STDIN"); err != nil {
+			return fmt.Errorf("COPY: %w", err)
+		}
+	}
+	w.unknown = &t.after
+	_, err := conn.Exec(ctx, "COMMIT")
+	return err
+}
+
+// gone is nil for an error that a killed server explains.
+func gone(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code != "57P01" && pg.Code != "57P03" {
+		return err
+	}
+	return nil
+}
+
+// read is the worker's state as the server holds it. It also checks that the
+// server agrees with itself: counts, point reads and vectors.
+func (w *worker) read(ctx context.Context, conn *pgx.Conn) (state, error) {
+	s := newState()
+	rows, err := conn.Query(ctx, "SELECT id, v, vec::text FROM kv WHERE worker = $1", w.worker)
+	if err != nil {
+		return s, err
+	}
+	for rows.Next() {
+		var id, v int64
+		var vec string
+		if err := rows.Scan(&id, &v, &vec); err != nil {
+			return s, err
+		}
+		if _, twice := s.rows[id]; twice {
+			return s, fmt.Errorf("row %d is there twice", id)
+		}
+		if vec != vectorOf(v) {
+			return s, fmt.Errorf("row %d with v = %d has the vector %s", id, v, vec)
+		}
+		s.rows[id] = v
+	}
+	if err := rows.Err(); err != nil {
+		return s, err
+	}
+	var count int
+	if err := conn.QueryRow(ctx, "SELECT count(*) FROM kv WHERE worker = $1", w.worker).Scan(&count); err != nil {
+		return s, err
+	}
+	if count != len(s.rows) {
+		return s, fmt.Errorf("count(*) is %d, but %d rows came", count, len(s.rows))
+	}
+	checked := 0
+	for id, v := range s.rows {
+		var got int64
+		if err := conn.QueryRow(ctx, "SELECT v FROM kv WHERE id = $1", id).Scan(&got); err != nil || got != v {
+			return s, fmt.Errorf("point read of %d: %d, %v; the scan said %d", id, got, err, v)
+		}
+		if checked++; checked == 20 {
+			break
+		}
+	}
+	names, err := conn.Query(ctx, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE $1", fmt.Sprintf(`w%d\_t%%`, w.worker))
+	if err != nil {
+		return s, err
+	}
+	tables, err := pgx.CollectRows(names, pgx.RowTo[string])
+	if err != nil {
+		return s, err
+	}
+	for _, name := range tables {
+		s.tables[name] = map[int64]int64{}
+		rows, err := conn.Query(ctx, "SELECT id, v FROM "+name)
+		if err != nil {
+			return s, fmt.Errorf("%s: %w", name, err)
+		}
+		var id, v int64
+		if _, err := pgx.ForEachRow(rows, []any{&id, &v}, func() error { s.tables[name][id] = v; return nil }); err != nil {
+			return s, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return s, nil
+}
+
+// settle compares the server with the model after a restart and takes over
+// the fate of the open transaction.
+func (w *worker) settle(ctx context.Context, conn *pgx.Conn) error {
+	got, err := w.read(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("worker %d: %w", w.worker, err)
+	}
+	d := w.acked.diff(got)
+	if d == "" {
+		w.unknown = nil
+		return nil
+	}
+	if w.unknown != nil {
+		open := w.unknown.diff(got)
+		if open == "" {
+			w.acked, w.unknown = *w.unknown, nil
+			return nil
+		}
+		d += "\nand with the open transaction: " + open
+	}
+	return fmt.Errorf("worker %d: after %d commits the server differs: %s", w.worker, w.commits, d)
+}
+
+// killLoop is the test on one store.
+func killLoop(t *testing.T, q *servers.Quiver) {
+	kills := setting(t, "QUIVER_CRASH_KILLS", 20)
+	seed := setting(t, "QUIVER_CRASH_SEED", time.Now().UnixNano())
+	t.Logf("QUIVER_CRASH_SEED=%d", seed)
+	rnd := rand.New(rand.NewPCG(uint64(seed), 1))
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Hour)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, q.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		"CREATE EXTENSION IF NOT EXISTS vector",
+		"CREATE TABLE kv (id bigint PRIMARY KEY, worker int NOT NULL, v bigint NOT NULL, vec vector(4))",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	conn.Close(ctx)
+	ws := make([]*worker, workers)
+	for i := range ws {
+		ws[i] = &worker{generator: generator{worker: i, rnd: rand.New(rand.NewPCG(uint64(seed), uint64(i)+2))}, acked: newState()}
+	}
+	commits := 0
+	for kill := range kills {
+		var wg sync.WaitGroup
+		errs := make([]error, workers)
+		for i, w := range ws {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				errs[i] = w.run(ctx, q.DSN())
+			}()
+		}
+		time.Sleep(time.Duration(20+rnd.IntN(600)) * time.Millisecond)
+		q.Kill()
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatalf("kill %d: before it: %v\n%s", kill, err, q.Log())
+		}
+		q.Start()
+		conn, err := pgx.Connect(ctx, q.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range ws {
+			if err := w.settle(ctx, conn); err != nil {
+				t.Fatalf("kill %d: %v\n%s", kill, err, q.Log())
+			}
+		}
+		conn.Close(ctx)
+		commits = 0
+		for _, w := range ws {
+			commits += w.commits
+		}
+		if kill%10 == 9 {
+			t.Logf("%d kills, %d acknowledged commits, none lost, none in part", kill+1, commits)
+		}
+	}
+	t.Logf("done: %d kills, %d acknowledged commits, none lost, none in part", kills, commits)
+	if commits == 0 {
+		t.Fatal("no transaction was ever acknowledged")
+	}
+}
+
+func TestKillEmbedded(t *testing.T) {
+	killLoop(t, servers.StartQuiver(t, ""))
+}
