@@ -1,0 +1,205 @@
+package parse
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	pgquery "github.com/pganalyze/pg_query_go/v5"
+
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+)
+
+// takeOwnStatements parses the statements of text that are Quiver's own and
+// returns them with what is left for the grammar: the same text with those
+// statements blanked out, so that every place stays where it was.
+func takeOwnStatements(text string) (own []placed, rest string, err error) {
+	if !mentionsPartition(text) {
+		return nil, text, nil
+	}
+	src := &source{text: text}
+	blanked := []byte(nil)
+	for _, tokens := range statementsOf(src.tokens()) {
+		if len(tokens) < 2 || tokens[1].kind != pgquery.Token_PARTITION ||
+			tokens[0].kind != pgquery.Token_CREATE && tokens[0].kind != pgquery.Token_DROP {
+			continue
+		}
+		f := &frontend{source: src, tokens: tokens}
+		stmt, err := f.partition()
+		if err != nil {
+			return nil, "", err
+		}
+		first, last := tokens[0].start, tokens[len(tokens)-1].end
+		own = append(own, placed{first, &ast.Statement{Stmt: stmt, Text: text[first:last]}})
+		if blanked == nil {
+			blanked = []byte(text)
+		}
+		for i := first; i < last; i++ {
+			blanked[i] = ' '
+		}
+	}
+	if blanked == nil {
+		return nil, text, nil
+	}
+	return own, string(blanked), nil
+}
+
+// mentionsPartition spares most texts the scan.
+func mentionsPartition(text string) bool {
+	const word = "partition"
+	for i := 0; i+len(word) <= len(text); i++ {
+		if text[i]|0x20 == 'p' && isWord(text[i:i+len(word)], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// statementsOf splits tokens at semicolons.
+func statementsOf(tokens []token) [][]token {
+	var out [][]token
+	from := 0
+	for i, t := range tokens {
+		if t.kind == tokenSemi {
+			out = append(out, tokens[from:i])
+			from = i + 1
+		}
+	}
+	return append(out, tokens[from:])
+}
+
+// frontend reads one statement from its tokens.
+type frontend struct {
+	*source
+	tokens []token
+	at     int
+}
+
+// partition reads CREATE PARTITION [IF NOT EXISTS] p ON [schema.]t [FOR VALUES
+// …] [WITH (…)] and DROP PARTITION [IF EXISTS] p ON [schema.]t.
+func (f *frontend) partition() (ast.Stmt, error) {
+	create := f.tokens[0].kind == pgquery.Token_CREATE
+	f.at = 2
+	exists := f.take(pgquery.Token_IF_P)
+	if exists && create && !f.take(pgquery.Token_NOT) || exists && !f.take(pgquery.Token_EXISTS) {
+		return nil, f.unexpected()
+	}
+	nameAt := f.at
+	name, ok := f.identifier()
+	if !ok || !f.take(pgquery.Token_ON) {
+		return nil, f.unexpected()
+	}
+	namePos := f.chars(f.tokens[nameAt].start)
+	table, err := f.relation()
+	if err != nil {
+		return nil, err
+	}
+	if !create {
+		if f.at < len(f.tokens) {
+			return nil, f.unexpected()
+		}
+		return &ast.DropPartitionStmt{Name: name, NamePos: namePos, Table: table, IfExists: exists}, nil
+	}
+	s := &ast.CreatePartitionStmt{Name: name, NamePos: namePos, Table: table, IfNotExists: exists}
+	clauses := f.tokens[f.at:]
+	with := after(clauses, pgquery.Token_WITH)
+	if with != nil {
+		s.Options = f.textOf(with)
+		clauses = clauses[:len(clauses)-len(with)-1]
+	}
+	if len(clauses) > 0 {
+		if clauses[0].kind != pgquery.Token_FOR && clauses[0].kind != pgquery.Token_DEFAULT {
+			return nil, f.unexpected()
+		}
+		s.Bounds = f.textOf(clauses)
+	}
+	return s, nil
+}
+
+func (f *frontend) take(kind pgquery.Token) bool {
+	if f.at < len(f.tokens) && f.tokens[f.at].kind == kind {
+		f.at++
+		return true
+	}
+	return false
+}
+
+// identifier reads a name: an identifier, or a key word that may be one.
+func (f *frontend) identifier() (string, bool) {
+	if f.at >= len(f.tokens) {
+		return "", false
+	}
+	t := f.tokens[f.at]
+	if t.kind != pgquery.Token_IDENT && (!t.keyword || reserved(t.kind)) {
+		return "", false
+	}
+	f.at++
+	return clipName(f.name(t)), true
+}
+
+// reserved lists the key words that end a name in this small grammar.
+func reserved(k pgquery.Token) bool {
+	switch k {
+	case pgquery.Token_ON, pgquery.Token_FOR, pgquery.Token_WITH, pgquery.Token_DEFAULT, pgquery.Token_NOT:
+		return true
+	}
+	return false
+}
+
+// nameBytesMax is NAMEDATALEN - 1: longer names are cut, as in PostgreSQL.
+const nameBytesMax = 63
+
+func clipName(name string) string {
+	if len(name) <= nameBytesMax {
+		return name
+	}
+	end := nameBytesMax
+	for end > 0 && !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
+}
+
+func (f *frontend) relation() (*ast.RangeVar, error) {
+	r := &ast.RangeVar{Persistence: 'p'}
+	if f.at < len(f.tokens) {
+		r.Pos = ast.Pos(f.chars(f.tokens[f.at].start))
+	}
+	var names []string
+	for {
+		name, ok := f.identifier()
+		if !ok {
+			return nil, f.unexpected()
+		}
+		names = append(names, name)
+		if !f.take(tokenDot) {
+			break
+		}
+	}
+	switch len(names) {
+	case 1:
+		r.Name = names[0]
+	case 2:
+		r.Schema, r.Name = names[0], names[1]
+	case 3:
+		r.Database, r.Schema, r.Name = names[0], names[1], names[2]
+	default:
+		return nil, sqlerr.New(sqlerr.SyntaxError, "improper qualified name (too many dotted names): %s",
+			strings.Join(names, ".")).At(int(r.Pos))
+	}
+	return r, nil
+}
+
+// unexpected is the syntax error at the current token.
+func (f *frontend) unexpected() error {
+	if f.at >= len(f.tokens) {
+		end := f.tokens[len(f.tokens)-1].end
+		if end == len(f.text) || strings.TrimSpace(f.text[end:]) == "" {
+			return sqlerr.New(sqlerr.SyntaxError, "syntax error at end of input").At(f.chars(end))
+		}
+		next := end + leadingBlank(f.text[end:])
+		return sqlerr.New(sqlerr.SyntaxError, `syntax error at or near ";"`).At(f.chars(next))
+	}
+	t := f.tokens[f.at]
+	return sqlerr.New(sqlerr.SyntaxError, `syntax error at or near "%s"`, f.text[t.start:t.end]).At(f.chars(t.start))
+}
