@@ -59,7 +59,7 @@ func kernel(signature string, k types.Kernel) { Builtin(signature, Impl{Kernel: 
 
 // kernels registers one kernel under several signatures, separated by blanks.
 func kernels(signatures string, k types.Kernel) {
-	for _, signature := range strings.Fields(signatures) {
+	for _, signature := range fields(signatures) {
 		kernel(signature, k)
 	}
 }
@@ -149,3 +149,6 @@ func (f *Function) Specialized(call Signature) (*Function, error) {
 	g.Impl = impl
 	return &g, nil
 }
+
+// fields splits signatures separated by blanks.
+func fields(signatures string) []string { return strings.Fields(signatures) }

@@ -1,0 +1,171 @@
+package funcs
+
+import (
+	"math"
+
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+// The distances, and the functions of pgvector. Distances are summed in
+// float64 over the elements in order: this is the one definition that re-ranks
+// candidates and that the batch kernels of SetVectorKernels agree with.
+func init() {
+	for signature, distance := range map[string]func(x, y []float32) float64{
+		"l2_distance(vector,vector)":                   L2Distance,
+		"vector_l2_squared_distance(vector,vector)":    L2SquaredDistance,
+		"inner_product(vector,vector)":                 InnerProduct,
+		"vector_negative_inner_product(vector,vector)": NegativeInnerProduct,
+		"cosine_distance(vector,vector)":               CosineDistance,
+		"vector_spherical_distance(vector,vector)":     SphericalDistance,
+		"l1_distance(vector,vector)":                   L1Distance,
+	} {
+		kernel(signature, Lift2E(func(x, y []float32) (float64, error) {
+			if len(x) != len(y) {
+				return 0, errDimensions(len(x), len(y))
+			}
+			return distance(x, y), nil
+		}))
+	}
+	for _, name := range []string{"<->", "<#>", "<=>", "<+>"} {
+		o := LookupOperator(name, types.VectorOID, types.VectorOID)
+		o.Distance = o.Function.Name
+	}
+
+	kernel("vector_dims(vector)", Lift1(func(x []float32) int32 { return int32(len(x)) }))
+	kernel("vector_norm(vector)", Lift1(func(x []float32) float64 { return math.Sqrt(InnerProduct(x, x)) }))
+	kernel("l2_normalize(vector)", Lift1E(l2Normalize))
+	kernel("subvector(vector,int4,int4)", Lift3E(subvector))
+	kernel("vector_cmp(vector,vector)", Lift2(func(x, y []float32) int32 { return int32(types.CompareVectors(x, y)) }))
+	kernel("vector_concat(vector,vector)", Lift2E(func(x, y []float32) ([]float32, error) {
+		v := append(append(make([]float32, 0, len(x)+len(y)), x...), y...)
+		return v, types.CheckVector(v, types.NoMod)
+	}))
+	kernel("vector_add(vector,vector)", Lift2E(elementwise(func(a, b float32) (float32, error) { return floatOp('+', a, b) })))
+	kernel("vector_sub(vector,vector)", Lift2E(elementwise(func(a, b float32) (float32, error) { return floatOp('-', a, b) })))
+	kernel("vector_mul(vector,vector)", Lift2E(elementwise(func(a, b float32) (float32, error) { return floatOp('*', a, b) })))
+}
+
+// SetVectorKernels replaces the kernels of vector functions, by name
+// (l2_distance …), with faster ones that give the same values and errors. The
+// executor calls it from an init function.
+func SetVectorKernels(kernels map[string]types.Kernel) {
+	for name, k := range kernels {
+		fs := functionsByName[name]
+		if len(fs) != 1 || fs[0].Extension != "vector" {
+			panic("funcs: no vector function " + name)
+		}
+		fs[0].Kernel = k
+	}
+}
+
+// errDimensions is pgvector's error for operands of different length.
+func errDimensions(a, b int) error {
+	return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", a, b)
+}
+
+// L2SquaredDistance is Σ(x-y)². x and y have equal length, as for all distances.
+func L2SquaredDistance(x, y []float32) (sum float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		d := float64(v) - float64(y[i])
+		sum += d * d
+	}
+	return sum
+}
+
+// L2Distance is the Euclidean distance, <->.
+func L2Distance(x, y []float32) float64 { return math.Sqrt(L2SquaredDistance(x, y)) }
+
+// InnerProduct is Σxy.
+func InnerProduct(x, y []float32) (sum float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		sum += float64(v) * float64(y[i])
+	}
+	return sum
+}
+
+// NegativeInnerProduct is -Σxy, <#>: smaller is nearer.
+func NegativeInnerProduct(x, y []float32) float64 { return -InnerProduct(x, y) }
+
+// CosineDistance is 1 - cos(x, y), <=>; NaN when one has no length.
+func CosineDistance(x, y []float32) float64 {
+	var xy, xx, yy float64
+	y = y[:len(x)]
+	for i, v := range x {
+		a, b := float64(v), float64(y[i])
+		xy += a * b
+		xx += a * a
+		yy += b * b
+	}
+	return 1 - clampUnit(xy/math.Sqrt(xx*yy))
+}
+
+// SphericalDistance is the angle between unit vectors over π.
+func SphericalDistance(x, y []float32) float64 {
+	return math.Acos(clampUnit(InnerProduct(x, y))) / math.Pi
+}
+
+// L1Distance is Σ|x-y|, <+>.
+func L1Distance(x, y []float32) (sum float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		sum += math.Abs(float64(v) - float64(y[i]))
+	}
+	return sum
+}
+
+// clampUnit keeps a cosine within [-1, 1]; NaN stays.
+func clampUnit(v float64) float64 {
+	switch {
+	case v > 1:
+		return 1
+	case v < -1:
+		return -1
+	}
+	return v
+}
+
+func elementwise(f func(a, b float32) (float32, error)) func(x, y []float32) ([]float32, error) {
+	return func(x, y []float32) ([]float32, error) {
+		if len(x) != len(y) {
+			return nil, errDimensions(len(x), len(y))
+		}
+		v := make([]float32, len(x))
+		for i := range v {
+			var err error
+			if v[i], err = f(x[i], y[i]); err != nil {
+				return nil, err
+			}
+		}
+		return v, nil
+	}
+}
+
+// l2Normalize scales x to length 1; a vector without length stays.
+func l2Normalize(x []float32) ([]float32, error) {
+	v := make([]float32, len(x))
+	norm := math.Sqrt(InnerProduct(x, x))
+	if norm == 0 {
+		return v, nil
+	}
+	for i, e := range x {
+		v[i] = float32(float64(e) / norm)
+		if isInf(v[i]) {
+			return nil, floatOverflow()
+		}
+	}
+	return v, nil
+}
+
+// subvector takes count elements from start, counted from 1, as substring
+// does.
+func subvector(x []float32, start, count int32) ([]float32, error) {
+	from, to := int64(start), int64(start)+int64(count)
+	from, to = max(from, 1), min(to, int64(len(x))+1)
+	if count < 1 || from > int64(len(x)) || to <= from {
+		return nil, types.CheckVector(nil, types.NoMod)
+	}
+	return x[from-1 : to-1], nil
+}
