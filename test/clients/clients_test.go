@@ -36,7 +36,7 @@ func address(t *testing.T) (host, port string) {
 var tempDir string
 
 // processLife is a TB whose cleanups run at the end of the process.
-type processLife struct{ testing.TB }
+type processLife struct{ servers.TB }
 
 func (processLife) Cleanup(f func()) { atEnd = append(atEnd, f) }
 

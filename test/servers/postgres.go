@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -30,7 +29,7 @@ type Postgres struct {
 // UTC, trust) and starts it on a free port with the given settings
 // ("fsync=on"). The server refuses to run as root, so root hands it to the
 // user postgres.
-func StartPostgres(t testing.TB, settings ...string) *Postgres {
+func StartPostgres(t TB, settings ...string) *Postgres {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "quiver-oracle-")
 	if err != nil {
@@ -97,7 +96,7 @@ func (p *Postgres) DSN() string {
 func (p *Postgres) PID() int { return p.cmd.Process.Pid }
 
 // credential is the user postgres when the test runs as root, else nil.
-func credential(t testing.TB) *syscall.Credential {
+func credential(t TB) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return nil

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -64,7 +63,7 @@ type Quiver struct {
 	Args []string
 	Env  []string
 
-	t      testing.TB
+	t      TB
 	cmd    *exec.Cmd
 	exited chan struct{}
 	mu     sync.Mutex
@@ -73,7 +72,7 @@ type Quiver struct {
 
 // StartQuiver starts a server on a free port over data ("" for a new temporary
 // directory) and waits until it is ready. It is killed at the end of the test.
-func StartQuiver(t testing.TB, data string, args ...string) *Quiver {
+func StartQuiver(t TB, data string, args ...string) *Quiver {
 	t.Helper()
 	if data == "" {
 		data = t.TempDir()
@@ -85,7 +84,7 @@ func StartQuiver(t testing.TB, data string, args ...string) *Quiver {
 }
 
 // FreeAddr returns a loopback address that nothing listens on.
-func FreeAddr(t testing.TB) string {
+func FreeAddr(t TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
