@@ -5,6 +5,8 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
 // arrayDimensionsMax is MAXDIM: the most dimensions of an array.
@@ -24,18 +26,22 @@ func arrayOf(elem *Type) *Type {
 	if elem.Align == 'd' {
 		align = 'd'
 	}
-	category, kind := CategoryArray, byte('b')
-	if elem.Kind == 'p' {
-		category, kind = CategoryPseudo, 'p'
-	}
 	t := &Type{
-		OID: elem.Array, Name: "_" + elem.Name, SQLName: elem.SQLName + "[]", Kind: kind, Len: -1, Align: align, Storage: 'x',
-		Category: category, Delim: elem.Delim, Elem: elem.OID,
+		OID: elem.Array, Name: "_" + elem.Name, SQLName: elem.SQLName + "[]", Kind: 'b', Len: -1, Align: align, Storage: 'x',
+		Category: CategoryArray, Delim: elem.Delim, Elem: elem.OID, ParseMod: elem.ParseMod, FormatMod: elem.FormatMod,
 		ArrowType: func(mod int32) arrow.DataType { return arrayArrow(elem.ArrowType(mod)) },
-		ParseMod:  elem.ParseMod,
 	}
-	if elem.FormatMod != nil {
-		t.FormatMod = elem.FormatMod
+	if elem.Kind == 'p' {
+		t.Category, t.Kind = CategoryPseudo, 'p'
+	}
+	c := arrayCodec{elem}
+	t.AppendText, t.ParseText = c.appendText, c.parseText
+	t.AppendBinary, t.ParseBinary = c.appendBinary, c.parseBinary
+	if elem.Compare != nil {
+		t.Compare, t.AppendKey = c.compare, c.appendKey
+	}
+	if elem.Coerce != nil {
+		t.Coerce = c.coerce
 	}
 	return t
 }
@@ -127,4 +133,50 @@ func ArrayShape(dims, lower []int) []byte {
 		shape = binary.LittleEndian.AppendUint32(shape, uint32(int32(lower[k])))
 	}
 	return shape
+}
+
+// MapArray replaces the elements of each array of a column: f gets all elements
+// that the column uses, as one array, and answers an array of the same length.
+// Shapes and nulls stay. The result is the caller's to release.
+func MapArray(a arrow.Array, f func(elements arrow.Array) (arrow.Array, error)) (arrow.Array, error) {
+	s := a.(*array.Struct)
+	l := s.Field(0).(*array.List)
+	offsets := l.Offsets()
+	if o := l.Data().Offset(); l.Len() > 0 {
+		offsets = offsets[o : o+l.Len()+1]
+	} else {
+		offsets = []int32{0}
+	}
+	first, last := offsets[0], offsets[len(offsets)-1]
+	used := array.NewSlice(l.ListValues(), int64(first), int64(last))
+	defer used.Release()
+	elements, err := f(used)
+	if err != nil {
+		return nil, err
+	}
+	defer elements.Release()
+
+	moved := make([]int32, len(offsets))
+	for k, o := range offsets {
+		moved[k] = o - first
+	}
+	list := array.NewData(arrow.ListOf(elements.DataType()), l.Len(),
+		[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(moved))},
+		[]arrow.ArrayData{elements.Data()}, 0, 0)
+	defer list.Release()
+	data := array.NewData(arrayArrow(elements.DataType()), s.Len(), []*memory.Buffer{validity(s)},
+		[]arrow.ArrayData{list, s.Field(1).Data()}, s.NullN(), 0)
+	defer data.Release()
+	return array.NewStructData(data), nil
+}
+
+// validity is a bitmap of a's nulls that begins at bit 0; nil when there are
+// none.
+func validity(a arrow.Array) *memory.Buffer {
+	if a.NullN() == 0 {
+		return nil
+	}
+	bits := make([]byte, bitutil.BytesForBits(int64(a.Len())))
+	bitutil.CopyBitmap(a.NullBitmapBytes(), a.Data().Offset(), a.Len(), bits, 0)
+	return memory.NewBufferBytes(bits)
 }

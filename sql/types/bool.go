@@ -9,7 +9,7 @@ import (
 	"quiver/sql/sqlerr"
 )
 
-func init() {
+func registerBool() {
 	define(&Type{
 		OID: BoolOID, Name: "bool", SQLName: "boolean", Len: 1, ByVal: true, Align: 'c', Storage: 'p',
 		Category: CategoryBoolean, Preferred: true, Array: BoolArrayOID,

@@ -11,7 +11,7 @@ import (
 	"quiver/sql/sqlerr"
 )
 
-func init() {
+func registerBytea() {
 	define(&Type{
 		OID: ByteaOID, Name: "bytea", Len: -1, Align: 'i', Storage: 'x', Category: CategoryUserDefined,
 		Array: ByteaArrayOID, ArrowType: always(arrowBytes),

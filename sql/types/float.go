@@ -2,8 +2,10 @@ package types
 
 import (
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -11,7 +13,7 @@ import (
 	"quiver/sql/sqlerr"
 )
 
-func init() {
+func registerFloats() {
 	define(&Type{
 		OID: Float4OID, Name: "float4", SQLName: "real", Len: 4, ByVal: true, Align: 'i', Storage: 'p',
 		Category: CategoryNumeric, Array: Float4ArrayOID, ArrowType: always(arrow.PrimitiveTypes.Float32),
@@ -26,7 +28,7 @@ func init() {
 			return err
 		},
 		AppendBinary: func(dst []byte, a arrow.Array, i int) []byte {
-			return appendUint32(dst, math.Float32bits(a.(*array.Float32).Value(i)))
+			return appendUint32(dst, math.Float32bits(canonical(a.(*array.Float32).Value(i))))
 		},
 		ParseBinary: func(b array.Builder, data []byte, _ int32) error {
 			c := cursor{data: data}
@@ -58,7 +60,7 @@ func init() {
 			return err
 		},
 		AppendBinary: func(dst []byte, a arrow.Array, i int) []byte {
-			return appendUint64(dst, math.Float64bits(a.(*array.Float64).Value(i)))
+			return appendUint64(dst, math.Float64bits(canonical(a.(*array.Float64).Value(i))))
 		},
 		ParseBinary: func(b array.Builder, data []byte, _ int32) error {
 			c := cursor{data: data}
@@ -76,6 +78,17 @@ func init() {
 			return keyFloat64(dst, a.(*array.Float64).Value(i))
 		},
 	})
+}
+
+// quietNaN is the NaN that C and Postgres know; math.NaN has another payload.
+var quietNaN = math.Float64frombits(0x7ff8 << 48)
+
+// canonical makes every NaN the same.
+func canonical[F float32 | float64](v F) F {
+	if v != v {
+		return F(quietNaN)
+	}
+	return v
 }
 
 // compareFloat orders as Postgres does: NaN is equal to itself and greatest.
@@ -106,7 +119,11 @@ func AppendFloat32(dst []byte, v float32, extraDigits int) []byte {
 		if out, ok := appendSmallInteger(dst, v); ok {
 			return out
 		}
-		return strconv.AppendFloat(dst, float64(v), 'g', -1, 32)
+		out := strconv.AppendFloat(dst, float64(v), 'g', -1, 32)
+		if abs := math.Abs(float64(v)); abs >= 1<<24 && abs < 1e20 && isMidpoint(viewString(out[len(dst):]), float64(v), 32) {
+			return appendInside(dst, float64(v), 32)
+		}
+		return out
 	}
 	return appendFloatDigits(dst, float64(v), 6+extraDigits)
 }
@@ -132,8 +149,51 @@ func AppendFloat64(dst []byte, v float64, extraDigits int) []byte {
 	case abs >= 1e-4 && abs < 1e15 || v == 0:
 		return strconv.AppendFloat(dst, v, 'f', -1, 64)
 	}
-	return strconv.AppendFloat(dst, v, 'e', -1, 64)
+	out := strconv.AppendFloat(dst, v, 'e', -1, 64)
+	if abs := math.Abs(v); abs >= 1<<53 && abs < 1e40 && isMidpoint(viewString(out[len(dst):]), v, 64) {
+		return appendInside(dst, v, 64)
+	}
+	return out
 }
+
+// isMidpoint says whether text, the shortest decimal that is read as v, lies
+// exactly between v and a neighbour. Reading rounds such a tie to v when its
+// last bit is 0, so that Go prints it; Postgres wants digits that no tie rule
+// decides. Only numbers beyond the exact integers can have so short a midpoint.
+func isMidpoint(text string, v float64, width int) bool {
+	exact, _, err := big.ParseFloat(text, 10, 256, big.ToNearestEven)
+	if err != nil {
+		return false
+	}
+	for _, side := range [...]float64{math.Inf(1), math.Inf(-1)} {
+		neighbour := math.Nextafter(v, side)
+		if width == 32 {
+			neighbour = float64(math.Nextafter32(float32(v), float32(side)))
+		}
+		sum := new(big.Float).SetPrec(256).SetFloat64(v)
+		sum.Add(sum, new(big.Float).SetFloat64(neighbour))
+		if sum.Cmp(new(big.Float).Add(exact, exact)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendInside appends the shortest digits that are nearer to v than to any
+// other number.
+func appendInside(dst []byte, v float64, width int) []byte {
+	for digits := 2; ; digits++ {
+		out := strconv.AppendFloat(dst, v, 'e', digits-1, width)
+		text := viewString(out[len(dst):])
+		if back, err := strconv.ParseFloat(text, width); digits >= 17 || err == nil && back == v && !isMidpoint(text, v, width) {
+			return out
+		}
+	}
+}
+
+// viewString is a string over b without a copy; it must not outlive b's
+// content.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 func appendFloatDigits(dst []byte, v float64, digits int) []byte {
 	if v != v || math.IsInf(v, 0) {
@@ -259,7 +319,7 @@ func (d *decimal) scanExponent(s string, i int) {
 	}
 	start, e := i, 0
 	for i < len(s) && s[i]-'0' <= 9 {
-		if e < 100000 {
+		if e < 100000000 {
 			e = e*10 + int(s[i]-'0')
 		}
 		i++
@@ -373,7 +433,7 @@ func scanOddFloat(s string, width int) (v float64, n int, outcome rangeOutcome) 
 	case hasPrefixFold(rest, "inf"):
 		return math.Inf(int(sign)), i + 3, inRange
 	case hasPrefixFold(rest, "nan"):
-		return math.NaN(), i + 3 + nanPayload(rest[3:]), inRange
+		return quietNaN, i + 3 + nanPayload(rest[3:]), inRange
 	case hasPrefixFold(rest, "0x"):
 		return scanHexFloat(s, i, width)
 	}

@@ -11,7 +11,7 @@ import (
 	"quiver/sql/sqlerr"
 )
 
-func init() {
+func registerInts() {
 	define(&Type{
 		OID: Int2OID, Name: "int2", SQLName: "smallint", Len: 2, ByVal: true, Align: 's', Storage: 'p',
 		Category: CategoryNumeric, Array: Int2ArrayOID, ArrowType: always(arrow.PrimitiveTypes.Int16),

@@ -13,7 +13,7 @@ import (
 	"quiver/sql/sqlerr"
 )
 
-func init() {
+func registerOIDs() {
 	define(uint32Type(&Type{OID: OIDOID, Name: "oid", Preferred: true, Array: OIDArrayOID}))
 	define(uint32Type(&Type{OID: XIDOID, Name: "xid", Category: CategoryUserDefined, Array: XIDArrayOID}))
 	define(uint32Type(&Type{OID: CIDOID, Name: "cid", Category: CategoryUserDefined, Array: CIDArrayOID}))

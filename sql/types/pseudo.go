@@ -2,7 +2,7 @@ package types
 
 import "github.com/apache/arrow/go/v15/arrow"
 
-func init() {
+func registerPseudoTypes() {
 	pseudo(VoidOID, "void", 4, true, 'i', 'p')
 	pseudo(TriggerOID, "trigger", 4, true, 'i', 'p')
 	pseudo(EventTriggerOID, "event_trigger", 4, true, 'i', 'p')

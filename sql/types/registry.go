@@ -2,14 +2,23 @@ package types
 
 import "fmt"
 
-// The registry: filled by init functions of this package, one file a family
-// (int.go, float.go, text.go, datetime.go, numeric.go, vector.go …), and
-// read-only afterwards.
+// The registry: filled at start, one function a family, in the file of that
+// family (int.go, float.go, text.go, numeric.go, vector.go …), and read-only
+// afterwards.
 var (
 	byOID  = map[OID]*Type{}
 	byName = map[string]*Type{}
 	all    []*Type
 )
+
+func init() {
+	for _, family := range []func(){
+		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
+		registerNumeric, registerBytea, registerUUID, registerJSON, registerVector, registerPseudoTypes, registerRecord,
+	} {
+		family()
+	}
+}
 
 // register adds a type; a second one of the same OID or name is a bug.
 func register(t *Type) *Type {

@@ -17,7 +17,7 @@ const nameLengthMax = 63
 // varcharLengthMax is MaxAttrSize: the largest n of varchar(n) and char(n).
 const varcharLengthMax = 10485760
 
-func init() {
+func registerStrings() {
 	define(stringType(&Type{
 		OID: TextOID, Name: "text", Len: -1, Align: 'i', Storage: 'x', Preferred: true, Array: TextArrayOID,
 	}))

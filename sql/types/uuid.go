@@ -8,7 +8,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 )
 
-func init() {
+func registerUUID() {
 	define(&Type{
 		OID: UUIDOID, Name: "uuid", Len: 16, Align: 'c', Storage: 'p', Category: CategoryUserDefined,
 		Array: UUIDArrayOID, ArrowType: always(arrowUUID),

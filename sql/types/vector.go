@@ -14,7 +14,7 @@ import (
 // VectorDimensionsMax is the most dimensions a vector can have.
 const VectorDimensionsMax = 16000
 
-func init() {
+func registerVector() {
 	define(&Type{
 		OID: VectorOID, Name: "vector", Len: -1, Align: 'i', Storage: 'e', Category: CategoryUserDefined, Array: VectorArrayOID,
 		ArrowType: func(mod int32) arrow.DataType {
