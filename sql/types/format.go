@@ -45,3 +45,12 @@ const (
 func DefaultFormat() *Format {
 	return &Format{TimeZone: Location{Name: "UTC", Loc: time.UTC}, ExtraFloatDigits: 1}
 }
+
+// Names translates between the OIDs of regclass, regtype and their like and the
+// names users write. A Format that has none prints and reads numbers alone.
+type Names interface {
+	// Name is the text form of the value oid of the reg… type typ.
+	Name(typ, oid OID) string
+	// OID reads the text form: 42P01, 42704 or their like when there is none.
+	OID(typ OID, name string) (OID, error)
+}

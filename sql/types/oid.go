@@ -33,7 +33,7 @@ func registerOIDs() {
 	} {
 		define(uint32Type(&Type{
 			OID: reg.oid, Name: reg.name, Array: reg.array,
-			AppendText: appendRegText, ParseText: parseRegText(reg.name),
+			AppendText: appendRegText(reg.oid), ParseText: parseRegText(reg.oid, reg.name),
 		}))
 	}
 	ByOID(XIDOID).Compare, ByOID(XIDOID).AppendKey = nil, nil // xid has no order
@@ -158,28 +158,41 @@ func parseUint32(s, typeName string) (uint32, error) {
 	return uint32(v), err
 }
 
-// appendRegText prints a reg… value without the catalog: its number, or - for
-// none. Casts to text in package catalog print names.
-func appendRegText(dst []byte, a arrow.Array, i int, _ *Format) []byte {
-	if v := a.(*array.Uint32).Value(i); v != 0 {
+// appendRegText prints a reg… value by name, or by number where there is no
+// catalog; - for none.
+func appendRegText(typ OID) func([]byte, arrow.Array, int, *Format) []byte {
+	return func(dst []byte, a arrow.Array, i int, f *Format) []byte {
+		v := a.(*array.Uint32).Value(i)
+		switch {
+		case v == 0:
+			return append(dst, '-')
+		case f.Names != nil:
+			return append(dst, f.Names.Name(typ, OID(v))...)
+		}
 		return strconv.AppendUint(dst, uint64(v), 10)
 	}
-	return append(dst, '-')
 }
 
-// parseRegText reads the numeric form of a reg… value. Names need a catalog.
-func parseRegText(name string) func(array.Builder, string, int32, *Format) error {
-	return func(b array.Builder, s string, _ int32, _ *Format) error {
+// parseRegText reads a reg… value. Names need a catalog.
+func parseRegText(typ OID, name string) func(array.Builder, string, int32, *Format) error {
+	return func(b array.Builder, s string, _ int32, f *Format) error {
 		if s == "-" {
 			b.(*array.Uint32Builder).Append(0)
 			return nil
 		}
-		if s == "" || strings.Trim(s, "0123456789") != "" {
+		if s != "" && strings.Trim(s, "0123456789") == "" {
+			v, err := parseUint32(s, "oid")
+			if err == nil {
+				b.(*array.Uint32Builder).Append(v)
+			}
+			return err
+		}
+		if f == nil || f.Names == nil {
 			return sqlerr.Unsupported("reading %s \"%s\" by name outside of a cast", name, s)
 		}
-		v, err := parseUint32(s, "oid")
+		v, err := f.Names.OID(typ, s)
 		if err == nil {
-			b.(*array.Uint32Builder).Append(v)
+			b.(*array.Uint32Builder).Append(uint32(v))
 		}
 		return err
 	}

@@ -106,4 +106,6 @@ type Format struct {
 	IntervalStyle    IntervalStyle
 	ExtraFloatDigits int
 	ByteaEscape      bool
+	// Names serves the reg… types; package pgcatalog makes one of a view.
+	Names Names
 }
