@@ -17,6 +17,10 @@ const (
 type Cast struct {
 	Source, Target OID
 	Context        CastContext
+	// Method is pg_cast.castmethod: f for a function, b for binary coercible, i
+	// for input and output functions. Some b casts have a Kernel here, because
+	// their types differ in Arrow (int4 and oid).
+	Method byte
 	// Kernel takes the value as its only argument and fits it to no modifier;
 	// Type.Coerce does that afterwards.
 	Kernel Kernel

@@ -264,3 +264,6 @@ func applySetting(t *testing.T, f *Format, setting string) {
 		t.Fatalf("unknown setting %s", name)
 	}
 }
+
+// goldenNow is the transaction time of tests: 2001-02-03 04:05:06 UTC.
+const goldenNow = 981173106_000000

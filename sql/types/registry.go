@@ -15,6 +15,7 @@ func init() {
 	for _, family := range []func(){
 		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
 		registerNumeric, registerBytea, registerUUID, registerJSON, registerVector, registerPseudoTypes, registerRecord,
+		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts,
 	} {
 		family()
 	}
