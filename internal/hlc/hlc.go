@@ -19,7 +19,8 @@ func At(t time.Time) Timestamp { return Timestamp(uint64(t.UnixMilli()) << Count
 func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t >> CounterBits)) }
 
 // Source hands out timestamps. Next is strictly greater than every timestamp
-// that any Source over the same data ever returned or was told by Observe.
+// that any Source over the same data ever returned, and that this one was told
+// by Observe (a restart observes again what it finds in the data).
 // Implementations are safe for concurrent use.
 type Source interface {
 	Next() (Timestamp, error)

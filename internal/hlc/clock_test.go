@@ -1,0 +1,182 @@
+package hlc
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memBounds is a bound that can be unreachable.
+type memBounds struct {
+	bound  atomic.Uint64
+	stores atomic.Int64
+	down   atomic.Bool
+}
+
+var errDown = errors.New("store is away")
+
+func (b *memBounds) Load(context.Context) (Timestamp, error) { return Timestamp(b.bound.Load()), nil }
+
+func (b *memBounds) Store(_ context.Context, t Timestamp) error {
+	if b.down.Load() {
+		return errDown
+	}
+	b.stores.Add(1)
+	b.bound.Store(uint64(t))
+	return nil
+}
+
+// wall is a wall clock that a test moves.
+type wall struct{ ms atomic.Int64 }
+
+func (w *wall) now() time.Time { return time.UnixMilli(w.ms.Load()) }
+
+func newClock(t *testing.T, b Bounds, w *wall) *Clock {
+	t.Helper()
+	c, err := NewClock(context.Background(), b, Options{Window: time.Second, Now: w.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestMonotone draws timestamps over clocks that jump, observe, crash and
+// close: each is greater than all before.
+func TestMonotone(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		b, w := &memBounds{}, &wall{}
+		w.ms.Store(1_000_000)
+		c := newClock(t, b, w)
+		var crashed []*Clock
+		last, given := Timestamp(0), Timestamp(0)
+		for range 3000 {
+			switch r.IntN(40) {
+			case 0:
+				w.ms.Add(r.Int64N(5000) - 2500)
+			case 1: // a crash: the old clock is simply gone
+				crashed = append(crashed, c)
+				c.moves.Wait()
+				c, last = newClock(t, b, w), given // what was observed alone may be forgotten
+			case 2:
+				if err := c.Close(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				c = newClock(t, b, w)
+			case 3:
+				last = max(last, c.Last()+Timestamp(r.Uint64N(1<<20)))
+				c.Observe(last)
+			default:
+				next, err := c.Next()
+				if err != nil || next <= last {
+					t.Fatalf("seed %d: %d after %d, %v", seed, next, last, err)
+				}
+				if stored := b.bound.Load(); uint64(next) >= stored {
+					t.Fatalf("seed %d: %d is past the stored bound %d", seed, next, stored)
+				}
+				last, given = next, next
+			}
+		}
+		c.Close(context.Background())
+		for _, c := range crashed {
+			c.moves.Wait()
+		}
+	}
+}
+
+func TestConcurrent(t *testing.T) {
+	b, w := &memBounds{}, &wall{}
+	c := newClock(t, b, w)
+	const each = 20_000
+	var wg sync.WaitGroup
+	seen := make([][]Timestamp, 4)
+	for i := range seen {
+		wg.Go(func() {
+			for n := range each {
+				if n%100 == 0 {
+					w.ms.Add(10)
+				}
+				ts, err := c.Next()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				seen[i] = append(seen[i], ts)
+			}
+		})
+	}
+	wg.Wait()
+	all := map[Timestamp]bool{}
+	for _, list := range seen {
+		for i, ts := range list {
+			if i > 0 && ts <= list[i-1] || all[ts] {
+				t.Fatalf("%d came twice or late", ts)
+			}
+			all[ts] = true
+		}
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if b.stores.Load() > 4*each/100 {
+		t.Errorf("the bound was stored %d times", b.stores.Load())
+	}
+}
+
+// TestStoreAway: the clock goes on below its bound while the store is away,
+// fails at it, and goes on once the store is back.
+func TestStoreAway(t *testing.T) {
+	b, w := &memBounds{}, &wall{}
+	w.ms.Store(5000)
+	c := newClock(t, b, w)
+	if _, err := c.Next(); err != nil {
+		t.Fatal(err)
+	}
+	b.down.Store(true)
+	w.ms.Add(900)
+	if _, err := c.Next(); err != nil {
+		t.Errorf("below the bound: %v", err)
+	}
+	w.ms.Add(900)
+	if _, err := c.Next(); !errors.Is(err, errDown) {
+		t.Errorf("at the bound: %v", err)
+	}
+	b.down.Store(false)
+	if _, err := c.Next(); err != nil {
+		t.Errorf("store is back: %v", err)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Next(); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	at := time.UnixMilli(1_700_000_000_123)
+	if got := At(at); !got.Time().Equal(at) || got&(1<<CounterBits-1) != 0 {
+		t.Errorf("%v becomes %v", at, got.Time())
+	}
+}
+
+func BenchmarkNext(b *testing.B) {
+	c, err := NewClock(context.Background(), &memBounds{}, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := c.Next(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	c.Close(context.Background())
+}
