@@ -19,8 +19,8 @@ func Parse(text string) ([]*ast.Statement, error) {
 	if err := checkEncoding(text); err != nil {
 		return nil, err
 	}
-	if stmt, ok, err := parseLiteralInsert(text); ok || err != nil {
-		return []*ast.Statement{stmt}, err
+	if stmt, ok := parseLiteralInsert(text); ok {
+		return []*ast.Statement{stmt}, nil
 	}
 	if err := checkDepth(text); err != nil {
 		return nil, err

@@ -47,10 +47,7 @@ func flatten(s *ast.SelectStmt) *ast.ValuesRows {
 // gives. It says whether it was taken.
 func sameAsGrammar(t *testing.T, text string) bool {
 	t.Helper()
-	stmt, ok, err := parseLiteralInsert(text)
-	if err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
+	stmt, ok := parseLiteralInsert(text)
 	if !ok {
 		return false
 	}
