@@ -5,11 +5,18 @@ import (
 
 	"quiver/planner/plan"
 	"quiver/sql/ast"
-	"quiver/sql/sqlerr"
 )
 
 func (b *builder) buildUtility(n *plan.Utility) (operator, error) {
-	return &utilityOp{ddl: ddl{x: b.x, text: n.Text}, stmt: n.Stmt}, nil
+	o := &utilityOp{ddl: ddl{x: b.x, text: n.Text}, stmt: n.Stmt}
+	if n.Query != nil {
+		var err error
+		if o.query, err = b.build(n.Query); err != nil {
+			return nil, err
+		}
+		o.queryColumns = n.Query.Output()
+	}
+	return o, nil
 }
 
 // utilityOp runs a statement that has no plan, at the first next.
@@ -28,19 +35,4 @@ func (o *utilityOp) next(ctx context.Context) (*batch, error) {
 	}
 	o.done = true
 	return nil, o.run(ctx, o.stmt)
-}
-
-// ddl is one running statement that changes the catalog.
-type ddl struct {
-	x    *execution
-	text string
-}
-
-// run dispatches on the statement's type.
-func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
-	switch s := stmt.(type) {
-	case *ast.UnsupportedStmt:
-		return sqlerr.Unsupported("%s", s.Feature)
-	}
-	return sqlerr.Unsupported("statement %T", stmt)
 }
