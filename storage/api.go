@@ -3,6 +3,8 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
@@ -22,6 +24,8 @@ var (
 	ErrDeadlock = errors.New("deadlock detected")
 	// ErrLockNotAvailable: 55P03, NOWAIT or lock_timeout.
 	ErrLockNotAvailable = errors.New("could not obtain lock")
+	// ErrLockTimeout is the ErrLockNotAvailable of lock_timeout.
+	ErrLockTimeout = fmt.Errorf("%w within lock_timeout", ErrLockNotAvailable)
 	// ErrFenced: 57P01-like; nothing can be committed until restart.
 	ErrFenced = errors.New("storage: the write-ahead log is fenced, restart the server")
 	// ErrReadOnly: 25006.
@@ -50,6 +54,11 @@ type TxnOptions struct {
 	Isolation Isolation
 	ReadOnly  bool
 	Database  catalog.OID
+	// LockTimeout ends waits for locks with ErrLockTimeout; 0 is never.
+	LockTimeout time.Duration
+	// DeadlockTimeout is how long a wait lasts before a deadlock is searched;
+	// 0 is one second.
+	DeadlockTimeout time.Duration
 }
 
 // Savepoint marks a point to roll back to.

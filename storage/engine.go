@@ -1,0 +1,181 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/internal/offheap"
+	"quiver/storage/lock"
+	"quiver/storage/objstore"
+	"quiver/storage/vfs"
+	"quiver/storage/wal"
+)
+
+// Options opens an Engine. Catalog, Log, Objects and Clock are required; the
+// Engine uses them until Close but does not close them.
+type Options struct {
+	Catalog *catalog.Catalog
+	Log     wal.Log
+	Objects objstore.Store
+	Clock   hlc.Source
+	// Scratch is where transactions spill and objects are cached; its contents
+	// are worthless after a restart.
+	Scratch vfs.FS
+	// Memory is the off-heap allocator and its budget; nil makes one of
+	// MemoryBytes.
+	Memory *offheap.Allocator
+	// MemoryBytes is the off-heap budget when Memory is nil; 0 is 1 GiB.
+	MemoryBytes int64
+	// GrowingBytesMax bounds the memory of all growing segments: beyond it the
+	// largest is sealed and flushed, then writers wait. 0 is half the budget.
+	GrowingBytesMax int64
+	// SegmentBytesMax seals a growing segment (segment_max_size); 0 is 512 MiB.
+	SegmentBytesMax int64
+	// SealAfter seals a growing segment by age; 0 is 10 minutes.
+	SealAfter time.Duration
+	// CacheBytes bounds the local copies of remote objects; 0 is 8 GiB.
+	CacheBytes int64
+	// Retention is how long versions that no snapshot needs are kept; 0 is 10
+	// minutes.
+	Retention time.Duration
+	// Manual switches the background jobs off: tests flush by Checkpoint.
+	Manual bool
+	Logger *slog.Logger
+}
+
+const (
+	memoryBytesDefault  = 1 << 30
+	segmentBytesDefault = 512 << 20
+	cacheBytesDefault   = 8 << 30
+	sealAfterDefault    = 10 * time.Minute
+	retentionDefault    = 10 * time.Minute
+)
+
+func (o *Options) fill() error {
+	if o.Catalog == nil || o.Log == nil || o.Objects == nil || o.Clock == nil {
+		return errors.New("storage: Options lack Catalog, Log, Objects or Clock")
+	}
+	if o.MemoryBytes == 0 {
+		o.MemoryBytes = memoryBytesDefault
+	}
+	if o.Memory == nil {
+		o.Memory = offheap.New(o.MemoryBytes)
+	}
+	if o.GrowingBytesMax == 0 {
+		if o.GrowingBytesMax = o.Memory.Limit() / 2; o.GrowingBytesMax == 0 {
+			o.GrowingBytesMax = memoryBytesDefault / 2
+		}
+	}
+	if o.SegmentBytesMax == 0 {
+		o.SegmentBytesMax = segmentBytesDefault
+	}
+	if o.SealAfter == 0 {
+		o.SealAfter = sealAfterDefault
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = cacheBytesDefault
+	}
+	if o.Retention == 0 {
+		o.Retention = retentionDefault
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// Engine keeps the tables of one cluster. It is safe for concurrent use.
+type Engine struct {
+	opts    Options
+	catalog *catalog.Catalog
+	log     wal.Log
+	clock   hlc.Source
+	mem     *offheap.Allocator
+	logger  *slog.Logger
+	epoch   uint64
+
+	locks    *lock.Manager
+	pipeline commitPipeline
+	readers  readers
+	schemas  schemaCache
+
+	// ids hands out row, transaction, segment and log ids. It starts from the
+	// clock, whose readings never repeat, and is slower than it, so ids never
+	// repeat either: 2^18 of them a millisecond are free.
+	ids atomic.Uint64
+
+	mu     sync.RWMutex // guards shards
+	shards map[shardKey]*shard
+
+	active activeTxns
+	closed atomic.Bool
+	// background ends at Close: what must outlive a statement runs under it.
+	background context.Context
+	stop       context.CancelFunc
+	tasks      sync.WaitGroup
+}
+
+// Open recovers the tables: what the catalog lists, then what the log has
+// beyond it. It returns once every committed row can be read.
+func Open(ctx context.Context, opts Options) (*Engine, error) {
+	if err := opts.fill(); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		opts: opts, catalog: opts.Catalog, log: opts.Log, clock: opts.Clock, mem: opts.Memory,
+		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
+	}
+	e.pipeline.e = e
+	e.background, e.stop = context.WithCancel(context.Background())
+	first, err := e.clock.Next()
+	if err != nil {
+		return nil, fmt.Errorf("storage: clock: %w", err)
+	}
+	e.ids.Store(uint64(first))
+	e.pipeline.watermark.Store(uint64(first))
+	if err := e.recover(ctx); err != nil {
+		e.stop()
+		e.releaseShards()
+		return nil, err
+	}
+	return e, nil
+}
+
+// newIDs reserves n consecutive ids and returns the first.
+func (e *Engine) newIDs(n int) uint64 { return e.ids.Add(uint64(n)) - uint64(n) + 1 }
+
+// Close ends the engine. Transactions that still run fail at their next call;
+// nothing is flushed, for the log has it all.
+func (e *Engine) Close() error {
+	if e.closed.Swap(true) {
+		return nil
+	}
+	e.stop()
+	e.tasks.Wait()
+	e.releaseShards()
+	return nil
+}
+
+func (e *Engine) releaseShards() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.shards {
+		s.replace(newShardView(nil))
+	}
+	clear(e.shards)
+}
+
+// Begin starts a transaction.
+func (e *Engine) Begin(_ context.Context, opts TxnOptions) (Txn, error) {
+	if e.closed.Load() {
+		return nil, ErrClosed
+	}
+	return newTxn(e, opts), nil
+}

@@ -1,0 +1,432 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/sql/types"
+	"quiver/storage/growing"
+	"quiver/storage/segment"
+	"quiver/storage/wal"
+)
+
+// privateWrites are a transaction's rows and deletes before it commits: live,
+// or rebuilt from its chunks by recovery. Rows lie in private segments, one
+// list a shard, with ascending row ids.
+//
+// A tombstone in a private segment holds no timestamp: 1 means gone for good
+// (rolled back), n+2 that the transaction's n-th delete took the row.
+type privateWrites struct {
+	e      *Engine
+	shards map[shardKey]*privateShard
+	order  []*privateShard
+
+	mu      sync.RWMutex // guards deletes and own against parallel scans
+	deletes []deletion
+	// own has, per table storage, the deletes of committed rows: row id → index
+	// in deletes.
+	own map[catalog.StorageID]map[RowID]uint32
+}
+
+// privateShard is what goes to one shard.
+type privateShard struct {
+	key      shardKey
+	target   wal.Target
+	segments []*memorySegment
+}
+
+// deletion is one row that the transaction deleted.
+type deletion struct {
+	target    *wal.Target
+	row       RowID
+	successor RowID
+	key       []byte
+	// private is the segment of an own row and its position; nil for a
+	// committed one.
+	private *memorySegment
+	pos     int
+}
+
+const (
+	privateGone  = 1
+	privateFirst = 2
+)
+
+// privateSegmentBytes ends a private segment: what spills and what is flushed
+// goes by segments.
+const privateSegmentBytes = 64 << 20
+
+func newPrivateWrites(e *Engine) *privateWrites {
+	return &privateWrites{e: e, shards: map[shardKey]*privateShard{}, own: map[catalog.StorageID]map[RowID]uint32{}}
+}
+
+func (p *privateWrites) empty() bool { return len(p.order) == 0 && len(p.deletes) == 0 }
+
+func (p *privateWrites) shard(t wal.Target) *privateShard {
+	key := shardKey{catalog.StorageID(t.Partition), int(t.Shard)}
+	s := p.shards[key]
+	if s == nil {
+		s = &privateShard{key: key, target: t}
+		p.mu.Lock()
+		p.shards[key] = s
+		p.order = append(p.order, s)
+		p.mu.Unlock()
+	}
+	return s
+}
+
+// insert adds rows to a shard.
+func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growing.Rows) error {
+	s := p.shard(t)
+	s.target.SchemaVersion = t.SchemaVersion
+	var g *memorySegment
+	if n := len(s.segments); n > 0 {
+		g = s.segments[n-1]
+	}
+	if g == nil || g.Bytes() > privateSegmentBytes || !g.Schema().Equal(schema) {
+		g = &memorySegment{Segment: growing.NewPrivate(schema, p.e.mem)}
+		p.mu.Lock()
+		s.segments = append(s.segments, g)
+		p.mu.Unlock()
+	}
+	err := g.Append(rows, 0)
+	if err == nil || !isBudget(err) {
+		return err
+	}
+	// Out of memory: what is complete goes to disk, then once more.
+	if err := p.spill(); err != nil {
+		return err
+	}
+	return g.Append(rows, 0)
+}
+
+// delete records the delete of a row, found among the own rows or not. It
+// returns the index of the deletion.
+func (p *privateWrites) delete(t *wal.Target, row, successor RowID, key []byte) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.deletes)
+	d := deletion{target: t, row: row, successor: successor, key: key}
+	if d.private, d.pos = p.find(t.Partition, int(t.Shard), row); d.private != nil {
+		d.private.Tombstones.Set(d.pos, uint64(n)+privateFirst, uint64(successor))
+	} else {
+		own := p.own[catalog.StorageID(t.TableStorage)]
+		if own == nil {
+			own = map[RowID]uint32{}
+			p.own[catalog.StorageID(t.TableStorage)] = own
+		}
+		own[row] = uint32(n)
+	}
+	p.deletes = append(p.deletes, d)
+	return n
+}
+
+// succeed sets the successor of the n-th deletion.
+func (p *privateWrites) succeed(n int, successor RowID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deletes[n].successor = successor
+}
+
+// find looks for an own row.
+func (p *privateWrites) find(partition uint64, shard int, row RowID) (*memorySegment, int) {
+	s := p.shards[shardKey{catalog.StorageID(partition), shard}]
+	if s == nil {
+		return nil, 0
+	}
+	i := sort.Search(len(s.segments), func(i int) bool {
+		g := s.segments[i]
+		return g.Rows() > 0 && g.RowID(g.Rows()-1) >= uint64(row)
+	})
+	if i == len(s.segments) {
+		return nil, 0
+	}
+	if pos := s.segments[i].FindRow(uint64(row)); pos >= 0 {
+		return s.segments[i], pos
+	}
+	return nil, 0
+}
+
+// findAny looks for an own row in every shard of a table.
+func (p *privateWrites) findAny(table catalog.StorageID, row RowID) (*privateShard, *memorySegment, int) {
+	for _, s := range p.order {
+		if s.target.TableStorage == uint64(table) {
+			if g, pos := p.find(s.target.Partition, s.key.shard, row); g != nil {
+				return s, g, pos
+			}
+		}
+	}
+	return nil, nil, 0
+}
+
+// deleted says whether the transaction deleted a committed row.
+func (p *privateWrites) deleted(table catalog.StorageID, row RowID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, ok := p.own[table][row]
+	return ok
+}
+
+// alive looks for an own live row with a key in one shard.
+func (p *privateWrites) alive(key shardKey, hash uint64, k []byte) (found RowID) {
+	s := p.shards[key]
+	if s == nil {
+		return 0
+	}
+	for i := len(s.segments) - 1; i >= 0 && found == 0; i-- {
+		g := s.segments[i]
+		g.EachKey(hash, k, func(pos int) bool {
+			if at, _ := g.Tombstones.Get(pos); at == 0 {
+				found = RowID(g.RowID(pos))
+			}
+			return found == 0
+		})
+	}
+	return found
+}
+
+// undo takes back the inserts of row ids from first on and all but the first n
+// deletes.
+func (p *privateWrites) undo(first RowID, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := len(p.deletes) - 1; i >= n; i-- {
+		d := &p.deletes[i]
+		if d.private != nil {
+			d.private.Tombstones.Clear(d.pos)
+		} else {
+			delete(p.own[catalog.StorageID(d.target.TableStorage)], d.row)
+		}
+	}
+	p.deletes = p.deletes[:min(n, len(p.deletes))]
+	for _, s := range p.order {
+		for i := len(s.segments) - 1; i >= 0; i-- {
+			g := s.segments[i]
+			rows := g.Rows()
+			from := sort.Search(rows, func(pos int) bool { return g.RowID(pos) >= uint64(first) })
+			for pos := from; pos < rows; pos++ {
+				g.Tombstones.Set(pos, privateGone, 0)
+			}
+			if from > 0 {
+				break
+			}
+		}
+	}
+}
+
+// release frees the segments; those adopted by shards live on there.
+func (p *privateWrites) release() {
+	for _, s := range p.order {
+		for _, g := range s.segments {
+			g.release()
+		}
+		s.segments = nil
+	}
+	p.order, p.shards, p.deletes, p.own = nil, nil, nil, nil
+}
+
+// replay applies one change of a transaction that recovery reads.
+func (p *privateWrites) replay(change any) error {
+	switch c := change.(type) {
+	case *wal.Insert:
+		return p.replayInsert(c)
+	case *wal.Delete:
+		t := c.Target
+		for i := range c.Rows {
+			r := &c.Rows[i]
+			p.delete(&t, RowID(r.RowID), RowID(r.Successor), append([]byte(nil), r.Key...))
+		}
+	case *wal.Undo:
+		p.undo(RowID(c.FirstRowID), int(c.Deletes))
+	}
+	return nil
+}
+
+func (p *privateWrites) replayInsert(c *wal.Insert) error {
+	defer releaseAll(c.Columns)
+	fields := make([]growing.Field, len(c.Fields))
+	for i, f := range c.Fields {
+		fields[i] = growing.Field{ID: catalog.FieldID(f), Type: c.Columns[i].DataType()}
+	}
+	schema, err := growing.NewSchema(c.SchemaVersion, fields, len(c.Key) > 0)
+	if err != nil {
+		return err
+	}
+	rows := growing.Rows{Columns: c.Columns, RowIDs: consecutive(c.FirstRowID, c.Rows())}
+	if len(c.Key) > 0 {
+		if rows.Keys, err = replayKeys(c); err != nil {
+			return err
+		}
+		defer rows.Keys.Release()
+		rows.Hashes = hashKeys(rows.Keys)
+	}
+	return p.insert(c.Target, schema, rows)
+}
+
+func consecutive(first uint64, n int) []uint64 {
+	ids := make([]uint64, n)
+	for i := range ids {
+		ids[i] = first + uint64(i)
+	}
+	return ids
+}
+
+func hashKeys(keys *array.Binary) []uint64 {
+	hashes := make([]uint64, keys.Len())
+	for i := range hashes {
+		hashes[i] = segment.KeyHash(keys.Value(i))
+	}
+	return hashes
+}
+
+// replayKeys encodes the primary keys of a logged insert by the types that it
+// names.
+func replayKeys(c *wal.Insert) (*array.Binary, error) {
+	columns, keyTypes := make([]int, len(c.Key)), make([]types.T, len(c.Key))
+	for i, k := range c.Key {
+		columns[i], keyTypes[i] = int(k.Field), types.Of(types.OID(k.Type))
+		if types.ByOID(types.OID(k.Type)) == nil {
+			return nil, fmt.Errorf("storage: the log names key type %d, which is not known", k.Type)
+		}
+	}
+	return encodeKeys(c.Columns, columns, keyTypes, c.Rows()), nil
+}
+
+// adoptBytes is from where on a private segment is adopted as it is instead of
+// copied into the shard's growing one.
+const adoptBytes = 4 << 20
+
+// apply makes the writes part of the shards, committed at at. It runs under
+// the pipeline's apply lock and cannot fail but for memory, which it waits for.
+func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Position, live func(*shard) bool) error {
+	for _, ps := range p.order {
+		s := p.e.shard(ps.key, catalog.StorageID(ps.target.TableStorage))
+		if !live(s) {
+			continue
+		}
+		for _, g := range ps.segments {
+			if err := s.take(ctx, p.e, g, at); err != nil {
+				return err
+			}
+		}
+		s.markDirty(pos)
+	}
+	for i := range p.deletes {
+		d := &p.deletes[i]
+		if d.private != nil {
+			continue // not copied, or timestamped by take
+		}
+		s := p.e.shard(shardKey{catalog.StorageID(d.target.Partition), int(d.target.Shard)}, catalog.StorageID(d.target.TableStorage))
+		if !live(s) {
+			continue
+		}
+		if err := s.deleteRow(ctx, d, at); err != nil {
+			return err
+		}
+		s.markDirty(pos)
+	}
+	return nil
+}
+
+// take adds the rows of a private segment.
+func (s *shard) take(ctx context.Context, e *Engine, g *memorySegment, at hlc.Timestamp) error {
+	if g.Rows() == 0 {
+		return nil
+	}
+	if g.Bytes() >= adoptBytes || g.Spilled() {
+		for pos := 0; g.Tombstones.Count() > 0 && pos < g.Rows(); pos++ {
+			g.Tombstones.Move(pos, uint64(at))
+		}
+		g.Adopt(at)
+		s.adopt(g.Segment)
+		return nil
+	}
+	into := s.appendable(e, g.Schema(), at)
+	for start := 0; start < g.Rows(); {
+		_, end := g.ChunkAt(start)
+		if err := s.copyRows(into, g, start, end, at); err != nil {
+			return err
+		}
+		start = end
+	}
+	return nil
+}
+
+// copyRows copies the rows of [start, end), within one chunk, that are not gone.
+func (s *shard) copyRows(into, g *memorySegment, start, end int, at hlc.Timestamp) error {
+	for from := start; from < end; {
+		if gone, _ := g.Tombstones.Get(from); gone != 0 {
+			from++
+			continue
+		}
+		to := from + 1
+		for to < end {
+			if gone, _ := g.Tombstones.Get(to); gone != 0 {
+				break
+			}
+			to++
+		}
+		if err := copyRun(into, g, from, to, at); err != nil {
+			return err
+		}
+		from = to
+	}
+	return nil
+}
+
+func copyRun(into, g *memorySegment, from, to int, at hlc.Timestamp) error {
+	schema := g.Schema()
+	fields := make([]int, len(schema.Fields))
+	for i := range fields {
+		fields[i] = i
+	}
+	rows := growing.Rows{Columns: g.View(make([]arrow.Array, 0, len(fields)), fields, from, to)}
+	defer releaseAll(rows.Columns)
+	ids := g.RowIDView(from, to).(*array.Uint64)
+	defer ids.Release()
+	rows.RowIDs = ids.Uint64Values()
+	if schema.Keyed {
+		rows.Keys = g.KeyView(from, to)
+		defer rows.Keys.Release()
+		rows.Hashes = hashKeys(rows.Keys)
+	}
+	return into.Append(rows, at)
+}
+
+// deleteRow puts the tombstone of a committed row. A row that no segment has
+// was left out by a flush, which knew of the delete.
+func (s *shard) deleteRow(ctx context.Context, d *deletion, at hlc.Timestamp) error {
+	src, pos, err := s.view.find(ctx, uint64(d.row))
+	if err != nil || src == nil {
+		return err
+	}
+	if before, _ := src.tombstones().Get(pos); before != 0 {
+		return nil // replayed
+	}
+	src.tombstones().Set(pos, uint64(at), uint64(d.successor))
+	if _, flushed := src.(*flushedSegment); flushed {
+		s.addDelta(d, at)
+	}
+	return nil
+}
+
+func (s *shard) markDirty(pos wal.Position) {
+	if s.dirty == (wal.Position{}) {
+		s.dirty = pos
+	}
+}
+
+func releaseAll(columns []arrow.Array) {
+	for _, a := range columns {
+		if a != nil {
+			a.Release()
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/storage/lock"
+	"quiver/storage/segment"
+	"quiver/storage/wal"
+)
+
+// LockRow locks a row version and says what became of it meanwhile.
+func (t *txn) LockRow(ctx context.Context, table *catalog.Table, row RowID, mode RowLockMode, wait WaitPolicy) (LockedRow, error) {
+	if t.done {
+		return LockedRow{}, ErrClosed
+	}
+	if t.writes != nil && t.writes.deleted(table.Storage, row) {
+		return LockedRow{Status: RowOwn}, nil
+	}
+	resource := rowResource(table.Storage, row)
+	held, err := t.owner().Lock(ctx, resource, lock.Mode(mode), t.wait(wait))
+	if err != nil {
+		if err = lockError(err); err == ErrLockNotAvailable && wait == WaitSkip {
+			return LockedRow{Status: RowSkipped}, nil
+		}
+		return LockedRow{}, err
+	}
+	state, err := t.newestState(ctx, table, row)
+	if state.Status != RowCurrent && !held {
+		t.owner().Release(resource)
+	}
+	return state, err
+}
+
+// newestState says what has become of a row, under its lock.
+func (t *txn) newestState(ctx context.Context, table *catalog.Table, row RowID) (LockedRow, error) {
+	at, err := t.locate(ctx, table, row)
+	if err != nil {
+		return LockedRow{}, err
+	}
+	defer at.release()
+	deleted, successor := at.src.tombstones().Get(at.pos)
+	switch {
+	case deleted == 0:
+		return LockedRow{Status: RowCurrent}, nil
+	case at.own:
+		return LockedRow{Status: RowOwn}, nil
+	case successor != 0:
+		if t.opts.Isolation == RepeatableRead && t.readAt < hlc.Timestamp(deleted) {
+			return LockedRow{}, ErrSerialization
+		}
+		return LockedRow{Status: RowUpdated, Successor: RowID(successor)}, nil
+	}
+	if t.opts.Isolation == RepeatableRead && t.readAt < hlc.Timestamp(deleted) {
+		return LockedRow{}, ErrSerializationDelete
+	}
+	return LockedRow{Status: RowDeleted}, nil
+}
+
+// located is where a row lies, pinned.
+type located struct {
+	views     *tableViews
+	partition *catalog.Partition
+	shard     int
+	src       source
+	pos       int
+	own       bool
+}
+
+func (l *located) release() { l.views.release() }
+
+// locate finds a row version of a table: an own one or a committed one.
+func (t *txn) locate(ctx context.Context, table *catalog.Table, row RowID) (*located, error) {
+	views := t.pinTable(table)
+	l := &located{views: views}
+	if t.writes != nil {
+		if s, g, pos := t.writes.findAny(table.Storage, row); g != nil {
+			l.src, l.pos, l.shard, l.own = g, pos, s.key.shard, true
+			for _, p := range t.catalog.Partitions(table.OID) {
+				if p.Storage == s.key.partition {
+					l.partition = p
+				}
+			}
+			if l.partition != nil {
+				return l, nil
+			}
+		}
+	}
+	for _, v := range views.list {
+		src, pos, err := v.view.find(ctx, uint64(row))
+		if err != nil {
+			views.release()
+			return nil, err
+		}
+		if src != nil {
+			l.src, l.pos, l.partition, l.shard = src, pos, v.partition, v.key.shard
+			return l, nil
+		}
+	}
+	views.release()
+	return nil, errNoRow(table, row)
+}
+
+// tableViews pins every shard of a table that has rows.
+type tableViews struct {
+	list []tableView
+}
+
+type tableView struct {
+	partition *catalog.Partition
+	key       shardKey
+	view      *shardView
+}
+
+func (t *txn) pinTable(table *catalog.Table) *tableViews {
+	return t.e.pinPartitions(table, t.catalog.Partitions(table.OID))
+}
+
+func (e *Engine) pinPartitions(table *catalog.Table, partitions []*catalog.Partition) *tableViews {
+	views := &tableViews{}
+	for _, p := range partitions {
+		for n := range max(table.Shards, 1) {
+			key := shardKey{p.Storage, n}
+			if s := e.findShard(key); s != nil {
+				views.list = append(views.list, tableView{p, key, s.pin()})
+			}
+		}
+	}
+	return views
+}
+
+func (v *tableViews) release() {
+	for i := range v.list {
+		v.list[i].view.release()
+	}
+	v.list = nil
+}
+
+// newest looks for the live committed row of a key in every partition.
+func (v *tableViews) newest(ctx context.Context, hash uint64, key []byte, skip func(RowID) bool) (RowID, error) {
+	for i := range v.list {
+		id, err := v.list[i].view.newest(ctx, hash, key, skip)
+		if id != 0 || err != nil {
+			return id, err
+		}
+	}
+	return 0, nil
+}
+
+// Delete deletes locked rows.
+func (t *txn) Delete(ctx context.Context, table *catalog.Table, rows []RowID) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
+	deletes, err := t.deleteRows(ctx, table, rows)
+	if err != nil {
+		return err
+	}
+	return t.logDeletes(deletes)
+}
+
+// deletedRow is a row just deleted: its index among the transaction's deletes
+// and the partition where its successor goes.
+type deletedRow struct {
+	index     int
+	partition *catalog.Partition
+}
+
+func (t *txn) deleteRows(ctx context.Context, table *catalog.Table, rows []RowID) ([]deletedRow, error) {
+	schema, err := t.e.schemas.of(table, t.catalog)
+	if err != nil {
+		return nil, err
+	}
+	targets := map[shardKey]*wal.Target{}
+	out := make([]deletedRow, 0, len(rows))
+	for _, row := range rows {
+		at, err := t.locate(ctx, table, row)
+		if err != nil {
+			return nil, err
+		}
+		key, err := t.lockOldKey(ctx, schema, at)
+		at.release()
+		if err != nil {
+			return nil, err
+		}
+		shard := shardKey{at.partition.Storage, at.shard}
+		target := targets[shard]
+		if target == nil {
+			in := insertion{schema: schema, partition: at.partition}
+			w := in.target(at.shard)
+			target = &w
+			targets[shard] = target
+		}
+		out = append(out, deletedRow{t.private().delete(target, row, 0, key), at.partition})
+	}
+	return out, nil
+}
+
+// lockOldKey keeps others from inserting the key of a row to be deleted before
+// the transaction ends.
+func (t *txn) lockOldKey(ctx context.Context, schema *tableSchema, at *located) ([]byte, error) {
+	if len(schema.key) == 0 {
+		return nil, nil
+	}
+	key, err := at.src.appendKey(ctx, nil, at.pos)
+	if err != nil {
+		return nil, err
+	}
+	_, err = t.lockKey(ctx, schema.table.Storage, segment.KeyHash(key))
+	return key, err
+}
+
+// deletesPerChange bounds a change of the stream.
+const deletesPerChange = 4096
+
+// logDeletes appends deletes to the stream: runs of one shard together.
+func (t *txn) logDeletes(deletes []deletedRow) error {
+	for len(deletes) > 0 {
+		first := &t.writes.deletes[deletes[0].index]
+		change := wal.Delete{Target: *first.target}
+		n := 0
+		for ; n < min(len(deletes), deletesPerChange); n++ {
+			d := &t.writes.deletes[deletes[n].index]
+			if d.target != first.target {
+				break
+			}
+			change.Rows = append(change.Rows, wal.Deleted{RowID: uint64(d.row), Successor: uint64(d.successor), Key: d.key})
+		}
+		t.stream.buf = wal.AppendDelete(t.stream.buf, &change)
+		if err := t.stream.wrote(); err != nil {
+			return err
+		}
+		deletes = deletes[n:]
+	}
+	return nil
+}
+
+// Update replaces locked rows.
+func (t *txn) Update(ctx context.Context, table *catalog.Table, rows []RowID, columns []arrow.Array) ([]RowID, error) {
+	if err := t.writable(); err != nil {
+		return nil, err
+	}
+	if err := t.e.admit(ctx); err != nil {
+		return nil, err
+	}
+	deletes, err := t.deleteRows(ctx, table, rows)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]RowID, len(rows))
+	for done := 0; done < len(rows); {
+		// Rows of one partition go together; most tables have only one.
+		run := done + 1
+		for run < len(rows) && deletes[run].partition == deletes[done].partition {
+			run++
+		}
+		if err := t.replace(ctx, table, deletes[done:run], ids[done:run], columns, done); err != nil {
+			return nil, err
+		}
+		done = run
+	}
+	return ids, t.logDeletes(deletes)
+}
+
+// replace inserts the successors of deleted rows of one partition: rows from
+// of columns on.
+func (t *txn) replace(ctx context.Context, table *catalog.Table, deletes []deletedRow, ids []RowID, columns []arrow.Array, from int) error {
+	run := sliceRows(columns, from, from+len(ids))
+	defer releaseAll(run)
+	in, err := t.newInsertion(table, deletes[0].partition.OID, run)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	if err := in.check(ctx, false); err != nil {
+		return err
+	}
+	if err := in.store(); err != nil {
+		return err
+	}
+	copy(ids, in.ids)
+	for i, d := range deletes {
+		t.writes.succeed(d.index, ids[i])
+	}
+	return nil
+}

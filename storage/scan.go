@@ -1,0 +1,202 @@
+package storage
+
+import (
+	"context"
+	"sort"
+	"sync/atomic"
+
+	"quiver/catalog"
+)
+
+// scanPlan is what the scanners of one Scan share: the units to read, taken
+// one after the other by whoever is free.
+type scanPlan struct {
+	s      *snapshot
+	spec   ScanSpec
+	schema *scanSchema
+	units  []unit
+	next   atomic.Int64
+	// segments and pruned are counted while planning.
+	segments, pruned int64
+}
+
+// unit is a run of rows of one group of one segment.
+type unit struct {
+	src        source
+	table      catalog.StorageID
+	own        bool
+	start, end int
+	// positions are the only rows asked for, ascending; nil for all.
+	positions []int
+}
+
+// Scan reads one table.
+func (s *snapshot) Scan(ctx context.Context, spec ScanSpec) (Scanner, error) {
+	p, err := s.plan(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return newScanner(p, true), nil
+}
+
+// ScanParallel splits the scan by units: each scanner takes the next one.
+func (s *snapshot) ScanParallel(ctx context.Context, spec ScanSpec, n int) ([]Scanner, error) {
+	p, err := s.plan(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	n = max(1, min(n, len(p.units)))
+	list := make([]Scanner, n)
+	for i := range list {
+		list[i] = newScanner(p, i == 0)
+	}
+	return list, nil
+}
+
+func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
+	p := &scanPlan{s: s, spec: spec}
+	var err error
+	if p.schema, err = newScanSchema(spec); err != nil {
+		return nil, err
+	}
+	for _, part := range s.partitions(spec) {
+		for shard := range max(spec.Table.Shards, 1) {
+			if spec.Key != nil && shard != shardOf(keyHash(spec.Key), spec.Table) {
+				continue
+			}
+			if err := p.addShard(ctx, shardKey{part.Storage, shard}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+func (s *snapshot) partitions(spec ScanSpec) []*catalog.Partition {
+	all := s.t.catalog.Partitions(spec.Table.OID)
+	if spec.Partitions == nil {
+		return all
+	}
+	var some []*catalog.Partition
+	for _, p := range all {
+		for _, oid := range spec.Partitions {
+			if p.OID == oid {
+				some = append(some, p)
+			}
+		}
+	}
+	return some
+}
+
+func (p *scanPlan) addShard(ctx context.Context, key shardKey) error {
+	if v := p.s.pin(key); v != nil {
+		err := v.sources(func(src source) (bool, error) {
+			return true, p.addSource(ctx, src, src.limit(p.s.at), false)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, g := range p.s.own.shard(key) {
+		if err := p.addSource(ctx, g, p.s.own.rows[g], true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own bool) error {
+	if limit == 0 && !(p.spec.RowIDs != nil && p.spec.AnyVersion) {
+		return nil
+	}
+	p.segments++
+	switch {
+	case p.spec.RowIDs != nil:
+		return p.addRows(ctx, src, limit, own)
+	case p.spec.Key != nil:
+		return p.addKey(ctx, src, limit, own)
+	}
+	if p.spec.Filter != nil && !own && !mayMatch(p.spec.Filter, src, -1) {
+		p.pruned++
+		return nil
+	}
+	for start := 0; start < limit; {
+		_, end := src.group(start)
+		end = min(end, limit)
+		p.units = append(p.units, unit{src: src, own: own, start: start, end: end, table: p.spec.Table.Storage})
+		start = end
+	}
+	return nil
+}
+
+func mayMatch(f Filter, src source, start int) bool {
+	var held []*ColumnStats
+	defer func() {
+		for _, s := range held {
+			s.release()
+		}
+	}()
+	return f.MayMatch(func(field catalog.FieldID) *ColumnStats {
+		s := src.stats(field, start)
+		if s != nil {
+			held = append(held, s)
+		}
+		return s
+	})
+}
+
+func (s *ColumnStats) release() {
+	if s.Min != nil {
+		s.Min.Release()
+	}
+	if s.Max != nil {
+		s.Max.Release()
+	}
+}
+
+func (p *scanPlan) addKey(ctx context.Context, src source, limit int, own bool) error {
+	var positions []int
+	err := src.eachKey(ctx, keyHash(p.spec.Key), p.spec.Key, func(pos int) (bool, error) {
+		if pos < limit {
+			positions = append(positions, pos)
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	p.addPositions(src, positions, own)
+	return nil
+}
+
+func (p *scanPlan) addRows(ctx context.Context, src source, limit int, own bool) error {
+	var positions []int
+	for _, id := range p.spec.RowIDs {
+		pos, err := src.findRow(ctx, uint64(id))
+		if err != nil {
+			return err
+		}
+		if pos >= 0 && (pos < limit || p.spec.AnyVersion) {
+			positions = append(positions, pos)
+		}
+	}
+	p.addPositions(src, positions, own)
+	return nil
+}
+
+// addPositions makes units of single rows: one a group that has any.
+func (p *scanPlan) addPositions(src source, positions []int, own bool) {
+	sort.Ints(positions)
+	for i := 0; i < len(positions); {
+		_, end := src.group(positions[i])
+		j := i + 1
+		for j < len(positions) && positions[j] < end {
+			j++
+		}
+		p.units = append(p.units, unit{
+			src: src, own: own, start: positions[i], end: positions[j-1] + 1,
+			positions: positions[i:j], table: p.spec.Table.Storage,
+		})
+		i = j
+	}
+}

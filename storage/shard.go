@@ -1,0 +1,234 @@
+package storage
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/storage/deltalog"
+	"quiver/storage/growing"
+	"quiver/storage/wal"
+)
+
+// shardKey names a shard: partition storage ids are unique by themselves.
+type shardKey struct {
+	partition catalog.StorageID
+	shard     int
+}
+
+// shard is where one shard of one partition keeps its rows. Everything that
+// changes it runs under the pipeline's apply lock or, for flushes, replaces the
+// view; readers pin the view.
+type shard struct {
+	key   shardKey
+	table catalog.StorageID // of the table
+
+	mu   sync.RWMutex // guards view
+	view *shardView
+
+	// What follows is guarded by the pipeline's apply lock.
+
+	// deltas are deletes of flushed rows that no delta log has yet.
+	deltas []deltalog.Entry
+	// dirty is the position of the oldest commit that objects do not hold;
+	// zero when there is none.
+	dirty wal.Position
+	// checkpoint is where replay may begin.
+	checkpoint wal.Position
+	// born is when the growing segment got its first row.
+	born hlc.Timestamp
+	// dropped shards belong to no table any more; what comes late is ignored.
+	dropped bool
+}
+
+// shardView is an immutable list of the segments of a shard. It is pinned by
+// snapshots and freed with its segments at the last release.
+type shardView struct {
+	refs    atomic.Int32
+	memory  []*memorySegment // oldest first; the last may be growing
+	flushed []*flushedSegment
+}
+
+// newShardView takes over the references to its segments.
+func newShardView(memory []*memorySegment, flushed ...*flushedSegment) *shardView {
+	v := &shardView{memory: memory, flushed: flushed}
+	v.refs.Store(1)
+	return v
+}
+
+func (v *shardView) release() {
+	if v.refs.Add(-1) != 0 {
+		return
+	}
+	for _, m := range v.memory {
+		m.release()
+	}
+	for _, f := range v.flushed {
+		f.release()
+	}
+}
+
+// sources calls f for each segment, the newest first, until f says false or
+// fails.
+func (v *shardView) sources(f func(source) (bool, error)) error {
+	for i := len(v.memory) - 1; i >= 0; i-- {
+		if more, err := f(v.memory[i]); !more || err != nil {
+			return err
+		}
+	}
+	for i := len(v.flushed) - 1; i >= 0; i-- {
+		if more, err := f(v.flushed[i]); !more || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pin returns the current view, which the caller releases.
+func (s *shard) pin() *shardView {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	s.view.refs.Add(1)
+	return s.view
+}
+
+// replace makes v the current view.
+func (s *shard) replace(v *shardView) {
+	s.mu.Lock()
+	old := s.view
+	s.view = v
+	s.mu.Unlock()
+	old.release()
+}
+
+// change replaces the view by one with other lists; the segments kept or added
+// are retained for it.
+func (s *shard) change(memory []*memorySegment, flushed []*flushedSegment) {
+	for _, m := range memory {
+		m.retain()
+	}
+	for _, f := range flushed {
+		f.retain()
+	}
+	s.replace(newShardView(memory, flushed...))
+}
+
+// shard returns the shard of a key, made if it is new; table is the storage id
+// of its table.
+func (e *Engine) shard(key shardKey, table catalog.StorageID) *shard {
+	if s := e.findShard(key); s != nil {
+		return s
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.shards[key]
+	if s == nil {
+		s = &shard{key: key, table: table, view: newShardView(nil)}
+		e.shards[key] = s
+	}
+	return s
+}
+
+// findShard returns a shard, or nil if nothing was ever written to it.
+func (e *Engine) findShard(key shardKey) *shard {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.shards[key]
+}
+
+// allShards returns every shard.
+func (e *Engine) allShards() []*shard {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	list := make([]*shard, 0, len(e.shards))
+	for _, s := range e.shards {
+		list = append(list, s)
+	}
+	return list
+}
+
+// appendable returns the growing segment that rows of a schema go to.
+func (s *shard) appendable(e *Engine, schema *growing.Schema, at hlc.Timestamp) *memorySegment {
+	v := s.view // only the apply lock's holder changes it
+	if n := len(v.memory); n > 0 {
+		if m := v.memory[n-1]; m.open && m.Schema().Equal(schema) {
+			return m
+		}
+	}
+	s.seal()
+	m := &memorySegment{Segment: growing.NewShared(schema, e.mem.Unlimited()), open: true}
+	s.born = at
+	s.change(append(s.view.memory[:len(s.view.memory):len(s.view.memory)], m), s.view.flushed)
+	m.release() // the view's now
+	return m
+}
+
+// seal ends the growing segment: nothing is appended to it any more.
+func (s *shard) seal() {
+	if n := len(s.view.memory); n > 0 {
+		s.view.memory[n-1].open = false
+	}
+}
+
+// adopt adds a transaction's own segment as a sealed one.
+func (s *shard) adopt(g *growing.Segment) {
+	g.Retain()
+	m := &memorySegment{Segment: g}
+	v := s.view
+	memory := append([]*memorySegment(nil), v.memory...)
+	// The growing segment stays last: it goes on growing.
+	if n := len(memory); n > 0 && memory[n-1].open {
+		memory = append(memory[:n-1], m, memory[n-1])
+	} else {
+		memory = append(memory, m)
+	}
+	s.change(memory, v.flushed)
+	m.release()
+}
+
+// memoryBytes is what the shard's segments in memory take.
+func (s *shard) memoryBytes() (n int64) {
+	v := s.pin()
+	defer v.release()
+	for _, m := range v.memory {
+		n += m.Bytes()
+	}
+	return n
+}
+
+// find looks a row id up in a view; src is nil if no segment has it.
+func (v *shardView) find(ctx context.Context, id uint64) (src source, pos int, err error) {
+	err = v.sources(func(s source) (bool, error) {
+		p, err := s.findRow(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		if p >= 0 {
+			src, pos = s, p
+		}
+		return p < 0, nil
+	})
+	return src, pos, err
+}
+
+// newest looks for the committed row with a key that nobody deleted; at most one
+// segment has it. skip hides rows that the asking transaction deleted itself.
+func (v *shardView) newest(ctx context.Context, hash uint64, key []byte, skip func(RowID) bool) (RowID, error) {
+	var found RowID
+	err := v.sources(func(s source) (bool, error) {
+		err := s.eachKey(ctx, hash, key, func(pos int) (bool, error) {
+			if at, _ := s.tombstones().Get(pos); at != 0 {
+				return true, nil
+			}
+			id, err := s.rowID(ctx, pos)
+			if err == nil && !skip(RowID(id)) {
+				found = RowID(id)
+			}
+			return err == nil && found == 0, err
+		})
+		return found == 0, err
+	})
+	return found, err
+}

@@ -1,0 +1,161 @@
+package storage
+
+import (
+	"context"
+	"sync"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+)
+
+// snapshot is a Snapshot: a timestamp, and what the transaction's earlier
+// commands wrote.
+type snapshot struct {
+	t   *txn
+	at  hlc.Timestamp
+	own *ownView
+
+	mu     sync.Mutex // guards pins and closed
+	pins   map[*shard]*shardView
+	closed bool
+}
+
+// ownView is what a command sees of its transaction's own writes: of each
+// private segment the rows that were there when the command began, and the
+// deletes up to then.
+type ownView struct {
+	rows    map[*memorySegment]int
+	shards  []ownShard
+	deletes uint64
+}
+
+// ownShard is a shard of ownView.
+type ownShard struct {
+	key      shardKey
+	segments []*memorySegment
+}
+
+// Snapshot begins a command.
+func (t *txn) Snapshot(context.Context) (Snapshot, error) {
+	if t.done || t.e.closed.Load() {
+		return nil, ErrClosed
+	}
+	t.command = t.ownNow()
+	if t.opts.Isolation == RepeatableRead {
+		if t.readAt == 0 {
+			t.readAt = t.e.readers.registerVisible(&t.e.pipeline)
+		}
+		t.e.readers.register(t.readAt)
+		return &snapshot{t: t, at: t.readAt, own: t.command}, nil
+	}
+	return &snapshot{t: t, at: t.e.readers.registerVisible(&t.e.pipeline), own: t.command}, nil
+}
+
+// LatestSnapshot reads the newest state within the running command.
+func (t *txn) LatestSnapshot(context.Context) (Snapshot, error) {
+	if t.done || t.e.closed.Load() {
+		return nil, ErrClosed
+	}
+	if t.command == nil {
+		t.command = t.ownNow()
+	}
+	return &snapshot{t: t, at: t.e.readers.registerVisible(&t.e.pipeline), own: t.command}, nil
+}
+
+// ownNow notes what the transaction has written so far; nil is nothing.
+func (t *txn) ownNow() *ownView {
+	if t.writes == nil || t.writes.empty() {
+		return nil
+	}
+	v := &ownView{rows: map[*memorySegment]int{}, deletes: uint64(len(t.writes.deletes))}
+	for _, s := range t.writes.order {
+		v.shards = append(v.shards, ownShard{s.key, s.segments[:len(s.segments):len(s.segments)]})
+		for _, g := range s.segments {
+			v.rows[g] = g.Rows()
+		}
+	}
+	return v
+}
+
+func (v *ownView) shard(key shardKey) []*memorySegment {
+	if v == nil {
+		return nil
+	}
+	for i := range v.shards {
+		if v.shards[i].key == key {
+			return v.shards[i].segments
+		}
+	}
+	return nil
+}
+
+// gone says whether a private tombstone hides its row from the command.
+func (v *ownView) gone(at uint64) bool { return at == privateGone || at-privateFirst < v.deletes }
+
+func (s *snapshot) ReadTimestamp() hlc.Timestamp { return s.at }
+
+// pin pins a shard for the life of the snapshot.
+func (s *snapshot) pin(key shardKey) *shardView {
+	sh := s.t.e.findShard(key)
+	if sh == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.pins[sh]; v != nil {
+		return v
+	}
+	v := sh.pin()
+	if s.pins == nil {
+		s.pins = map[*shard]*shardView{}
+	}
+	s.pins[sh] = v
+	return v
+}
+
+func (s *snapshot) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
+	s.closed = true
+	for _, v := range s.pins {
+		v.release()
+	}
+	s.pins = nil
+	s.t.e.readers.unregister(s.at)
+}
+
+// Rows estimates the live rows of a table.
+func (s *snapshot) Rows(table *catalog.Table) int64 {
+	return s.t.e.liveRows(table, s.t.catalog.Partitions(table.OID)) + s.ownRows(table)
+}
+
+func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
+	if s.own == nil {
+		return 0
+	}
+	for _, p := range s.t.catalog.Partitions(table.OID) {
+		for shard := range max(table.Shards, 1) {
+			for _, g := range s.own.shard(shardKey{p.Storage, shard}) {
+				n += int64(s.own.rows[g]) - g.Tombstones.Count()
+			}
+		}
+	}
+	return max(n, 0)
+}
+
+func (e *Engine) liveRows(table *catalog.Table, partitions []*catalog.Partition) (n int64) {
+	views := e.pinPartitions(table, partitions)
+	defer views.release()
+	for _, v := range views.list {
+		for _, m := range v.view.memory {
+			n += int64(m.Rows()) - m.Tombstones.Count()
+		}
+		for _, f := range v.view.flushed {
+			n += int64(f.limit(hlc.Max)) - f.tombstones().Count()
+		}
+	}
+	return n
+}

@@ -1,0 +1,5 @@
+package storage
+
+import "quiver/storage/objstore"
+
+func newTestStore() objstore.Store { return struct{ objstore.Store }{} }
