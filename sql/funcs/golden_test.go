@@ -1,0 +1,158 @@
+package funcs_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"quiver/sql/sqlerr"
+)
+
+var oracle = flag.String("oracle", "", "connection string of a PostgreSQL 15 with pgvector that fills in testdata/golden")
+
+// TestGolden evaluates the expressions of testdata/golden: see its README.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/golden/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no golden files", err)
+	}
+	if *oracle != "" {
+		for _, file := range files {
+			rewriteGolden(t, file)
+		}
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			for _, c := range readGolden(t, file) {
+				if got := answer(t, c.expression); got != c.answer {
+					t.Errorf("%s\n got %s\nwant %s", c.expression, got, c.answer)
+				}
+			}
+		})
+	}
+}
+
+type goldenCase struct{ expression, answer string }
+
+func readGolden(t *testing.T, file string) (cases []goldenCase) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(string(text), "\n"), "\n") {
+		switch {
+		case strings.HasPrefix(line, "> "):
+			cases = append(cases, goldenCase{expression: line[2:]})
+		case line == "" || strings.HasPrefix(line, "#"):
+		default:
+			last := &cases[len(cases)-1]
+			if last.answer != "" {
+				last.answer += "\n"
+			}
+			last.answer += line
+		}
+	}
+	return cases
+}
+
+// answer is what we say to an expression, in the form of the files.
+func answer(t *testing.T, expression string) string {
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	e := newEvaluator(mem)
+	values, typ, err := e.run(expression)
+	if err != nil {
+		var failure *sqlerr.Error
+		if !errors.As(err, &failure) {
+			return "FAILED " + err.Error()
+		}
+		return formatError(string(failure.Code), failure.Message, failure.Hint)
+	}
+	defer values.Release()
+	var lines []string
+	for i := range values.Len() {
+		if values.IsNull(i) {
+			lines = append(lines, typ.Type().SQLName+" null")
+			continue
+		}
+		text := string(typ.Type().AppendText(nil, values, i, e.context.Format))
+		lines = append(lines, fmt.Sprintf("%s |%s|", typ.Type().SQLName, escapeLines(text)))
+	}
+	if lines == nil {
+		return "no rows"
+	}
+	return strings.Join(lines, "\n")
+}
+
+func formatError(code, message, hint string) string {
+	s := "ERROR " + code + " " + escapeLines(message)
+	if hint != "" {
+		s += "\nHINT " + escapeLines(hint)
+	}
+	return s
+}
+
+func escapeLines(s string) string {
+	return strings.NewReplacer("\\", `\\`, "\n", `\n`, "\r", `\r`).Replace(s)
+}
+
+// rewriteGolden asks the oracle about every expression of a file.
+func rewriteGolden(t *testing.T, file string) {
+	ctx := context.Background()
+	conn, err := pgconn.Connect(ctx, *oracle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "SET timezone = 'UTC'; CREATE EXTENSION IF NOT EXISTS vector").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.SplitSeq(strings.TrimRight(string(text), "\n"), "\n") {
+		switch {
+		case line == "" || strings.HasPrefix(line, "#"):
+			b.WriteString(line + "\n")
+		case strings.HasPrefix(line, "> "):
+			b.WriteString(line + "\n" + askOracle(ctx, conn, line[2:]) + "\n")
+		}
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func askOracle(ctx context.Context, conn *pgconn.PgConn, expression string) string {
+	results, err := conn.Exec(ctx, "SELECT pg_typeof(x), x FROM (SELECT ("+expression+") AS x) q").ReadAll()
+	if err != nil {
+		var failure *pgconn.PgError
+		if !errors.As(err, &failure) {
+			return "FAILED " + err.Error()
+		}
+		return formatError(failure.Code, failure.Message, failure.Hint)
+	}
+	var lines []string
+	for _, row := range results[len(results)-1].Rows {
+		if row[1] == nil {
+			lines = append(lines, string(row[0])+" null")
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%s |%s|", row[0], escapeLines(string(row[1]))))
+	}
+	if lines == nil {
+		return "no rows"
+	}
+	return strings.Join(lines, "\n")
+}
+
