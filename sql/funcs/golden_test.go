@@ -155,4 +155,3 @@ func askOracle(ctx context.Context, conn *pgconn.PgConn, expression string) stri
 	}
 	return strings.Join(lines, "\n")
 }
-
