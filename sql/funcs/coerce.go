@@ -50,8 +50,9 @@ func FindPath(source, target types.OID, context types.CastContext) (path Path, c
 	if from == nil || to == nil {
 		return PathNone, nil
 	}
-	// Arrays follow their elements; oidvector and int2vector are read as arrays.
-	if isArray(to) && isArray(from) {
+	// Arrays follow their elements. oidvector and int2vector are read as arrays
+	// but do not attract them.
+	if isArray(to) && isArray(from) && target != types.OIDVectorOID && target != types.Int2VectorOID {
 		switch p, _ := FindPath(from.Elem, to.Elem, context); p {
 		case PathNone:
 		case PathRelabel:

@@ -11,6 +11,8 @@ import (
 // openExtension opens the Go types that package types defines.
 func openExtension(x any, a arrow.Array) {
 	switch p := x.(type) {
+	case *input[types.Numeric]:
+		p.at = func(i int) types.Numeric { return types.NumericAt(a, i) }
 	case *input[[]string]:
 		p.at = func(i int) []string { return stringsAt(a, i) }
 	default:
@@ -20,7 +22,13 @@ func openExtension(x any, a arrow.Array) {
 
 // outputExtension prepares an output of a Go type that package types defines.
 func outputExtension(x any, mem memory.Allocator) {
-	panic(unreadable(x))
+	switch p := x.(type) {
+	case *output[types.Numeric]:
+		b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.Binary)
+		p.builder, p.put = b, func(v types.Numeric) { types.AppendNumeric(b, v) }
+	default:
+		panic(unreadable(x))
+	}
 }
 
 // appendStrings appends a one-dimensional text[].

@@ -144,8 +144,12 @@ func (e *evaluator) constant(c *ast.Const) (value, error) {
 	case ast.ConstInteger:
 		return e.literal(types.Of(types.Int4OID), c.Text)
 	case ast.ConstFloat:
-		if v, err := e.literal(types.Of(types.Int8OID), c.Text); err == nil && !strings.ContainsAny(c.Text, ".eE") {
-			return v, nil
+		if !strings.ContainsAny(c.Text, ".eE") {
+			for _, oid := range []types.OID{types.Int4OID, types.Int8OID} {
+				if v, err := e.literal(types.Of(oid), c.Text); err == nil {
+					return v, nil
+				}
+			}
 		}
 		return e.literal(types.Of(types.NumericOID), c.Text)
 	case ast.ConstBool:
