@@ -16,6 +16,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
 )
 
 // ErrLocked: another process, or another part of this one, holds the lock.
@@ -59,6 +60,20 @@ type FS interface {
 	// Lock takes an exclusive lock on a file, made if need be, for the life of
 	// the process or until Close; ErrLocked if it is taken.
 	Lock(name string) (io.Closer, error)
+}
+
+// MkdirAllSync makes a directory and those above it, and their names last.
+func MkdirAllSync(fsys FS, name string) error {
+	if err := fsys.MkdirAll(name); err != nil {
+		return err
+	}
+	for name != "." {
+		name = path.Dir(name)
+		if err := fsys.SyncDir(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteFile makes a file with the given bytes that survive a power cut, as does

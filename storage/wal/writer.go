@@ -1,0 +1,109 @@
+package wal
+
+// writeLoop takes batches until Close, and then the last one.
+func (l *FileLog) writeLoop() {
+	defer l.done.Done()
+	for {
+		select {
+		case <-l.wake:
+			l.writePending()
+		case <-l.stop:
+			l.writePending()
+			return
+		}
+	}
+}
+
+// writePending writes and syncs what is pending and completes its futures.
+func (l *FileLog) writePending() {
+	l.mu.Lock()
+	b := l.pending
+	l.pending = nil
+	l.room.Broadcast()
+	l.mu.Unlock()
+	if b == nil {
+		return
+	}
+	err := l.write(b)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.fence(err)
+	}
+	if l.fenced == nil {
+		l.flushed, l.durable = b.end, b.next-1
+		l.recycleBuffers(b)
+	}
+	b.finish(l.fenced)
+}
+
+// recycleBuffers keeps two buffers of moderate size: the one being written and
+// the one being filled.
+func (l *FileLog) recycleBuffers(b *batch) {
+	for i := range b.parts {
+		if buf := b.parts[i].buf; len(l.free) < 2 && cap(buf) <= 1<<20 {
+			l.free = append(l.free, buf[:0])
+		}
+		b.parts[i].buf = nil
+	}
+}
+
+func (l *FileLog) write(b *batch) error {
+	for i := range b.parts {
+		p := &b.parts[i]
+		if p.base != l.current.base {
+			if err := l.nextFile(p); err != nil {
+				return err
+			}
+		}
+		if _, err := l.current.f.WriteAt(p.buf, p.at); err != nil {
+			return err
+		}
+	}
+	return l.current.f.SyncData()
+}
+
+// nextFile ends the current file and begins the one of p. The old one is synced
+// first: that a file exists says that every record before it is durable.
+func (l *FileLog) nextFile(p *part) error {
+	old := l.current
+	if err := old.f.SyncData(); err != nil {
+		return err
+	}
+	next, err := l.beginFile(p.base, p.sequence)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.files = append(l.files, next)
+	l.mu.Unlock()
+	l.current = next
+	signal(l.prepare)
+	err = old.f.Close()
+	old.f = nil
+	return err
+}
+
+// prepareLoop keeps one spare file ready.
+func (l *FileLog) prepareLoop() {
+	defer l.done.Done()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-l.prepare:
+		}
+		l.mu.Lock()
+		enough := len(l.spares) > 0
+		l.mu.Unlock()
+		if enough {
+			continue
+		}
+		// An error shows again, and fences, when the file is needed.
+		if name, err := l.zeroFile(l.stop); err == nil {
+			l.mu.Lock()
+			l.spares = append(l.spares, name)
+			l.mu.Unlock()
+		}
+	}
+}
