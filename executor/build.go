@@ -56,6 +56,26 @@ func (b *builder) build(n plan.Node) (operator, error) {
 		return b.buildCTERead(n)
 	case *plan.Append:
 		return b.buildAppend(n)
+	case *plan.Sort:
+		return b.buildSort(n)
+	case *plan.Aggregate:
+		return b.buildAggregate(n)
+	case *plan.DistinctRows:
+		return b.buildDistinct(n)
+	case *plan.HashJoin:
+		return b.buildHashJoin(n)
+	case *plan.NestedLoop:
+		return b.buildNestedLoop(n)
+	case *plan.SetOp:
+		return b.buildSetOp(n)
+	case *plan.FunctionScan:
+		return b.buildFunctionScan(n)
+	case *plan.ProjectSet:
+		return b.buildProjectSet(n)
+	case *plan.VirtualScan:
+		return b.buildVirtualScan(n)
+	case *plan.LockRows:
+		return b.buildLockRows(n)
 	case *plan.Utility:
 		return b.buildUtility(n)
 	}

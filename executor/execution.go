@@ -26,6 +26,8 @@ type execution struct {
 	reached int
 	// ctes are the WITH queries in scope, by id.
 	ctes map[int]*cteRun
+	// virtuals are the virtual relations computed so far.
+	virtuals map[*catalog.Virtual]arrow.Record
 	// affected is the count of the command tag.
 	affected int64
 	// recheck, when set, replaces the rows of one table's scan: the re-check of
@@ -73,6 +75,10 @@ func (x *execution) reset() {
 	x.env, x.c, x.mem = nil, nil, nil
 	x.frames = x.frames[:0]
 	clear(x.ctes)
+	for _, rec := range x.virtuals {
+		rec.Release()
+	}
+	clear(x.virtuals)
 	x.affected = 0
 	x.recheck = nil
 }

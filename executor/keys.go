@@ -13,7 +13,12 @@ import (
 type keyEncoder struct {
 	items []keyItem
 	keys  keys // reused
+	nulls []bool
 }
+
+// hasNull says whether an item of row i of the last batch encoded is null: such
+// rows equal none in a join.
+func (enc *keyEncoder) hasNull(i int) bool { return enc.nulls[i] }
 
 type keyItem struct {
 	e                evaluator
@@ -113,12 +118,16 @@ func (enc *keyEncoder) encode(x *execution, in *batch) (*keys, error) {
 func (enc *keyEncoder) encodeVecs(vecs []types.Vec, n int) *keys {
 	k := &enc.keys
 	k.data, k.ends = k.data[:0], k.ends[:0]
+	enc.nulls = enc.nulls[:0]
 	for row := range n {
+		null := false
 		for i := range enc.items {
 			v := vecs[i]
+			null = null || v.IsNull(row)
 			k.data = enc.items[i].append(k.data, v.Array, v.Row(row))
 		}
 		k.ends = append(k.ends, len(k.data))
+		enc.nulls = append(enc.nulls, null)
 	}
 	return k
 }

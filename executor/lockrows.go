@@ -1,0 +1,140 @@
+package executor
+
+import (
+	"context"
+	"errors"
+
+	"quiver/planner/plan"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/storage"
+)
+
+func (b *builder) buildLockRows(n *plan.LockRows) (operator, error) {
+	o := &lockRowsOp{x: b.x, targets: n.Targets, width: len(n.Input.Output())}
+	var err error
+	if o.input, err = b.build(n.Input); err != nil {
+		return nil, err
+	}
+	o.second, err = b.build(n.Input)
+	return o, err
+}
+
+// lockRowsOp locks the rows of FOR UPDATE and its like, then drops their row
+// ids. A row that a later commit changed is looked at again as it is now.
+type lockRowsOp struct {
+	x       *execution
+	input   operator
+	second  operator // the input once more, for re-checks
+	targets []plan.LockTarget
+	width   int
+}
+
+func (o *lockRowsOp) open(ctx context.Context) error { return o.input.open(ctx) }
+func (o *lockRowsOp) close()                         { o.input.close() }
+
+func (o *lockRowsOp) next(ctx context.Context) (*batch, error) {
+	for {
+		in, err := o.input.next(ctx)
+		if err != nil || in == nil {
+			return nil, err
+		}
+		out, err := o.lock(ctx, in)
+		in.release()
+		if err != nil {
+			return nil, err
+		}
+		if out.rows > 0 {
+			return o.withoutIDs(out), nil
+		}
+		out.release()
+	}
+}
+
+// lock returns the rows of in that are still there, in their order, as they are
+// now.
+func (o *lockRowsOp) lock(ctx context.Context, in *batch) (*batch, error) {
+	ids := make([][]storage.RowID, len(o.targets))
+	for t, target := range o.targets {
+		ids[t] = rowIDs(in.cols[target.RowID])
+	}
+	var kept []*batch
+	defer func() {
+		for _, b := range kept {
+			b.release()
+		}
+	}()
+	for i := range in.rows {
+		row := in.slice(i, i+1)
+		for t := range o.targets {
+			if row == nil {
+				break
+			}
+			fresh, err := o.lockRow(ctx, row, &o.targets[t], ids[t][i])
+			if err != nil {
+				row.release()
+				return nil, err
+			}
+			if fresh != row {
+				row.release()
+				row = fresh
+			}
+		}
+		if row != nil {
+			kept = append(kept, row)
+		}
+	}
+	if len(kept) == 0 {
+		return &batch{}, nil
+	}
+	return concatBatches(o.x.mem, kept)
+}
+
+// lockRow returns row itself, another batch of one row that replaces it, or nil
+// when it is gone.
+func (o *lockRowsOp) lockRow(ctx context.Context, row *batch, target *plan.LockTarget, id storage.RowID) (*batch, error) {
+	if row.cols[target.RowID].IsNull(0) { // the empty side of an outer join
+		return row, nil
+	}
+	locked, changed, ok, err := o.x.lockLatest(ctx, target.Table, id, lockMode(target.Strength), waitPolicy(target.Wait))
+	if errors.Is(err, storage.ErrLockNotAvailable) && target.Wait == ast.LockWaitError {
+		return nil, sqlerr.Wrap(err, sqlerr.LockNotAvailable, "could not obtain lock on row in relation %s", quoted(target.Table.Name))
+	}
+	if err != nil || !ok {
+		return nil, err
+	}
+	if !changed {
+		return row, nil
+	}
+	return o.x.again(ctx, o.second, target.Table, locked)
+}
+
+func lockMode(s ast.LockStrength) storage.RowLockMode {
+	return map[ast.LockStrength]storage.RowLockMode{
+		ast.LockForKeyShare: storage.LockForKeyShare, ast.LockForShare: storage.LockForShare,
+		ast.LockForNoKeyUpdate: storage.LockForNoKeyUpdate, ast.LockForUpdate: storage.LockForUpdate,
+	}[s]
+}
+
+func waitPolicy(w ast.LockWait) storage.WaitPolicy {
+	return map[ast.LockWait]storage.WaitPolicy{
+		ast.LockWaitBlock: storage.WaitBlock, ast.LockWaitSkip: storage.WaitSkip, ast.LockWaitError: storage.WaitError,
+	}[w]
+}
+
+// withoutIDs drops the row-id columns.
+func (o *lockRowsOp) withoutIDs(b *batch) *batch {
+	drop := map[int]bool{}
+	for _, t := range o.targets {
+		drop[t.RowID] = true
+	}
+	out := &batch{rows: b.rows}
+	for i, c := range b.cols {
+		if drop[i] {
+			c.Release()
+		} else {
+			out.cols = append(out.cols, c)
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+package executor
+
+import (
+	"context"
+	"math"
+
+	"quiver/planner/plan"
+)
+
+func (b *builder) buildSort(n *plan.Sort) (operator, error) {
+	input, err := b.build(n.Input)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := b.compileKeys(n.Keys)
+	if err != nil {
+		return nil, err
+	}
+	bounds, err := b.compileBounds(n.Limit, n.Offset)
+	return &sortOp{x: b.x, input: input, keys: keys, bounds: bounds, limited: n.Limit != nil}, err
+}
+
+// sortOp orders its input; under a LIMIT it keeps only the rows that can be
+// asked for.
+type sortOp struct {
+	x       *execution
+	input   operator
+	keys    *keyEncoder
+	bounds  bounds
+	limited bool
+	sorter  *sorter
+	filled  bool
+}
+
+func (o *sortOp) open(ctx context.Context) error {
+	o.close()
+	o.sorter, o.filled = &sorter{x: o.x}, false
+	if o.limited {
+		count, offset, err := o.bounds.evaluate(o.x)
+		if err != nil {
+			return err
+		}
+		if n := total(count, offset); n < math.MaxInt64 && n <= topRowsMax {
+			o.sorter.top = n
+		}
+	}
+	return o.input.open(ctx)
+}
+
+func (o *sortOp) next(ctx context.Context) (*batch, error) {
+	if !o.filled {
+		if err := o.fill(ctx); err != nil {
+			return nil, err
+		}
+		o.filled = true
+	}
+	b, _, err := o.sorter.next(ctx)
+	return b, err
+}
+
+func (o *sortOp) fill(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		in, err := o.input.next(ctx)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			return o.sorter.finish()
+		}
+		k, err := o.keys.encode(o.x, in)
+		if err != nil {
+			in.release()
+			return err
+		}
+		if err := o.sorter.add(in, k); err != nil {
+			return err
+		}
+	}
+}
+
+func (o *sortOp) close() {
+	o.input.close()
+	if o.sorter != nil {
+		o.sorter.drop()
+		o.sorter = nil
+	}
+}
