@@ -112,7 +112,7 @@ func (c *Catalog) findCluster(ctx context.Context) error {
 // load reads what is stored: plain descriptors, then those of committed
 // transactions not yet written plain, in commit order.
 func (c *Catalog) load(ctx context.Context) error {
-	v := &Version{virtual: newVirtualSet(virtuals)}
+	v := &Version{virtual: newVirtualSet(virtuals), live: &Live{c: c}}
 	if err := c.loadDescriptors(ctx, v); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type Version struct {
 	children  tree[childKey, Descriptor]
 	storages  tree[StorageID, Descriptor]
 	virtual   *virtualSet
+	live      *Live
 }
 
 // nameKey is a name within its parent: a schema in a database, a relation in a

@@ -47,3 +47,4 @@ psql -XqAt -F ' ' -c "
   select aggfnoid::oid, aggkind, aggnumdirectargs, aggtransfn::oid, aggfinalfn::oid, aggtranstype, coalesce(agginitval, '\N')
   from pg_aggregate where aggfnoid::oid < 16384 order by 1" > aggregates.txt
 psql -XqAt -F ' ' -c "select oid, proname from pg_proc where oid < 16384 order by 1" > functions.txt
+psql -XqAt -F '|' -c "select word, catcode, barelabel, catdesc, baredesc from pg_get_keywords() order by 1" > keywords.txt

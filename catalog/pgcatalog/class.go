@@ -1,0 +1,286 @@
+package pgcatalog
+
+import (
+	"fmt"
+	"slices"
+
+	"quiver/catalog"
+	"quiver/sql/types"
+)
+
+// The access methods of pg_am.
+const (
+	heapMethod  = catalog.OID(2)
+	btreeMethod = catalog.OID(403)
+)
+
+// attribute is a column of any relation, as pg_attribute sees it.
+type attribute struct {
+	number   int16
+	name     string
+	typ      types.T
+	notNull  bool
+	dropped  bool
+	text     string // of the default
+	identity byte
+	comment  string
+}
+
+// attributes lists the columns of a relation in order, dropped ones too.
+func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
+	switch r := r.(type) {
+	case *catalog.Table:
+		for i := range r.Columns {
+			c := &r.Columns[i]
+			a := attribute{
+				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
+				text: c.Default, identity: c.Identity, comment: c.Comment,
+			}
+			if a.identity != 0 {
+				a.text = "" // identity is no default
+			}
+			out = append(out, a)
+		}
+	case *catalog.Partition:
+		if t := v.Table(r.Table); t != nil {
+			return attributes(v, t)
+		}
+	case *catalog.Index:
+		t := v.Table(r.Table)
+		for i, key := range r.Columns {
+			if c := columnOf(t, key.Number); c != nil {
+				out = append(out, attribute{number: int16(i + 1), name: c.Name, typ: c.Type})
+			}
+		}
+	case *catalog.Sequence:
+		for i, c := range sequenceColumns {
+			out = append(out, attribute{number: int16(i + 1), name: c.name, typ: types.Of(c.typ), notNull: true})
+		}
+	case *catalog.Virtual:
+		for i, c := range r.Columns {
+			out = append(out, attribute{number: int16(i + 1), name: c.Name, typ: c.Type, notNull: c.NotNull})
+		}
+	}
+	return out
+}
+
+var sequenceColumns = []struct {
+	name string
+	typ  types.OID
+}{{"last_value", types.Int8OID}, {"log_cnt", types.Int8OID}, {"is_called", types.BoolOID}}
+
+// columnOf is the table's column of that number, nil when there is none.
+func columnOf(t *catalog.Table, number int16) *catalog.Column {
+	if t == nil {
+		return nil
+	}
+	for i := range t.Columns {
+		if t.Columns[i].Number == number {
+			return &t.Columns[i]
+		}
+	}
+	return nil
+}
+
+func pgClass(b *rows) error {
+	b.eachRelation(func(s *catalog.Schema, r catalog.Relation) {
+		o, kind := r.Head(), r.Kind()
+		method, tuples, file, identity := catalog.OID(0), -1.0, o.OID, byte('n')
+		var options []string
+		hasIndex, checks := false, 0
+		switch r := r.(type) {
+		case *catalog.Table:
+			method, identity, options = heapMethod, 'd', optionList(r.Options)
+			hasIndex = len(b.view.Indexes(r.OID)) > 0
+			for _, c := range r.Constraints {
+				if c.Kind == catalog.ConstraintCheck {
+					checks++
+				}
+			}
+		case *catalog.Partition:
+			method, identity = heapMethod, 'd'
+		case *catalog.Index:
+			method, options = btreeMethod, optionList(r.Options)
+		case *catalog.Sequence:
+			tuples = 1
+		case *catalog.Virtual:
+			if kind == 'r' {
+				method = heapMethod
+			} else {
+				tuples, file = 0, 0
+			}
+		}
+		b.add(o.OID, o.Name, s.OID, 0, 0, owner, method, file, 0, 0, tuples, 0, 0, hasIndex, false, byte('p'), kind,
+			len(attributes(b.view, r)), checks, kind == 'v', false, false, false, false, true, identity, false, 0, 0, 0, nil, options, nil)
+	})
+	return nil
+}
+
+// optionList prints storage parameters as reloptions has them.
+func optionList(options map[string]string) (out []string) {
+	for k, v := range options {
+		out = append(out, k+"="+v)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func pgAttribute(b *rows) error {
+	b.eachRelation(func(_ *catalog.Schema, r catalog.Relation) {
+		for _, a := range attributes(b.view, r) {
+			b.attribute(r, a)
+		}
+	})
+	return nil
+}
+
+func (b *rows) attribute(r catalog.Relation, a attribute) {
+	name, typ, length, byVal, align, storage, collation := a.name, a.typ.OID, int16(0), false, byte('i'), byte('p'), catalog.OID(0)
+	if t := types.ByOID(typ); t != nil {
+		length, byVal, align, storage, collation = t.Len, t.ByVal, t.Align, t.Storage, collationOf(typ)
+	}
+	if a.dropped {
+		name, typ, collation = fmt.Sprintf("........pg.dropped.%d........", a.number), 0, 0
+	}
+	identity := ""
+	if a.identity != 0 {
+		identity = string(rune(a.identity))
+	}
+	b.add(r.Head().OID, name, typ, -1, length, a.number, dimensions(typ), -1, a.typ.Mod, byVal, align, storage, "",
+		a.notNull && !a.dropped, a.text != "" && !a.dropped, false, identity, "", a.dropped, true, 0, collation, nil, nil, nil, nil)
+}
+
+// dimensions is attndims: 1 for arrays, which Quiver does not count further.
+func dimensions(typ types.OID) int {
+	if t := types.ByOID(typ); t != nil && t.Category == types.CategoryArray && t.Elem != 0 && t.Len == -1 {
+		return 1
+	}
+	return 0
+}
+
+// eachDefault calls f with each column that has a default. Defaults have no
+// OIDs of their own in Quiver: one is made of the table's and the column's.
+func (b *rows) eachDefault(f func(oid catalog.OID, t *catalog.Table, a attribute)) {
+	b.eachRelation(func(_ *catalog.Schema, r catalog.Relation) {
+		t, ok := r.(*catalog.Table)
+		if !ok {
+			return
+		}
+		for _, a := range attributes(b.view, t) {
+			if a.text != "" && !a.dropped {
+				f(defaultOID(t, a), t, a)
+			}
+		}
+	})
+}
+
+// defaultOID lies above the OIDs that a cluster hands out for a long time.
+func defaultOID(t *catalog.Table, a attribute) catalog.OID {
+	return 1<<31 | t.OID<<11 | catalog.OID(a.number)
+}
+
+func pgAttrdef(b *rows) error {
+	b.eachDefault(func(oid catalog.OID, t *catalog.Table, a attribute) {
+		b.add(oid, t.OID, a.number, a.text)
+	})
+	return nil
+}
+
+// eachIndex calls f with every index and its table.
+func (b *rows) eachIndex(f func(s *catalog.Schema, i *catalog.Index, t *catalog.Table)) {
+	b.eachRelation(func(s *catalog.Schema, r catalog.Relation) {
+		if i, ok := r.(*catalog.Index); ok {
+			if t := b.view.Table(i.Table); t != nil {
+				f(s, i, t)
+			}
+		}
+	})
+}
+
+// The bits of pg_index.indoption.
+const (
+	indexDesc       = 1
+	indexNullsFirst = 2
+)
+
+func pgIndex(b *rows) error {
+	b.eachIndex(func(_ *catalog.Schema, i *catalog.Index, t *catalog.Table) {
+		n := len(i.Columns)
+		keys, options := make([]int16, n), make([]int16, n)
+		collations, classes := make([]catalog.OID, n), make([]catalog.OID, n)
+		for k, c := range i.Columns {
+			keys[k] = c.Number
+			if c.Desc {
+				options[k] |= indexDesc
+			}
+			if c.NullsFirst {
+				options[k] |= indexNullsFirst
+			}
+			if col := columnOf(t, c.Number); col != nil {
+				collations[k], classes[k] = collationOf(col.Type.OID), opclassOf(col.Type.OID)
+			}
+		}
+		b.add(i.OID, i.Table, n, n, i.Unique, false, i.Primary, false, true, false, true, false, true, true, false,
+			keys, collations, classes, options, nil, nil)
+	})
+	return nil
+}
+
+// eachConstraint calls f with every constraint and its table.
+func (b *rows) eachConstraint(f func(s *catalog.Schema, t *catalog.Table, c *catalog.Constraint)) {
+	b.eachRelation(func(s *catalog.Schema, r catalog.Relation) {
+		if t, ok := r.(*catalog.Table); ok {
+			for i := range t.Constraints {
+				f(s, t, &t.Constraints[i])
+			}
+		}
+	})
+}
+
+func pgConstraint(b *rows) error {
+	b.eachConstraint(func(s *catalog.Schema, t *catalog.Table, c *catalog.Constraint) {
+		var expr any
+		if c.Expr != "" {
+			expr = c.Expr
+		}
+		key := c.Kind == catalog.ConstraintPrimaryKey || c.Kind == catalog.ConstraintUnique
+		b.add(c.OID, c.Name, s.OID, byte(c.Kind), false, false, true, t.OID, 0, c.Index, 0, 0, byte(' '), byte(' '), byte(' '),
+			true, 0, key, c.Columns, nil, nil, nil, nil, nil, nil, expr)
+	})
+	return nil
+}
+
+// eachSequence calls f with every sequence.
+func (b *rows) eachSequence(f func(schema *catalog.Schema, s *catalog.Sequence)) {
+	b.eachRelation(func(schema *catalog.Schema, r catalog.Relation) {
+		if s, ok := r.(*catalog.Sequence); ok {
+			f(schema, s)
+		}
+	})
+}
+
+func pgSequence(b *rows) error {
+	b.eachSequence(func(_ *catalog.Schema, s *catalog.Sequence) {
+		b.add(s.OID, s.Type, s.Start, s.Increment, s.Max, s.Min, s.Cache, s.Cycle)
+	})
+	return nil
+}
+
+func pgSequences(b *rows) error {
+	live := catalog.LiveOf(b.view)
+	var failed error
+	b.eachSequence(func(schema *catalog.Schema, s *catalog.Sequence) {
+		var last any
+		if live != nil {
+			v, called, err := live.SequenceValue(b.ctx, s)
+			if err != nil {
+				failed = err
+			}
+			if called {
+				last = v
+			}
+		}
+		b.add(schema.Name, s.Name, b.role(), s.Type, s.Start, s.Min, s.Max, s.Increment, s.Cycle, s.Cache, last)
+	})
+	return failed
+}

@@ -1,0 +1,119 @@
+package pgcatalog
+
+import (
+	"strings"
+
+	"quiver/catalog"
+	"quiver/sql/types"
+)
+
+// indexDefinition is pg_get_indexdef: the CREATE INDEX that makes i. table is
+// the table's name as it is to be written.
+func indexDefinition(i *catalog.Index, t *catalog.Table, table string) string {
+	var b strings.Builder
+	b.WriteString("CREATE ")
+	if i.Unique {
+		b.WriteString("UNIQUE ")
+	}
+	b.WriteString("INDEX " + quoteIdent(i.Name) + " ON " + table + " USING " + quoteIdent(i.Method) + " (")
+	for k, c := range i.Columns {
+		if k > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(columnName(t, c.Number))
+		switch {
+		case c.Desc && !c.NullsFirst:
+			b.WriteString(" DESC NULLS LAST")
+		case c.Desc:
+			b.WriteString(" DESC")
+		case c.NullsFirst:
+			b.WriteString(" NULLS FIRST")
+		}
+	}
+	b.WriteString(")")
+	if len(i.Options) > 0 {
+		b.WriteString(" WITH (")
+		for k, option := range optionList(i.Options) {
+			if k > 0 {
+				b.WriteString(", ")
+			}
+			name, value, _ := strings.Cut(option, "=")
+			b.WriteString(quoteIdent(name) + "='" + strings.ReplaceAll(value, "'", "''") + "'")
+		}
+		b.WriteString(")")
+	}
+	return b.String()
+}
+
+func columnName(t *catalog.Table, number int16) string {
+	if c := columnOf(t, number); c != nil {
+		return quoteIdent(c.Name)
+	}
+	return ""
+}
+
+// constraintDefinition is pg_get_constraintdef.
+func constraintDefinition(t *catalog.Table, c *catalog.Constraint) string {
+	names := make([]string, len(c.Columns))
+	for i, number := range c.Columns {
+		names[i] = columnName(t, number)
+	}
+	switch c.Kind {
+	case catalog.ConstraintPrimaryKey:
+		return "PRIMARY KEY (" + strings.Join(names, ", ") + ")"
+	case catalog.ConstraintUnique:
+		return "UNIQUE (" + strings.Join(names, ", ") + ")"
+	case catalog.ConstraintCheck:
+		return "CHECK (" + parenthesised(c.Expr) + ")"
+	}
+	return ""
+}
+
+// parenthesised puts an expression into parentheses unless it is in them.
+func parenthesised(expr string) string {
+	if strings.HasPrefix(expr, "(") && closes(expr) {
+		return expr
+	}
+	return "(" + expr + ")"
+}
+
+// closes says whether the first parenthesis of expr is closed by its last
+// character.
+func closes(expr string) bool {
+	depth, quoted := 0, byte(0)
+	for i := range len(expr) {
+		switch c := expr[i]; {
+		case quoted != 0:
+			if c == quoted {
+				quoted = 0
+			}
+		case c == '\'' || c == '"':
+			quoted = c
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				return i == len(expr)-1
+			}
+		}
+	}
+	return false
+}
+
+// findConstraint returns the constraint with that OID and its table.
+func findConstraint(v catalog.View, oid types.OID) (*catalog.Table, *catalog.Constraint) {
+	for _, s := range v.Schemas() {
+		for _, r := range v.Relations(s.OID) {
+			t, ok := r.(*catalog.Table)
+			if !ok {
+				continue
+			}
+			for i := range t.Constraints {
+				if t.Constraints[i].OID == oid {
+					return t, &t.Constraints[i]
+				}
+			}
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,267 @@
+package pgcatalog
+
+import (
+	"fmt"
+	"strings"
+
+	"quiver/catalog"
+	"quiver/sql/funcs"
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+func init() {
+	defineNullable(formatType, "format_type(oid,int4)")
+	define(func(c call) (any, error) { return c.text(0), nil }, "pg_get_expr(pg_node_tree,oid)", "pg_get_expr(pg_node_tree,oid,bool)")
+	define(getIndexDef, "pg_get_indexdef(oid)", "pg_get_indexdef(oid,int4,bool)")
+	define(getConstraintDef, "pg_get_constraintdef(oid)", "pg_get_constraintdef(oid,bool)")
+	define(getSerialSequence, "pg_get_serial_sequence(text,text)")
+	define(getFunctionArguments, "pg_get_function_arguments(oid)")
+	define(getFunctionIdentityArguments, "pg_get_function_identity_arguments(oid)")
+	define(getFunctionResult, "pg_get_function_result(oid)")
+	define(null, "pg_get_function_sqlbody(oid)", "pg_get_function_arg_default(oid,int4)", "pg_get_functiondef(oid)",
+		"pg_get_triggerdef(oid)", "pg_get_triggerdef(oid,bool)", "pg_get_ruledef(oid)", "pg_get_ruledef(oid,bool)",
+		"pg_get_partkeydef(oid)", "pg_get_partition_constraintdef(oid)", "pg_get_statisticsobjdef(oid)",
+		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(oid)", "pg_get_viewdef(oid,bool)", "pg_get_viewdef(oid,int4)",
+		"pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)", "pg_partition_root(regclass)")
+	define(getUserByID, "pg_get_userbyid(oid)")
+	define(objDescription, "obj_description(oid)", "obj_description(oid,name)")
+	define(colDescription, "col_description(oid,int4)")
+	define(shobjDescription, "shobj_description(oid,name)")
+	define(encodingToChar, "pg_encoding_to_char(int4)")
+	define(charToEncoding, "pg_char_to_encoding(name)")
+	define(currentSchema, "current_schema()")
+	define(currentSchemas, "current_schemas(bool)")
+	defineRows("pg_get_keywords()", getKeywords)
+	defineRows("pg_options_to_table(_text)", optionsToTable)
+	defineRows("pg_partition_ancestors(regclass)", noRows)
+	defineRows("aclexplode(_aclitem)", noRows)
+}
+
+func null(call) (any, error) { return nil, nil }
+
+func noRows(call, func(...any)) error { return nil }
+
+func formatType(c call) (any, error) {
+	if c.isNull(0) {
+		return nil, nil
+	}
+	t := types.Of(c.oid(0))
+	if !c.isNull(1) {
+		t.Mod = int32(c.int(1))
+	}
+	return types.FormatType(t), nil
+}
+
+func getIndexDef(c call) (any, error) {
+	i, ok := c.view.RelationByOID(c.oid(0)).(*catalog.Index)
+	if !ok {
+		return nil, nil
+	}
+	t := c.view.Table(i.Table)
+	if t == nil {
+		return nil, nil
+	}
+	if len(c.args) == 3 {
+		if k := c.int(1); k > 0 {
+			if int(k) > len(i.Columns) {
+				return "", nil
+			}
+			return columnName(t, i.Columns[k-1].Number), nil
+		}
+		if c.bool(2) {
+			return indexDefinition(i, t, relationName(c.view, c.Session, t.OID)), nil
+		}
+	}
+	return indexDefinition(i, t, qualified(schemaName(c.view, t.Schema), t.Name)), nil
+}
+
+func getConstraintDef(c call) (any, error) {
+	if t, k := findConstraint(c.view, c.oid(0)); k != nil {
+		return constraintDefinition(t, k), nil
+	}
+	return nil, nil
+}
+
+func getSerialSequence(c call) (any, error) {
+	parts, err := splitName(c.text(0))
+	if err != nil {
+		return nil, err
+	}
+	t, ok := findRelation(c.view, c.Session, parts).(*catalog.Table)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", strings.Join(parts, "."))
+	}
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		if col.Name != c.text(1) || col.Dropped() {
+			continue
+		}
+		for _, s := range c.view.OwnedSequences(t.OID) {
+			if s.OwnerColumn == col.Number {
+				return qualified(schemaName(c.view, s.Schema), s.Name), nil
+			}
+		}
+		return nil, nil
+	}
+	return nil, sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", c.text(1), t.Name)
+}
+
+func getFunctionArguments(c call) (any, error) { return functionArguments(c.oid(0), true) }
+
+func getFunctionIdentityArguments(c call) (any, error) { return functionArguments(c.oid(0), false) }
+
+// functionArguments spells the arguments of a function; nil when there is none.
+func functionArguments(oid types.OID, defaults bool) (any, error) {
+	f := funcs.FunctionByOID(oid)
+	if f == nil {
+		return nil, nil
+	}
+	var args []string
+	for i, typ := range f.Args {
+		arg := types.FormatType(types.Of(typ))
+		if i < len(f.ArgNames) && f.ArgNames[i] != "" {
+			arg = quoteIdent(f.ArgNames[i]) + " " + arg
+		}
+		if f.Variadic != 0 && i == len(f.Args)-1 {
+			arg = "VARIADIC " + arg
+		}
+		if k := i - (len(f.Args) - len(f.Defaults)); defaults && k >= 0 {
+			arg += " DEFAULT " + f.Defaults[k]
+		}
+		args = append(args, arg)
+	}
+	for _, column := range f.Columns {
+		if defaults {
+			args = append(args, "OUT "+quoteIdent(column.Name)+" "+types.FormatType(types.Of(column.Type)))
+		}
+	}
+	return strings.Join(args, ", "), nil
+}
+
+func getFunctionResult(c call) (any, error) {
+	f := funcs.FunctionByOID(c.oid(0))
+	if f == nil || f.Kind == funcs.KindProcedure {
+		return nil, nil
+	}
+	result := types.FormatType(types.Of(f.Result))
+	if f.ReturnsSet {
+		result = "SETOF " + result
+	}
+	return result, nil
+}
+
+func getUserByID(c call) (any, error) {
+	if c.oid(0) == owner {
+		return roleName(c.Session), nil
+	}
+	return fmt.Sprintf("unknown (OID=%d)", c.oid(0)), nil
+}
+
+// objDescription is the comment on an object; the catalog it is in narrows it.
+func objDescription(c call) (any, error) {
+	class := ""
+	if len(c.args) == 2 {
+		class = c.text(1)
+	}
+	oid := c.oid(0)
+	if class == "" || class == "pg_class" {
+		if r := c.view.RelationByOID(oid); r != nil {
+			return textOrNull(r.Head().Comment), nil
+		}
+	}
+	if class == "" || class == "pg_namespace" {
+		if s := c.view.SchemaByOID(oid); s != nil {
+			return textOrNull(s.Comment), nil
+		}
+	}
+	if (class == "" || class == "pg_extension") && oid == vectorExtensionOID {
+		return vectorExtensionComment, nil
+	}
+	return nil, nil
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func colDescription(c call) (any, error) {
+	t, _ := c.view.RelationByOID(c.oid(0)).(*catalog.Table)
+	if col := columnOf(t, int16(c.int(1))); col != nil {
+		return textOrNull(col.Comment), nil
+	}
+	return nil, nil
+}
+
+func shobjDescription(c call) (any, error) {
+	if c.text(1) != "pg_database" {
+		return nil, nil
+	}
+	for _, d := range c.view.Databases() {
+		if d.OID == c.oid(0) {
+			return textOrNull(d.Comment), nil
+		}
+	}
+	return nil, nil
+}
+
+// encodings are the names of the encodings that clients may speak.
+var encodings = map[int64]string{0: "SQL_ASCII", encodingUTF8: "UTF8", 8: "LATIN1"}
+
+func encodingToChar(c call) (any, error) { return encodings[c.int(0)], nil }
+
+func charToEncoding(c call) (any, error) {
+	for number, name := range encodings {
+		if strings.EqualFold(name, c.text(0)) {
+			return number, nil
+		}
+	}
+	return -1, nil
+}
+
+func currentSchema(c call) (any, error) {
+	if names := existingSchemas(c, false); len(names) > 0 {
+		return names[0], nil
+	}
+	return nil, nil
+}
+
+func currentSchemas(c call) (any, error) { return existingSchemas(c, c.bool(0)), nil }
+
+// existingSchemas is the effective search path: with pg_catalog's implicit
+// place when implicit is set.
+func existingSchemas(c call, implicit bool) []string {
+	names := []string{}
+	setting, _ := c.Session.Setting("search_path")
+	for i, name := range searchPathOf(c.Session) {
+		if c.view.SchemaByName(name) == nil {
+			continue
+		}
+		if i == 0 && name == "pg_catalog" && !implicit && !strings.Contains(setting, "pg_catalog") {
+			continue
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func getKeywords(_ call, add func(values ...any)) error {
+	eachFact("keywords.txt", func(line string) {
+		f := strings.SplitN(line, "|", 5)
+		add(f[0], f[1], f[2] == "t", f[3], f[4])
+	})
+	return nil
+}
+
+func optionsToTable(c call, add func(values ...any)) error {
+	v := types.ArrayAt(c.args[0].Array, c.args[0].Row(0))
+	text := types.ByOID(types.TextOID)
+	for k := v.Start; k < v.End; k++ {
+		name, value, _ := strings.Cut(string(text.AppendText(nil, v.Elements, k, types.DefaultFormat())), "=")
+		add(name, value)
+	}
+	return nil
+}

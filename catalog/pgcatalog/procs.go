@@ -1,0 +1,157 @@
+package pgcatalog
+
+import (
+	"strings"
+
+	"quiver/catalog"
+	"quiver/sql/funcs"
+	"quiver/sql/types"
+)
+
+// The languages of pg_language.
+const (
+	internalLanguage = 12
+	cLanguage        = 13
+)
+
+// schemaOfFunction is the namespace of a function in the view.
+func schemaOfFunction(v catalog.View, f *funcs.Function) catalog.OID {
+	if s := v.SchemaByName(functionSchema(f)); s != nil {
+		return s.OID
+	}
+	return catalog.PgCatalogSchemaOID
+}
+
+func pgProc(b *rows) error {
+	for _, f := range funcs.Functions() {
+		b.function(f)
+	}
+	return nil
+}
+
+func (b *rows) function(f *funcs.Function) {
+	language, probin := internalLanguage, any(nil)
+	if f.Extension != "" {
+		language, probin = cLanguage, "$libdir/"+f.Extension
+	}
+	resultRows := 0.0
+	if f.ReturnsSet {
+		resultRows = 1000
+	}
+	var defaults any
+	if len(f.Defaults) > 0 {
+		defaults = strings.Join(f.Defaults, ", ")
+	}
+	var modes []string
+	all, names := allArguments(f, &modes)
+	b.add(f.OID, f.Name, schemaOfFunction(b.view, f), owner, language, 1.0, resultRows, f.Variadic, 0, byte(f.Kind), false, false,
+		f.Strict, f.ReturnsSet, byte(f.Volatility), byte('s'), len(f.Args), len(f.Defaults), f.Result, notNilOIDs(f.Args), all, modes,
+		names, defaults, nil, f.Name, probin, nil, nil, nil)
+}
+
+func notNilOIDs(list []types.OID) []types.OID {
+	if list == nil {
+		return []types.OID{}
+	}
+	return list
+}
+
+// allArguments are proallargtypes and proargnames; modes gets proargmodes. All
+// are null for a function with input arguments alone.
+func allArguments(f *funcs.Function, modes *[]string) (all []types.OID, names []string) {
+	names = f.ArgNames
+	if len(f.Columns) == 0 && f.Variadic == 0 {
+		return nil, names
+	}
+	for i, arg := range f.Args {
+		mode := "i"
+		if f.Variadic != 0 && i == len(f.Args)-1 {
+			mode = "v"
+		}
+		*modes, all = append(*modes, mode), append(all, arg)
+	}
+	if len(f.Columns) > 0 {
+		for len(names) < len(f.Args) {
+			names = append(names[:len(names):len(names)], "")
+		}
+	}
+	for _, c := range f.Columns {
+		*modes, all, names = append(*modes, "o"), append(all, c.Type), append(names[:len(names):len(names)], c.Name)
+	}
+	return all, names
+}
+
+// aggregateFact is a row of facts/aggregates.txt.
+type aggregateFact struct {
+	kind                    string
+	direct                  int
+	transition, final, held types.OID
+	initial                 string
+}
+
+var aggregateFacts = loadAggregates()
+
+func loadAggregates() map[types.OID]aggregateFact {
+	all := map[types.OID]aggregateFact{}
+	eachFact("aggregates.txt", func(line string) {
+		f := strings.SplitN(line, " ", 7)
+		all[types.OID(number(f[0]))] = aggregateFact{
+			f[1], int(number(f[2])), types.OID(number(f[3])), types.OID(number(f[4])), types.OID(number(f[5])), f[6],
+		}
+	})
+	return all
+}
+
+func pgAggregate(b *rows) error {
+	for _, f := range funcs.Functions() {
+		if f.Kind != funcs.KindAggregate {
+			continue
+		}
+		fact, ok := aggregateFacts[f.OID]
+		if !ok {
+			fact = aggregateFact{kind: "n", initial: `\N`, held: types.InternalOID}
+		}
+		var initial any
+		if fact.initial != `\N` {
+			initial = fact.initial
+		}
+		b.add(f.OID, fact.kind, fact.direct, fact.transition, fact.final, 0, 0, 0, 0, 0, 0, false, false, byte('r'), byte('r'), 0,
+			fact.held, 0, 0, 0, initial, nil)
+	}
+	return nil
+}
+
+func pgOperator(b *rows) error {
+	for _, o := range funcs.Operators() {
+		kind := byte('b')
+		if o.Left == 0 {
+			kind = 'l'
+		}
+		namespace := catalog.PgCatalogSchemaOID
+		if o.Function != nil {
+			namespace = schemaOfFunction(b.view, o.Function)
+		}
+		equality := o.Name == "="
+		b.add(o.OID, o.Name, namespace, owner, kind, equality, equality, o.Left, o.Right, o.Result, partner(o.Commutator, o.Right, o.Left),
+			partner(o.Negator, o.Left, o.Right), functionOID(o.Function), 0, 0)
+	}
+	return nil
+}
+
+// partner is the OID of the operator of that name over the types; 0 for none.
+func partner(name string, left, right types.OID) types.OID {
+	if name == "" {
+		return 0
+	}
+	if o := funcs.LookupOperator(name, left, right); o != nil {
+		return o.OID
+	}
+	return 0
+}
+
+func functionOID(f *funcs.Function) types.OID {
+	if f == nil {
+		return 0
+	}
+	return f.OID
+}
