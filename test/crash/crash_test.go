@@ -263,3 +263,7 @@ func killLoop(t *testing.T, q *servers.Quiver) {
 func TestKillEmbedded(t *testing.T) {
 	killLoop(t, servers.StartQuiver(t, ""))
 }
+
+func TestKillMinIOAndEtcd(t *testing.T) {
+	killLoop(t, servers.StartQuiverOn(t, servers.StartEtcd(t), servers.StartMinIO(t), "quiver"))
+}

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-var buildQuiver = sync.OnceValues(func() (string, error) {
+// BuildQuiver builds the server of this tree into bin/ and returns its path.
+var BuildQuiver = sync.OnceValues(func() (string, error) {
 	root, err := repositoryRoot()
 	if err != nil {
 		return "", err
@@ -83,6 +84,17 @@ func StartQuiver(t TB, data string, args ...string) *Quiver {
 	return q
 }
 
+// StartQuiverOn starts a server whose catalog is in etcd and whose objects are
+// in MinIO, in a bucket of the given name.
+func StartQuiverOn(t TB, e *Etcd, m *MinIO, bucket string, args ...string) *Quiver {
+	t.Helper()
+	q := &Quiver{t: t, Data: t.TempDir(), Addr: FreeAddr(t), Env: m.Env(),
+		Args: append([]string{"--etcd", e.Addr, "--object-store", m.URL(bucket)}, args...)}
+	t.Cleanup(q.Kill)
+	q.Start()
+	return q
+}
+
 // FreeAddr returns a loopback address that nothing listens on.
 func FreeAddr(t TB) string {
 	t.Helper()
@@ -104,7 +116,7 @@ func (q *Quiver) Start() {
 
 // TryStart is Start for tests that expect a refusal.
 func (q *Quiver) TryStart() error {
-	bin, err := buildQuiver()
+	bin, err := BuildQuiver()
 	if err != nil {
 		return err
 	}

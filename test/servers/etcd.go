@@ -1,0 +1,27 @@
+package servers
+
+// Etcd is an etcd server of the client's own version.
+type Etcd struct {
+	// Addr is HOST:PORT for clients.
+	Addr string
+	process
+}
+
+// StartEtcd starts etcd over a temporary directory. It ends with the test.
+func StartEtcd(t TB) *Etcd {
+	t.Helper()
+	bin, err := BuildTool("etcd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Etcd{Addr: FreeAddr(t)}
+	peer := "http://" + FreeAddr(t)
+	e.process = process{t: t, bin: bin, addr: e.Addr, args: []string{
+		"--data-dir", t.TempDir(), "--name", "test", "--log-level", "error",
+		"--listen-client-urls", "http://" + e.Addr, "--advertise-client-urls", "http://" + e.Addr,
+		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "test=" + peer,
+	}}
+	t.Cleanup(e.Kill)
+	e.Start()
+	return e
+}

@@ -1,0 +1,70 @@
+package servers
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a server that tests start, kill and start again.
+type process struct {
+	t    TB
+	bin  string
+	args []string
+	env  []string
+	addr string // listened on once it serves
+
+	cmd *exec.Cmd
+	log logBuffer
+}
+
+// logBuffer keeps the first MiB of what a process prints.
+type logBuffer struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.text) < 1<<20 {
+		l.text = append(l.text, b...)
+	}
+	return len(b), nil
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
+// Start starts the process and waits until it listens.
+func (p *process) Start() {
+	p.t.Helper()
+	p.cmd = exec.Command(p.bin, p.args...)
+	p.cmd.Env = append(os.Environ(), p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := WaitPort(ctx, p.addr); err != nil {
+		p.t.Fatal(fmt.Errorf("%s: %w\n%s", p.bin, err, p.log.String()))
+	}
+}
+
+// Kill sends SIGKILL and waits for the end.
+func (p *process) Kill() {
+	if p.cmd != nil {
+		p.cmd.Process.Kill()
+		p.cmd.Wait()
+		p.cmd = nil
+	}
+}
