@@ -23,9 +23,6 @@ func TestCastRowsAreThoseOfPostgres(t *testing.T) {
 	known := map[*Cast]bool{}
 	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
 		f := strings.Split(line, "\t")
-		if ByName(f[0]) == nil || ByName(f[1]) == nil {
-			continue
-		}
 		c := FindCast(ByName(f[0]).OID, ByName(f[1]).OID)
 		if c == nil {
 			// Only package catalog can resolve names.

@@ -165,6 +165,10 @@ func typeNamed(t *testing.T, name string) T {
 	if typ == nil {
 		t.Fatalf("no type %s", name)
 	}
+	if base == "interval" && mods != nil {
+		// The grammar adds the mask of all fields.
+		mods = append([]string{"32767"}, mods...)
+	}
 	out, err := ResolveMods(typ, mods)
 	if err != nil {
 		t.Fatal(err)
@@ -260,6 +264,21 @@ func applySetting(t *testing.T, f *Format, setting string) {
 		f.ExtraFloatDigits, _ = strconv.Atoi(value)
 	case "bytea_output":
 		f.ByteaEscape = value == "escape"
+	case "DateStyle":
+		style, order, _ := strings.Cut(value, ", ")
+		f.DateStyle = map[string]DateStyle{"ISO": DateStyleISO, "SQL": DateStyleSQL, "Postgres": DateStylePostgres, "German": DateStyleGerman}[style]
+		f.DateOrder = map[string]DateOrder{"MDY": DateOrderMDY, "DMY": DateOrderDMY, "YMD": DateOrderYMD}[order]
+	case "IntervalStyle":
+		f.IntervalStyle = map[string]IntervalStyle{
+			"postgres": IntervalStylePostgres, "postgres_verbose": IntervalStylePostgresVerbose,
+			"sql_standard": IntervalStyleSQLStandard, "iso_8601": IntervalStyleISO8601,
+		}[value]
+	case "TimeZone":
+		zone, ok := LoadZone(value)
+		if !ok {
+			t.Fatalf("no time zone %s", value)
+		}
+		f.TimeZone = zone
 	default:
 		t.Fatalf("unknown setting %s", name)
 	}

@@ -14,8 +14,8 @@ var (
 func init() {
 	for _, family := range []func(){
 		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
-		registerNumeric, registerBytea, registerUUID, registerJSON, registerVector, registerPseudoTypes, registerRecord,
-		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts,
+		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerPseudoTypes, registerRecord,
+		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts, registerDatetimeCasts,
 	} {
 		family()
 	}

@@ -106,6 +106,9 @@ type Format struct {
 	IntervalStyle    IntervalStyle
 	ExtraFloatDigits int
 	ByteaEscape      bool
+	// Now is the start of the transaction in microseconds since 1970-01-01 UTC:
+	// what now and today mean as input. 0 means the time of the call.
+	Now int64
 	// Names serves the reg… types; package pgcatalog makes one of a view.
 	Names Names
 }
