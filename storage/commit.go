@@ -34,6 +34,11 @@ type commitPipeline struct {
 	apply     sync.Mutex // guards what shards hold; taken before mu
 	watermark atomic.Uint64
 
+	// applied and appliedAt are the last commit that shards hold; guarded by
+	// apply.
+	applied   wal.Position
+	appliedAt hlc.Timestamp
+
 	failure atomic.Pointer[error]
 }
 
@@ -155,6 +160,7 @@ func (p *commitPipeline) advance() {
 				return
 			}
 		}
+		p.applied, p.appliedAt = c.pos, c.at
 		p.watermark.Store(uint64(c.at))
 		p.pop()
 		close(c.done)
@@ -186,6 +192,12 @@ func (p *commitPipeline) position() wal.Position {
 		return p.queue[0].pos
 	}
 	return p.e.log.Last()
+}
+
+// behindApplied is the first position after the last applied commit: a
+// checkpoint, which lies between records. The caller holds apply.
+func (p *commitPipeline) behindApplied() wal.Position {
+	return wal.Position{Stream: p.applied.Stream, Offset: p.applied.Offset + 1}
 }
 
 // Commit makes the writes durable and visible.
@@ -270,6 +282,7 @@ func (t *txn) prepare() error {
 		return err
 	}
 	t.stream.prepared = true
+	t.e.active.prepare(t.id, future.Position())
 	if err := future.Wait(); err != nil {
 		return t.e.pipeline.fence(err)
 	}

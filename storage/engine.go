@@ -12,8 +12,11 @@ import (
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/internal/offheap"
+	"quiver/storage/cache"
+	"quiver/storage/jobs"
 	"quiver/storage/lock"
 	"quiver/storage/objstore"
+	"quiver/storage/segment"
 	"quiver/storage/vfs"
 	"quiver/storage/wal"
 )
@@ -110,11 +113,16 @@ type Engine struct {
 	// clock, whose readings never repeat, and is slower than it, so ids never
 	// repeat either: 2^18 of them a millisecond are free.
 	ids atomic.Uint64
+	// firstID is the first one of this process.
+	firstID uint64
 
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
 
 	active activeTxns
+	shelf  *segment.Shelf
+	jobs   *jobs.Runner
+	signal signals
 	closed atomic.Bool
 	// background ends at Close: what must outlive a statement runs under it.
 	background context.Context
@@ -133,17 +141,24 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
 	}
 	e.pipeline.e = e
+	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
+	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
+	e.jobs = jobs.NewRunner(e.logger)
+	e.signal.init()
 	e.background, e.stop = context.WithCancel(context.Background())
 	first, err := e.clock.Next()
 	if err != nil {
 		return nil, fmt.Errorf("storage: clock: %w", err)
 	}
 	e.ids.Store(uint64(first))
+	e.firstID = uint64(first)
 	e.pipeline.watermark.Store(uint64(first))
 	if err := e.recover(ctx); err != nil {
-		e.stop()
-		e.releaseShards()
-		return nil, err
+		return nil, errors.Join(err, e.Close())
+	}
+	if !opts.Manual {
+		e.jobs.Go("sweep", e.sweep)
+		e.tasks.Go(e.maintain)
 	}
 	return e, nil
 }
@@ -159,7 +174,10 @@ func (e *Engine) Close() error {
 	}
 	e.stop()
 	e.tasks.Wait()
+	e.jobs.Close()
 	e.releaseShards()
+	e.shelf.Events.Shrink(0)
+	e.shelf.Files.Close()
 	return nil
 }
 

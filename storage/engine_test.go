@@ -17,7 +17,6 @@ import (
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/sql/types"
-	"quiver/storage/objstore"
 	"quiver/storage/wal"
 )
 
@@ -47,7 +46,7 @@ type world struct {
 	catalog *catalog.Catalog
 	log     *wal.MemLog
 	clock   *stepClock
-	objects objstore.Store
+	objects *testStore
 	e       *Engine
 	opts    Options
 }

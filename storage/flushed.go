@@ -3,32 +3,98 @@ package storage
 import (
 	"context"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
+
 	"quiver/catalog"
 	"quiver/internal/hlc"
-	"quiver/storage/wal"
+	"quiver/storage/segment"
 )
 
-// flushedSegment is a segment in objects.
-type flushedSegment struct{ source }
-
-func (e *Engine) loadSegments(context.Context, *catalog.Version) error { return nil }
-
-func (s *shard) addDelta(*deletion, hlc.Timestamp) {}
-
-// relieve flushes segments while memory is short.
-func (e *Engine) relieve(context.Context) error { return nil }
-
-// admit makes writers wait while growing segments are over their budget.
-func (e *Engine) admit(context.Context) error { return nil }
-
-// drop forgets a shard.
-func (e *Engine) drop(s *shard) {
-	s.dropped = true
-	s.dirty = wal.Position{}
-	s.replace(newShardView(nil))
+// flushedSegment is a segment in objects as a source.
+type flushedSegment struct {
+	*segment.Flushed
+	descriptor *catalog.Segment
 }
 
-// Checkpoint seals and flushes every growing segment and cuts the WAL.
-func (e *Engine) Checkpoint(context.Context) error { return nil }
+func (f *flushedSegment) retain()                         { f.Retain() }
+func (f *flushedSegment) release()                        { f.Release() }
+func (f *flushedSegment) tombstones() *segment.Tombstones { return &f.Tombstones }
 
-func (p *privateWrites) spill() error { return nil }
+func (f *flushedSegment) limit(t hlc.Timestamp) int {
+	if uint64(t) < f.Manifest.MinTimestamp {
+		return 0
+	}
+	return f.Rows()
+}
+
+func (f *flushedSegment) hide(ctx context.Context, start, end int, t hlc.Timestamp, visible Bitmap) (hidden bool, err error) {
+	if f.Manifest.MaxTimestamp <= uint64(t) {
+		return false, nil
+	}
+	a, err := f.Column(ctx, catalog.TimestampField, start, end)
+	if err != nil {
+		return false, err
+	}
+	defer a.Release()
+	for i, at := range a.(*array.Uint64).Uint64Values() {
+		if at > uint64(t) {
+			bitutil.ClearBit(visible, i)
+			hidden = true
+		}
+	}
+	return hidden, nil
+}
+
+func (f *flushedSegment) group(pos int) (start, end int) { return f.Group(pos) }
+
+func (f *flushedSegment) load(ctx context.Context, dst []arrow.Array, fields []catalog.FieldID, start, end int) ([]arrow.Array, error) {
+	for _, field := range fields {
+		a, err := f.Column(ctx, field, start, end)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, a)
+	}
+	return dst, nil
+}
+
+func (f *flushedSegment) rowIDs(ctx context.Context, start, end int) (arrow.Array, error) {
+	return f.Column(ctx, catalog.RowIDField, start, end)
+}
+
+func (f *flushedSegment) stats(ctx context.Context, field catalog.FieldID, dt arrow.DataType, start int) (*ColumnStats, error) {
+	b, err := f.Bounds(ctx, field, dt, start)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	return &ColumnStats{Min: b.Min, Max: b.Max, NullCount: b.Nulls, Rows: b.Rows}, nil
+}
+
+func (f *flushedSegment) findRow(ctx context.Context, id uint64) (int, error) {
+	return f.FindRow(ctx, id)
+}
+
+func (f *flushedSegment) rowID(ctx context.Context, pos int) (uint64, error) {
+	return f.Uint64At(ctx, catalog.RowIDField, pos)
+}
+
+func (f *flushedSegment) appendKey(ctx context.Context, dst []byte, pos int) ([]byte, error) {
+	return f.AppendKey(ctx, dst, pos)
+}
+
+func (f *flushedSegment) eachKey(ctx context.Context, _ uint64, key []byte, visit func(pos int) (bool, error)) error {
+	positions, err := f.FindKey(ctx, key, nil)
+	if err != nil {
+		return err
+	}
+	for i := len(positions) - 1; i >= 0; i-- {
+		if more, err := visit(int(positions[i])); !more || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *flushedSegment) bytesOf(columns []arrow.Array) int64 { return arrayBytes(columns) }

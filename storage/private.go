@@ -90,7 +90,12 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 	if n := len(s.segments); n > 0 {
 		g = s.segments[n-1]
 	}
-	if g == nil || g.Bytes() > privateSegmentBytes || !g.Schema().Equal(schema) {
+	if p.e.pressed() {
+		if err := p.spill(); err != nil {
+			return err
+		}
+	}
+	if g == nil || g.Spilled() || g.Bytes() > privateSegmentBytes || !g.Schema().Equal(schema) {
 		g = &memorySegment{Segment: growing.NewPrivate(schema, p.e.mem)}
 		p.mu.Lock()
 		s.segments = append(s.segments, g)

@@ -86,6 +86,7 @@ func (r *recovery) record(ctx context.Context, p wal.Position, b []byte) error {
 		return r.feed(t, rec.Payload)
 	case wal.KindPrepare:
 		r.txn(rec.Txn, p).prepared = true
+		r.e.active.prepare(catalog.TxnID(rec.Txn), p)
 	case wal.KindAbort:
 		r.forget(rec.Txn)
 	case wal.KindCommit:
@@ -152,6 +153,7 @@ func (r *recovery) apply(ctx context.Context, t *recoveredTxn, at hlc.Timestamp,
 	err := t.writes.apply(ctx, at, t.first, func(s *shard) bool {
 		return !p.Less(s.checkpoint) && r.version.PartitionByStorage(s.key.partition) != nil
 	})
+	r.e.pipeline.applied, r.e.pipeline.appliedAt = p, at
 	r.e.pipeline.apply.Unlock()
 	if err != nil {
 		return err

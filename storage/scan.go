@@ -116,9 +116,15 @@ func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own boo
 	case p.spec.Key != nil:
 		return p.addKey(ctx, src, limit, own)
 	}
-	if p.spec.Filter != nil && !own && !mayMatch(p.spec.Filter, src, -1) {
-		p.pruned++
-		return nil
+	if p.spec.Filter != nil && !own {
+		may, err := p.mayMatch(ctx, src, -1)
+		if err != nil {
+			return err
+		}
+		if !may {
+			p.pruned++
+			return nil
+		}
 	}
 	for start := 0; start < limit; {
 		_, end := src.group(start)
@@ -129,20 +135,31 @@ func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own boo
 	return nil
 }
 
-func mayMatch(f Filter, src source, start int) bool {
+// mayMatch says whether the filter can keep a row of the group at start, or of
+// the whole segment if start < 0.
+func (p *scanPlan) mayMatch(ctx context.Context, src source, start int) (bool, error) {
 	var held []*ColumnStats
 	defer func() {
 		for _, s := range held {
 			s.release()
 		}
 	}()
-	return f.MayMatch(func(field catalog.FieldID) *ColumnStats {
-		s := src.stats(field, start)
+	var failed error
+	may := p.spec.Filter.MayMatch(func(field catalog.FieldID) *ColumnStats {
+		c := columnOf(p.spec.Table, field)
+		if c == nil || failed != nil {
+			return nil
+		}
+		s, err := src.stats(ctx, field, arrowType(c), start)
+		if err != nil {
+			failed = err
+		}
 		if s != nil {
 			held = append(held, s)
 		}
 		return s
 	})
+	return may, failed
 }
 
 func (s *ColumnStats) release() {

@@ -120,9 +120,15 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 func (c *scanner) read(ctx context.Context, u *unit) (*Batch, error) {
 	c.stats.RowGroups++
 	p, rows := c.p, u.end-u.start
-	if p.spec.Filter != nil && !u.own && u.positions == nil && !mayMatch(p.spec.Filter, u.src, u.start) {
-		c.stats.RowGroupsPruned++
-		return nil, nil
+	if p.spec.Filter != nil && !u.own && u.positions == nil {
+		may, err := p.mayMatch(ctx, u.src, u.start)
+		if err != nil {
+			return nil, err
+		}
+		if !may {
+			c.stats.RowGroupsPruned++
+			return nil, nil
+		}
 	}
 	visible, kept, err := c.visible(ctx, u)
 	if err != nil || kept == 0 {

@@ -32,6 +32,8 @@ type shard struct {
 
 	// deltas are deletes of flushed rows that no delta log has yet.
 	deltas []deltalog.Entry
+	// flushFrom is what dirty was for a flush that is under way.
+	flushFrom wal.Position
 	// dirty is the position of the oldest commit that objects do not hold;
 	// zero when there is none.
 	dirty wal.Position
@@ -41,7 +43,11 @@ type shard struct {
 	born hlc.Timestamp
 	// dropped shards belong to no table any more; what comes late is ignored.
 	dropped bool
+
+	flushing sync.Mutex // one flush at a time; taken before the apply lock
 }
+
+var zeroPosition wal.Position
 
 // shardView is an immutable list of the segments of a shard. It is pinned by
 // snapshots and freed with its segments at the last release.

@@ -29,12 +29,11 @@ type source interface {
 	load(ctx context.Context, dst []arrow.Array, fields []catalog.FieldID, start, end int) ([]arrow.Array, error)
 	rowIDs(ctx context.Context, start, end int) (arrow.Array, error)
 	// stats bounds a field over rows of the group at start (start < 0: over
-	// the segment); nil if not known. release what it holds by done.
-	stats(field catalog.FieldID, start int) *ColumnStats
+	// the segment); nil if not known. The caller releases it.
+	stats(ctx context.Context, field catalog.FieldID, dt arrow.DataType, start int) (*ColumnStats, error)
 	// findRow returns the position of a row id, or -1.
 	findRow(ctx context.Context, id uint64) (int, error)
 	rowID(ctx context.Context, pos int) (uint64, error)
-	timestamp(ctx context.Context, pos int) (hlc.Timestamp, error)
 	appendKey(ctx context.Context, dst []byte, pos int) ([]byte, error)
 	// eachKey calls f with the positions of a key, newest first where several
 	// may be alive in turn.
@@ -80,15 +79,13 @@ func (m *memorySegment) rowIDs(_ context.Context, start, end int) (arrow.Array, 
 	return m.RowIDView(start, end), nil
 }
 
-func (m *memorySegment) stats(catalog.FieldID, int) *ColumnStats { return nil }
+func (m *memorySegment) stats(context.Context, catalog.FieldID, arrow.DataType, int) (*ColumnStats, error) {
+	return nil, nil
+}
 
 func (m *memorySegment) findRow(_ context.Context, id uint64) (int, error) { return m.FindRow(id), nil }
 
 func (m *memorySegment) rowID(_ context.Context, pos int) (uint64, error) { return m.RowID(pos), nil }
-
-func (m *memorySegment) timestamp(_ context.Context, pos int) (hlc.Timestamp, error) {
-	return m.Timestamp(pos), nil
-}
 
 func (m *memorySegment) appendKey(_ context.Context, dst []byte, pos int) ([]byte, error) {
 	if !m.Schema().Keyed {

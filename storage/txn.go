@@ -181,6 +181,31 @@ func (t *txn) wait(policy WaitPolicy) lock.Wait {
 type activeTxns struct {
 	mu    sync.Mutex
 	first map[catalog.TxnID]wal.Position
+	// prepared has the transactions whose PREPARE the log may hold.
+	prepared map[catalog.TxnID]wal.Position
+}
+
+func (a *activeTxns) prepare(id catalog.TxnID, p wal.Position) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.prepared == nil {
+		a.prepared = map[catalog.TxnID]wal.Position{}
+	}
+	a.prepared[id] = p
+}
+
+// forgettable returns those of ids whose PREPARE the log no longer holds after
+// a cut.
+func (a *activeTxns) forgettable(ids []catalog.TxnID, cut wal.Position) (out []catalog.TxnID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range ids {
+		if p, known := a.prepared[id]; !known || p.Less(cut) {
+			delete(a.prepared, id)
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 func (a *activeTxns) stream(id catalog.TxnID, first wal.Position) {

@@ -103,6 +103,20 @@ func (s *KeyRun) Find(ctx context.Context, key []byte, dst []uint32) ([]uint32, 
 	return s.Range(ctx, key, func(k []byte) bool { return bytes.Equal(k, key) }, dst)
 }
 
+// KeyAt returns the i-th key of the run, valid until Close. In a segment whose
+// rows are sorted by key that is the key of the row at position i.
+func (s *KeyRun) KeyAt(ctx context.Context, i int64) ([]byte, error) {
+	event, row, ok := s.r.Locate(FieldKey, i)
+	if !ok {
+		return nil, &binlog.CorruptionError{Object: s.r.Name(), Reason: "run without that row"}
+	}
+	a, err := s.keys.event(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	return a.(*array.Binary).Value(row), nil
+}
+
 // Range appends the positions of the keys from `from` on, in key order, for as
 // long as within answers true.
 func (s *KeyRun) Range(ctx context.Context, from []byte, within func(key []byte) bool, dst []uint32) ([]uint32, error) {

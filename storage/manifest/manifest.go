@@ -29,6 +29,9 @@ type Manifest struct {
 	// SchemaVersion is the table's that the insert logs were written under.
 	SchemaVersion uint32 `json:"schema_version"`
 	Rows          int64  `json:"rows"`
+	// GroupRows is how many rows, a power of two, are read together: no event
+	// of a fixed-width column ends within a group.
+	GroupRows int `json:"group_rows,omitempty"`
 	// MinTimestamp and MaxTimestamp bound the commit timestamps of the rows; 0
 	// for a segment of deletes alone.
 	MinTimestamp uint64 `json:"min_timestamp"`

@@ -1,0 +1,85 @@
+package cache
+
+import (
+	"container/list"
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow"
+)
+
+// EventKey names an event of a segment's field.
+type EventKey struct {
+	Segment uint64
+	Field   int32
+	Event   int
+}
+
+// Events keeps decoded events under a byte budget, so that a scan by small
+// steps and warm point reads unpack an event once.
+type Events struct {
+	bytesMax int64
+
+	mu      sync.Mutex // guards what follows
+	entries map[EventKey]*list.Element
+	order   *list.List // of *eventEntry, the least recently used first
+	bytes   int64
+}
+
+type eventEntry struct {
+	key   EventKey
+	array arrow.Array
+	bytes int64
+}
+
+// NewEvents returns an empty cache.
+func NewEvents(bytesMax int64) *Events {
+	return &Events{bytesMax: bytesMax, entries: map[EventKey]*list.Element{}, order: list.New()}
+}
+
+// Get returns a decoded event, which the caller releases, or nil.
+func (c *Events) Get(key EventKey) arrow.Array {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.entries[key]
+	if e == nil {
+		return nil
+	}
+	c.order.MoveToBack(e)
+	a := e.Value.(*eventEntry).array
+	a.Retain()
+	return a
+}
+
+// Put keeps an event of about the given size, which must not view a mapped file.
+func (c *Events) Put(key EventKey, a arrow.Array, bytes int64) {
+	if bytes > c.bytesMax/4 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries[key] != nil {
+		return
+	}
+	a.Retain()
+	c.entries[key] = c.order.PushBack(&eventEntry{key, a, bytes})
+	c.bytes += bytes
+	for c.bytes > c.bytesMax {
+		c.remove(c.order.Front())
+	}
+}
+
+func (c *Events) remove(e *list.Element) {
+	entry := c.order.Remove(e).(*eventEntry)
+	delete(c.entries, entry.key)
+	c.bytes -= entry.bytes
+	entry.array.Release()
+}
+
+// Shrink gives up entries until at most bytes are left.
+func (c *Events) Shrink(bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.bytes > bytes {
+		c.remove(c.order.Front())
+	}
+}

@@ -1,0 +1,296 @@
+package cache
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/storage/binlog"
+	"quiver/storage/objstore"
+	"quiver/storage/vfs"
+)
+
+// Options make a Files.
+type Options struct {
+	Store objstore.Store
+	// Scratch holds the copies of remote objects; nil keeps them in memory.
+	Scratch vfs.FS
+	// BytesMax bounds the copies.
+	BytesMax int64
+	Mem      memory.Allocator
+}
+
+// Files are the binlog files of an object store, mapped.
+type Files struct {
+	o     Options
+	local objstore.Local
+
+	mu    sync.Mutex // guards what follows and the fields of File
+	files map[string]*File
+	idle  *list.List // of *File: copies that nobody pins, the oldest first
+	bytes int64      // of copies
+	next  uint64
+
+	hits, misses int64
+}
+
+// File is a pinned file.
+type File struct {
+	// Reader reads the file; its uncompressed arrays are valid while a pin is.
+	Reader *binlog.Reader
+
+	c     *Files
+	key   string
+	size  int64 // 0 when nothing was copied
+	pins  int
+	ready chan struct{}
+	err   error
+	close func() error
+	place *list.Element // in idle
+	gone  bool          // forgotten: closed at the last unpin
+}
+
+// NewFiles returns an empty cache.
+func NewFiles(o Options) *Files {
+	c := &Files{o: o, files: map[string]*File{}, idle: list.New()}
+	c.local, _ = o.Store.(objstore.Local)
+	return c
+}
+
+// Open returns the file of a key, pinned; the caller calls Unpin. size is that
+// of the object.
+func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error) {
+	c.mu.Lock()
+	f := c.files[key]
+	if f == nil {
+		f = &File{c: c, key: key, ready: make(chan struct{}), pins: 1}
+		c.files[key] = f
+		c.misses++
+		c.mu.Unlock()
+		return f, c.load(ctx, f, size)
+	}
+	f.pin()
+	c.hits++
+	c.mu.Unlock()
+	select {
+	case <-f.ready:
+	case <-ctx.Done():
+		f.Unpin()
+		return nil, context.Cause(ctx)
+	}
+	if f.err != nil {
+		err := f.err
+		f.Unpin()
+		return nil, err
+	}
+	return f, nil
+}
+
+// load maps the file; after an error nobody finds it any more.
+func (c *Files) load(ctx context.Context, f *File, size int64) error {
+	data, unmap, copied, err := c.fetch(ctx, f.key, size)
+	if err == nil {
+		f.Reader, err = binlog.OpenBytes(f.key, data, c.o.Mem)
+		if err != nil {
+			err = errors.Join(err, unmap())
+		}
+	}
+	c.mu.Lock()
+	f.err, f.close, f.size = err, unmap, copied
+	c.bytes += copied
+	if err != nil {
+		c.bytes -= copied
+		f.close, f.size, f.gone = nil, 0, true
+		delete(c.files, f.key)
+		f.pins--
+	}
+	victims := c.shrink()
+	c.mu.Unlock()
+	closeAll(victims)
+	close(f.ready)
+	return err
+}
+
+// fetch makes the bytes of an object addressable.
+func (c *Files) fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
+	if c.local != nil {
+		data, unmap, err = c.local.Map(ctx, key)
+		return data, unmap, 0, err
+	}
+	if c.o.Scratch == nil {
+		data, err = c.o.Store.ReadAt(ctx, key, 0, size, nil)
+		return data, func() error { return nil }, size, whole(key, data, size, err)
+	}
+	c.mu.Lock()
+	c.next++
+	name := fmt.Sprintf("cache-%d", c.next)
+	c.mu.Unlock()
+	file, err := c.o.Scratch.Create(name)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	remove := func() error { return errors.Join(file.Close(), c.o.Scratch.Remove(name)) }
+	if err := c.copyTo(ctx, file, key, size); err != nil {
+		return nil, nil, 0, errors.Join(err, remove())
+	}
+	data, unmap, err = file.Map(size)
+	if err != nil {
+		return nil, nil, 0, errors.Join(err, remove())
+	}
+	return data, func() error { return errors.Join(unmap(), remove()) }, size, nil
+}
+
+const (
+	// partBytes is the size of a ranged read, partsMax how many run at a time.
+	partBytes = 4 << 20
+	partsMax  = 4
+)
+
+func (c *Files) copyTo(ctx context.Context, file vfs.File, key string, size int64) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var parts sync.WaitGroup
+	slots := make(chan struct{}, partsMax)
+	for at := int64(0); at < size && ctx.Err() == nil; at += partBytes {
+		slots <- struct{}{}
+		parts.Go(func() {
+			defer func() { <-slots }()
+			length := min(partBytes, size-at)
+			b, err := c.o.Store.ReadAt(ctx, key, at, length, nil)
+			if err = whole(key, b, length, err); err == nil {
+				_, err = file.WriteAt(b, at)
+			}
+			if err != nil {
+				cancel(err)
+			}
+		})
+	}
+	parts.Wait()
+	return context.Cause(ctx)
+}
+
+func whole(key string, b []byte, size int64, err error) error {
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if int64(len(b)) != size {
+		return &binlog.CorruptionError{Object: key, Offset: int64(len(b)), Reason: fmt.Sprintf("object is shorter than the %d bytes it should have", size)}
+	}
+	return nil
+}
+
+// pin is called under c.mu.
+func (f *File) pin() {
+	f.pins++
+	if f.place != nil {
+		f.c.idle.Remove(f.place)
+		f.place = nil
+	}
+}
+
+// Pin pins the file once more.
+func (f *File) Pin() {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	f.pin()
+}
+
+// Unpin gives back one pin.
+func (f *File) Unpin() {
+	c := f.c
+	c.mu.Lock()
+	f.pins--
+	var victims []*File
+	if f.pins == 0 && f.err == nil {
+		if f.gone {
+			victims = append(victims, f)
+			c.bytes -= f.size
+		} else if f.size > 0 {
+			f.place = c.idle.PushBack(f)
+			victims = c.shrink()
+		}
+	}
+	c.mu.Unlock()
+	closeAll(victims)
+}
+
+// Forget gives up the file of a key, now or at its last unpin: its object goes.
+func (c *Files) Forget(key string) {
+	c.mu.Lock()
+	f := c.files[key]
+	var victims []*File
+	if f != nil {
+		delete(c.files, key)
+		f.gone = true
+		if f.place != nil {
+			c.idle.Remove(f.place)
+			f.place = nil
+		}
+		if f.pins == 0 {
+			c.bytes -= f.size
+			victims = append(victims, f)
+		}
+	}
+	c.mu.Unlock()
+	closeAll(victims)
+}
+
+// shrink takes out idle copies while over the budget; called under mu.
+func (c *Files) shrink() (victims []*File) {
+	for c.bytes > c.o.BytesMax && c.idle.Len() > 0 {
+		f := c.idle.Remove(c.idle.Front()).(*File)
+		f.place, f.gone = nil, true
+		delete(c.files, f.key)
+		c.bytes -= f.size
+		victims = append(victims, f)
+	}
+	return victims
+}
+
+// closeAll closes files that nobody can reach any more. A copy that cannot be
+// removed is scratch, gone at the next start.
+func closeAll(files []*File) {
+	for _, f := range files {
+		if f.close != nil {
+			_ = f.close()
+		}
+	}
+}
+
+// Stats are counters for quiver.cache.
+type Stats struct {
+	Files, Pinned int
+	Bytes         int64
+	Hits, Misses  int64
+}
+
+// Stats returns the counters.
+func (c *Files) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Stats{Files: len(c.files), Bytes: c.bytes, Hits: c.hits, Misses: c.misses}
+	for _, f := range c.files {
+		if f.pins > 0 {
+			s.Pinned++
+		}
+	}
+	return s
+}
+
+// Close forgets every file.
+func (c *Files) Close() {
+	c.mu.Lock()
+	keys := make([]string, 0, len(c.files))
+	for key := range c.files {
+		keys = append(keys, key)
+	}
+	c.mu.Unlock()
+	for _, key := range keys {
+		c.Forget(key)
+	}
+}

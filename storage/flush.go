@@ -1,0 +1,467 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/storage/binlog"
+	"quiver/storage/deltalog"
+	"quiver/storage/growing"
+	"quiver/storage/manifest"
+	"quiver/storage/segment"
+	"quiver/storage/wal"
+)
+
+// flush moves what a shard holds in memory into objects. The steps, each of
+// which a crash may interrupt without loss:
+//
+//  1. seal: under the apply lock, note the segments, the pending deletes and
+//     the position P behind the last applied commit;
+//  2. write: objects of one or more segments, rows sorted by primary key;
+//  3. commit: one catalog transaction adds the segments and moves the shard's
+//     checkpoint to P, so replay begins there;
+//  4. switch: under the apply lock, readers' view goes over. Deletes that came
+//     after P are carried over; they are in the log behind P and in the pending
+//     deletes of the next flush.
+//
+// Objects of a flush that did not reach step 3 are swept at the next start.
+type flush struct {
+	e        *Engine
+	s        *shard
+	table    *catalog.Table
+	memory   []*memorySegment
+	deltas   []deltalog.Entry
+	at       hlc.Timestamp // of the last commit below position
+	position wal.Position
+	dirty    wal.Position
+	// horizon: rows deleted at or before it are left out.
+	horizon hlc.Timestamp
+	written []*writtenSegment
+}
+
+// writtenSegment is a segment in objects with where its rows came from.
+type writtenSegment struct {
+	flushed *flushedSegment
+	memory  []*growing.Segment
+	refs    []growing.Ref
+}
+
+// flushShard flushes a shard; nothing to do is no error. One flush of a shard
+// runs at a time.
+func (e *Engine) flushShard(ctx context.Context, s *shard) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	f := &flush{e: e, s: s}
+	if !f.seal() {
+		return nil
+	}
+	defer f.release()
+	err := f.write(ctx)
+	if err == nil {
+		err = f.commit(ctx)
+	}
+	if err != nil {
+		f.giveUp()
+		return fmt.Errorf("flush of partition %d, shard %d: %w", s.key.partition, s.key.shard, err)
+	}
+	f.switchOver()
+	return nil
+}
+
+// seal is step 1; false when there is nothing to flush.
+func (f *flush) seal() bool {
+	p := &f.e.pipeline
+	p.apply.Lock()
+	defer p.apply.Unlock()
+	s := f.s
+	if s.dropped || s.dirty == (wal.Position{}) {
+		return false
+	}
+	s.seal()
+	f.at, f.position, f.dirty = p.appliedAt, p.behindApplied(), s.dirty
+	f.deltas, s.deltas = s.deltas, nil
+	s.flushFrom, s.dirty = s.dirty, wal.Position{}
+	f.memory = slices.Clone(s.view.memory)
+	for _, m := range f.memory {
+		m.retain()
+	}
+	retained := hlc.At(f.at.Time().Add(-f.e.opts.Retention))
+	f.horizon = min(retained, f.e.readers.oldest(p), f.at)
+	f.table = f.e.catalog.Current().TableByStorage(s.table)
+	return true
+}
+
+func (f *flush) release() {
+	for _, m := range f.memory {
+		m.release()
+	}
+}
+
+// giveUp puts back what seal took. Objects already put are swept later.
+func (f *flush) giveUp() {
+	f.e.pipeline.apply.Lock()
+	defer f.e.pipeline.apply.Unlock()
+	f.s.deltas = append(f.deltas, f.s.deltas...)
+	f.s.dirty, f.s.flushFrom = f.dirty, wal.Position{}
+	for _, w := range f.written {
+		w.flushed.release()
+	}
+}
+
+// write is step 2.
+func (f *flush) write(ctx context.Context) error {
+	deltas := slices.Clone(f.deltas)
+	for memory := f.memory; len(memory) > 0; {
+		n, size := 1, memory[0].Bytes()
+		for n < len(memory) && size+memory[n].Bytes() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Keyed == memory[0].Schema().Keyed {
+			size += memory[n].Bytes()
+			n++
+		}
+		if err := f.writeSegment(ctx, memory[:n], deltas); err != nil {
+			return err
+		}
+		deltas = nil
+		memory = memory[n:]
+	}
+	if len(deltas) > 0 {
+		return f.writeSegment(ctx, nil, deltas) // deletes alone
+	}
+	return nil
+}
+
+func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, deltas []deltalog.Entry) error {
+	w := &writtenSegment{}
+	for _, m := range memory {
+		w.memory = append(w.memory, m.Segment)
+	}
+	own := f.collect(w)
+	if len(w.refs) == 0 && len(own) == 0 && len(deltas) == 0 {
+		return nil
+	}
+	sortByKey(w.memory, w.refs)
+	fields, keyField := f.fields(memory)
+	id := catalog.SegmentID(f.e.newIDs(1))
+	version := uint32(0)
+	if len(memory) > 0 {
+		version = memory[len(memory)-1].Schema().Version
+	}
+	out, err := segment.NewWriter(segment.WriterOptions{
+		Name:  manifest.Segment{Table: f.s.table, Partition: f.s.key.partition, ID: id},
+		Shard: f.s.key.shard, SchemaVersion: version, Fields: fields, KeyField: keyField, Rows: len(w.refs),
+		Objects: f.e.opts.Objects, Scratch: f.e.opts.Scratch, NewLog: func() uint64 { return f.e.newIDs(1) }, Mem: f.e.mem.Unlimited(),
+	})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	for from := 0; from < len(w.refs); from += flushBatchRows {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := f.writeBatch(out, w, fields, w.refs[from:min(from+flushBatchRows, len(w.refs))]); err != nil {
+			return err
+		}
+	}
+	out.Delete(deltas)
+	out.Delete(own)
+	m, key, err := out.Finish(ctx, f.position)
+	if err != nil {
+		return err
+	}
+	opened, err := segment.OpenFlushed(m, f.e.shelf)
+	if err != nil {
+		return err
+	}
+	w.flushed = &flushedSegment{Flushed: opened, descriptor: &catalog.Segment{
+		ID: id, Table: f.s.table, Partition: f.s.key.partition, Shard: f.s.key.shard, State: catalog.SegmentFlushed,
+		Manifest: key, Rows: m.Rows, Bytes: m.Bytes(), MinTimestamp: m.MinTimestamp, MaxTimestamp: m.MaxTimestamp,
+	}}
+	f.written = append(f.written, w)
+	return nil
+}
+
+// flushBatchRows is how many rows are gathered at a time.
+const flushBatchRows = 4096
+
+// collect fills w.refs with the rows to keep and returns those of their
+// deletes that lie below the flush's position.
+func (f *flush) collect(w *writtenSegment) (deletes []deltalog.Entry) {
+	for i, g := range w.memory {
+		untouched := g.Tombstones.Count() == 0
+		for pos := range g.Rows() {
+			if !untouched {
+				if at, successor := g.Tombstones.Get(pos); at != 0 && at <= uint64(f.at) {
+					if at <= uint64(f.horizon) || at == uint64(g.Timestamp(pos)) {
+						continue
+					}
+					deletes = append(deletes, deltalog.Entry{RowID: g.RowID(pos), Timestamp: at, Successor: successor, Key: keyOf(g, pos)})
+				}
+			}
+			w.refs = append(w.refs, growing.Ref{Segment: uint32(i), Position: uint32(pos)})
+		}
+	}
+	return deletes
+}
+
+func keyOf(g *growing.Segment, pos int) []byte {
+	if !g.Schema().Keyed {
+		return nil
+	}
+	return g.AppendKey(nil, pos)
+}
+
+// sortByKey orders rows by primary key; versions of one key stay in the order
+// they came. Segments without a key stay as they are.
+func sortByKey(memory []*growing.Segment, refs []growing.Ref) {
+	if len(memory) == 0 || !memory[0].Schema().Keyed {
+		return
+	}
+	type keyed struct {
+		prefix uint64
+		ref    growing.Ref
+	}
+	rows := make([]keyed, len(refs))
+	var buf []byte
+	for i, r := range refs {
+		buf = memory[r.Segment].AppendKey(buf[:0], int(r.Position))
+		rows[i] = keyed{keyPrefix(buf), r}
+	}
+	var a, b []byte
+	slices.SortStableFunc(rows, func(x, y keyed) int {
+		if x.prefix != y.prefix {
+			if x.prefix < y.prefix {
+				return -1
+			}
+			return 1
+		}
+		a = memory[x.ref.Segment].AppendKey(a[:0], int(x.ref.Position))
+		b = memory[y.ref.Segment].AppendKey(b[:0], int(y.ref.Position))
+		return bytes.Compare(a, b)
+	})
+	for i := range rows {
+		refs[i] = rows[i].ref
+	}
+}
+
+func keyPrefix(key []byte) uint64 {
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// fields are those of the newest segment, ascending, with what the descriptor
+// says about their order.
+func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, key catalog.FieldID) {
+	if len(memory) == 0 {
+		return nil, 0
+	}
+	schema := memory[len(memory)-1].Schema()
+	for _, field := range schema.Fields {
+		w := segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type), NoStats: true}
+		if c := columnOf(f.table, field.ID); c != nil && c.Type.Type().Compare != nil {
+			w.Compare, w.NoStats = c.Type.Type().Compare, false
+		}
+		fields = append(fields, w)
+	}
+	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
+	if schema.Keyed {
+		key = fields[0].ID
+		if f.table != nil {
+			if x := primaryKey(f.table, f.e.catalog.View(f.table.Database)); x != nil {
+				key = fieldOf(f.table, x.Columns[0].Number)
+			}
+		}
+		for i := range fields {
+			if fields[i].ID == key {
+				fields[i].Codec = binlog.None
+			}
+		}
+	}
+	return fields, key
+}
+
+// codecOf: vectors are searched in place, the rest is packed.
+func codecOf(t arrow.DataType) binlog.Codec {
+	switch t.ID() {
+	case arrow.FIXED_SIZE_LIST:
+		return binlog.None
+	}
+	return binlog.Zstd
+}
+
+func columnOf(table *catalog.Table, field catalog.FieldID) *catalog.Column {
+	if table == nil {
+		return nil
+	}
+	for i := range table.Columns {
+		if table.Columns[i].Field == field {
+			return &table.Columns[i]
+		}
+	}
+	return nil
+}
+
+func fieldOf(table *catalog.Table, number int16) catalog.FieldID {
+	for i := range table.Columns {
+		if table.Columns[i].Number == number {
+			return table.Columns[i].Field
+		}
+	}
+	return 0
+}
+
+func (f *flush) writeBatch(out *segment.Writer, w *writtenSegment, fields []segment.WriterField, refs []growing.Ref) error {
+	var columns []arrow.Array
+	defer func() { releaseAll(columns) }()
+	mem := f.e.mem.Unlimited()
+	for _, field := range fields {
+		a, err := growing.Gather(w.memory, refs, growing.Field{ID: field.ID, Type: field.Type}, mem)
+		if err != nil {
+			return err
+		}
+		columns = append(columns, a)
+	}
+	ids, stamps := array.NewUint64Builder(mem), array.NewUint64Builder(mem)
+	defer ids.Release()
+	defer stamps.Release()
+	var keys [][]byte
+	for _, r := range refs {
+		g := w.memory[r.Segment]
+		ids.Append(g.RowID(int(r.Position)))
+		stamps.Append(uint64(g.Timestamp(int(r.Position))))
+		if g.Schema().Keyed {
+			keys = append(keys, keyOf(g, int(r.Position)))
+		}
+	}
+	rowIDs, timestamps := ids.NewUint64Array(), stamps.NewUint64Array()
+	defer rowIDs.Release()
+	defer timestamps.Release()
+	return out.Write(columns, rowIDs, timestamps, keys)
+}
+
+// commit is step 3.
+func (f *flush) commit(ctx context.Context) error {
+	change := catalog.SegmentChange{Checkpoints: []catalog.Checkpoint{{
+		Table: f.s.table, Partition: f.s.key.partition, Shard: f.s.key.shard, Position: encodePosition(f.position),
+	}}}
+	for _, w := range f.written {
+		change.Put = append(change.Put, w.flushed.descriptor)
+	}
+	return f.e.catalog.CommitSegments(ctx, change)
+}
+
+// switchOver is step 4.
+func (f *flush) switchOver() {
+	f.e.pipeline.apply.Lock()
+	defer f.e.pipeline.apply.Unlock()
+	s := f.s
+	s.flushFrom = wal.Position{}
+	s.checkpoint = f.position
+	if s.dropped {
+		for _, w := range f.written {
+			f.e.collect(w.flushed)
+			w.flushed.release()
+		}
+		return
+	}
+	var flushed []*flushedSegment
+	for _, w := range f.written {
+		f.carryOver(w)
+		flushed = append(flushed, w.flushed)
+	}
+	memory := slices.DeleteFunc(slices.Clone(s.view.memory), func(m *memorySegment) bool { return slices.Contains(f.memory, m) })
+	s.change(memory, append(slices.Clone(s.view.flushed), flushed...))
+	for _, w := range flushed {
+		w.release() // the view's now
+	}
+}
+
+// carryOver puts the tombstones of the rows in memory on the flushed ones.
+func (f *flush) carryOver(w *writtenSegment) {
+	for i, r := range w.refs {
+		g := w.memory[r.Segment]
+		if g.Tombstones.Count() == 0 {
+			continue
+		}
+		at, successor := g.Tombstones.Get(int(r.Position))
+		if at == 0 {
+			continue
+		}
+		w.flushed.Tombstones.Set(i, at, successor)
+		if at > uint64(f.at) {
+			f.s.deltas = append(f.s.deltas, deltalog.Entry{
+				RowID: g.RowID(int(r.Position)), Timestamp: at, Successor: successor, Key: keyOf(g, int(r.Position)),
+			})
+		}
+	}
+}
+
+// addDelta notes the delete of a flushed row for the next flush.
+func (s *shard) addDelta(d *deletion, at hlc.Timestamp) {
+	s.deltas = append(s.deltas, deltalog.Entry{RowID: uint64(d.row), Timestamp: uint64(at), Successor: uint64(d.successor), Key: d.key})
+}
+
+func encodePosition(p wal.Position) []byte {
+	b := binary.BigEndian.AppendUint32(nil, p.Stream)
+	return binary.BigEndian.AppendUint64(b, p.Offset)
+}
+
+func decodePosition(b []byte) (wal.Position, error) {
+	if len(b) != 12 {
+		return wal.Position{}, fmt.Errorf("storage: checkpoint of %d bytes", len(b))
+	}
+	return wal.Position{Stream: binary.BigEndian.Uint32(b), Offset: binary.BigEndian.Uint64(b[4:])}, nil
+}
+
+// Checkpoint seals and flushes every shard and cuts the log.
+func (e *Engine) Checkpoint(ctx context.Context) error {
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	var failed error
+	for _, s := range e.allShards() {
+		failed = errors.Join(failed, e.flushShard(ctx, s))
+	}
+	return errors.Join(failed, e.cutLog(ctx))
+}
+
+// cutLog lets the log forget what objects hold and no open transaction needs.
+func (e *Engine) cutLog(ctx context.Context) error {
+	settled := e.catalog.Statuses()
+	before := e.neededFrom()
+	if err := e.log.Cut(ctx, before); err != nil {
+		return fmt.Errorf("storage: cut the log: %w", err)
+	}
+	if ids := e.active.forgettable(settled, before); len(ids) > 0 {
+		return e.catalog.ForgetStatuses(ctx, ids...)
+	}
+	return nil
+}
+
+// neededFrom is the oldest position that recovery would read.
+func (e *Engine) neededFrom() wal.Position {
+	e.pipeline.apply.Lock()
+	defer e.pipeline.apply.Unlock()
+	p := e.active.oldest(e.pipeline.position())
+	for _, s := range e.allShards() {
+		for _, q := range []wal.Position{s.dirty, s.flushFrom} {
+			if q != (wal.Position{}) && q.Less(p) {
+				p = q
+			}
+		}
+	}
+	return p
+}
+
+// age is how long a shard has held rows that are not in objects.
+func (s *shard) age(now time.Time) time.Duration { return now.Sub(s.born.Time()) }

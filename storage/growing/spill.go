@@ -1,0 +1,118 @@
+package growing
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/storage/vfs"
+)
+
+// spillAlign is the alignment of buffers in a spill file: Arrow's.
+const spillAlign = 64
+
+// Spill moves the column buffers of a segment that gets no more rows into a
+// file, laid out as Arrow buffers at multiples of 64 bytes and mapped; the
+// memory is given back once readers let go of it. The file lives as long as
+// the buffers. After an error the segment is as before.
+func (s *Segment) Spill(fs vfs.FS, name string) error {
+	file, err := fs.Create(name)
+	if err != nil {
+		return fmt.Errorf("spill: %w", err)
+	}
+	m := &spillFile{fs: fs, name: name, file: file}
+	places, size, err := s.writeSpill(file)
+	if err == nil && size > 0 {
+		m.data, m.unmap, err = file.Map(size)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("spill: %w", err), m.remove())
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.buffers.Store(1)
+	var freed int64
+	i := 0
+	for _, k := range s.chunks {
+		for _, a := range k.full {
+			if a != nil {
+				a.Release()
+			}
+		}
+		k.full = nil
+		k.each(func(b **memory.Buffer) {
+			place := places[i]
+			i++
+			m.buffers.Add(1)
+			freed += int64((*b).Cap())
+			(*b).Release()
+			*b = memory.NewBufferWithAllocator(m.data[place.at:place.at+place.size:place.at+place.size], m)
+		})
+	}
+	s.spilled.Store(true)
+	s.bytes.Add(-freed)
+	m.Free(nil)
+	return nil
+}
+
+type spillPlace struct{ at, size int64 }
+
+// writeSpill writes every buffer; nobody else changes them, for the segment
+// gets no more rows.
+func (s *Segment) writeSpill(file vfs.File) (places []spillPlace, size int64, err error) {
+	for _, k := range s.chunks {
+		k.each(func(b **memory.Buffer) {
+			if err != nil {
+				return
+			}
+			bytes := (*b).Bytes()
+			places = append(places, spillPlace{size, int64(len(bytes))})
+			_, err = file.WriteAt(bytes, size)
+			size = (size + int64(len(bytes)) + spillAlign - 1) / spillAlign * spillAlign
+		})
+	}
+	if err == nil {
+		err = file.Truncate(size)
+	}
+	return places, size, err
+}
+
+// spillFile is the allocator that the mapped buffers came from: at the last
+// Free the file goes.
+type spillFile struct {
+	fs      vfs.FS
+	name    string
+	file    vfs.File
+	data    []byte
+	unmap   func() error
+	buffers atomic.Int64
+}
+
+// Allocate and Reallocate complete memory.Allocator; mapped buffers are never
+// resized.
+func (m *spillFile) Allocate(size int) []byte { return make([]byte, size) }
+
+// Reallocate copies to the heap.
+func (m *spillFile) Reallocate(size int, b []byte) []byte {
+	grown := make([]byte, size)
+	copy(grown, b)
+	return grown
+}
+
+// Free is the end of one buffer.
+func (m *spillFile) Free([]byte) {
+	if m.buffers.Add(-1) == 0 {
+		// Scratch that cannot be removed is gone at the next start.
+		_ = m.remove()
+	}
+}
+
+func (m *spillFile) remove() error {
+	var err error
+	if m.unmap != nil {
+		err = m.unmap()
+	}
+	return errors.Join(err, m.file.Close(), m.fs.Remove(m.name))
+}

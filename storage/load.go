@@ -1,0 +1,111 @@
+package storage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"quiver/catalog"
+	"quiver/storage/deltalog"
+	"quiver/storage/manifest"
+	"quiver/storage/segment"
+)
+
+// loadSegments opens what the catalog lists: segments, with the deletes of
+// their rows, and checkpoints. What belongs to no partition any more is
+// collected.
+func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) error {
+	checkpoints, err := e.catalog.Checkpoints(ctx)
+	if err != nil {
+		return err
+	}
+	var stale []catalog.Checkpoint
+	for _, c := range checkpoints {
+		if version.PartitionByStorage(c.Partition) == nil {
+			stale = append(stale, c)
+			continue
+		}
+		s := e.shard(shardKey{c.Partition, c.Shard}, c.Table)
+		if s.checkpoint, err = decodePosition(c.Position); err != nil {
+			return err
+		}
+	}
+	segments, err := e.catalog.Segments(ctx)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(segments, func(a, b *catalog.Segment) int { return cmp.Compare(a.ID, b.ID) })
+	lists := map[*shard][]*flushedSegment{}
+	defer func() {
+		for _, list := range lists {
+			for _, f := range list {
+				f.release()
+			}
+		}
+	}()
+	for _, d := range segments {
+		f, err := e.openSegment(ctx, d)
+		if err != nil {
+			return err
+		}
+		if version.PartitionByStorage(d.Partition) == nil {
+			e.collect(f)
+			f.release()
+			continue
+		}
+		s := e.shard(shardKey{d.Partition, d.Shard}, d.Table)
+		lists[s] = append(lists[s], f)
+	}
+	for s, list := range lists {
+		s.change(nil, list)
+		if err := s.loadDeletes(ctx, list); err != nil {
+			return err
+		}
+	}
+	e.collectCheckpoints(stale)
+	return nil
+}
+
+func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedSegment, error) {
+	info, err := e.opts.Objects.Head(ctx, d.Manifest)
+	if err != nil {
+		return nil, fmt.Errorf("storage: manifest of segment %d: %w", d.ID, err)
+	}
+	object, err := e.opts.Objects.ReadAt(ctx, d.Manifest, 0, info.Size, nil)
+	if err != nil {
+		return nil, fmt.Errorf("storage: manifest of segment %d: %w", d.ID, err)
+	}
+	m, err := manifest.Decode(d.Manifest, object)
+	if err != nil {
+		return nil, err
+	}
+	f, err := segment.OpenFlushed(m, e.shelf)
+	if err != nil {
+		return nil, err
+	}
+	return &flushedSegment{f, d}, nil
+}
+
+// loadDeletes applies every delta log of a shard to all its segments.
+func (s *shard) loadDeletes(ctx context.Context, list []*flushedSegment) error {
+	for _, f := range list {
+		err := f.Deletes(ctx, func(d deltalog.Entry) error {
+			for _, g := range list {
+				pos, err := g.FindRow(ctx, d.RowID)
+				if err != nil {
+					return err
+				}
+				if pos >= 0 {
+					g.Tombstones.Set(pos, d.Timestamp, d.Successor)
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Memory has one budget. Below half of it nothing happens; above, transactions
+// spill what they have completed and the largest shard is flushed; above three
+// quarters writers wait for the flush.
+
+func (e *Engine) pressed() bool { return e.mem.Used() > e.opts.GrowingBytesMax }
+
+func (e *Engine) choked() bool {
+	return e.mem.Limit() > 0 && e.mem.Used() > e.mem.Limit()/4*3
+}
+
+// admit makes a writer wait while memory is short and a flush can help.
+func (e *Engine) admit(ctx context.Context) error {
+	if !e.pressed() {
+		return nil
+	}
+	e.wake()
+	for e.choked() && !e.opts.Manual && e.largest() != nil {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-e.background.Done():
+			return ErrClosed
+		case <-e.flushed():
+		case <-time.After(pressureTick):
+		}
+	}
+	return nil
+}
+
+// pressureTick bounds the wait for a signal of a flush.
+const pressureTick = 50 * time.Millisecond
+
+// largest returns the shard with most memory, or nil if none has a mentionable
+// amount.
+func (e *Engine) largest() (found *shard) {
+	most := int64(1 << 20)
+	for _, s := range e.allShards() {
+		if n := s.memoryBytes(); n > most {
+			found, most = s, n
+		}
+	}
+	return found
+}
+
+// relieve flushes while memory is short: recovery replays more than fits.
+func (e *Engine) relieve(ctx context.Context) error {
+	for e.pressed() {
+		s := e.largest()
+		if s == nil {
+			return nil
+		}
+		if err := e.flushShard(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spill moves the complete private segments, and all if memory is very short,
+// from memory into scratch files.
+func (p *privateWrites) spill() error {
+	if p.e.opts.Scratch == nil {
+		return nil
+	}
+	for _, s := range p.order {
+		for i, g := range s.segments {
+			last := i == len(s.segments)-1
+			if g.Spilled() || last && !p.e.choked() || g.Bytes() < spillBytesMin {
+				continue
+			}
+			if err := g.Spill(p.e.opts.Scratch, p.e.scratchName()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// spillBytesMin is what is worth a file.
+const spillBytesMin = 1 << 20

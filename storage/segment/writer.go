@@ -1,0 +1,386 @@
+package segment
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/catalog"
+	"quiver/storage/binlog"
+	"quiver/storage/deltalog"
+	"quiver/storage/manifest"
+	"quiver/storage/objstore"
+	"quiver/storage/vfs"
+	"quiver/storage/wal"
+)
+
+// WriterField is a column of a segment to write.
+type WriterField struct {
+	ID      catalog.FieldID
+	Type    arrow.DataType
+	Codec   binlog.Codec
+	Compare binlog.Compare
+	NoStats bool
+}
+
+// WriterOptions say what is written and where to.
+type WriterOptions struct {
+	Name          manifest.Segment
+	Shard         int
+	SchemaVersion uint32
+	// Fields ascend by ID; the hidden ones are added.
+	Fields []WriterField
+	// KeyField is the first field of the primary key; 0 for none.
+	KeyField catalog.FieldID
+	// Rows is how many will come, for the size of the bloom filter.
+	Rows    int
+	Objects objstore.Store
+	// Scratch is where files wait until they are whole; nil is in memory.
+	Scratch vfs.FS
+	// NewLog hands out log numbers, never twice.
+	NewLog func() uint64
+	Mem    memory.Allocator
+}
+
+// narrowBytes is up to which width columns share one file with the row ids.
+const narrowBytes = 16
+
+// Writer writes the objects of one segment: its columns in the order of the
+// primary key, the key and row id runs, the bloom filter, its delta log and,
+// last, the manifest. It ends in Finish or Abort.
+type Writer struct {
+	o     WriterOptions
+	files []*writerFile
+	keys  *writerFile
+	run   *deltalog.RunWriter
+	stats *deltalog.Stats
+	rows  []rowPosition
+	count int
+	delta []deltalog.Entry
+}
+
+type writerFile struct {
+	kind, key string
+	log       uint64
+	columns   []int // indexes into Fields; -1 the row ids, -2 the timestamps
+	stage     *stagedFile
+	w         *binlog.Writer
+	summary   binlog.Summary
+}
+
+type rowPosition struct {
+	id       uint64
+	position uint32
+}
+
+const (
+	rowIDColumn     = -1
+	timestampColumn = -2
+)
+
+// NewWriter begins a segment. Nothing reaches the object store before Finish.
+func NewWriter(o WriterOptions) (*Writer, error) {
+	w := &Writer{o: o}
+	if o.Rows == 0 {
+		return w, nil
+	}
+	narrow := []int{rowIDColumn, timestampColumn}
+	var groups [][]int
+	for i, f := range o.Fields {
+		if fixed, ok := f.Type.(arrow.FixedWidthDataType); ok && fixed.BitWidth() <= narrowBytes*8 && f.Type.ID() != arrow.FIXED_SIZE_LIST {
+			narrow = append(narrow, i)
+		} else {
+			groups = append(groups, []int{i})
+		}
+	}
+	for _, columns := range append([][]int{narrow}, groups...) {
+		if err := w.addFile(columns); err != nil {
+			w.Abort()
+			return nil, err
+		}
+	}
+	if o.KeyField != 0 {
+		if err := w.addKeys(); err != nil {
+			w.Abort()
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (w *Writer) addFile(columns []int) error {
+	f := &writerFile{kind: manifest.KindInsert, columns: columns, log: w.o.NewLog()}
+	d := binlog.Descriptor{
+		Kind: binlog.Insert, Table: uint64(w.o.Name.Table), Partition: uint64(w.o.Name.Partition),
+		Segment: uint64(w.o.Name.ID), Log: f.log, SchemaVersion: w.o.SchemaVersion,
+	}
+	for _, c := range columns {
+		d.Fields = append(d.Fields, w.field(c))
+	}
+	f.key = w.o.Name.InsertLog(catalog.FieldID(d.Fields[0].ID), f.log)
+	f.stage = newStagedFile(w.o.Scratch, f.log)
+	var err error
+	w.files = append(w.files, f)
+	f.w, err = binlog.NewWriter(f.stage, d, w.o.Mem)
+	return err
+}
+
+func (w *Writer) field(c int) binlog.Field {
+	switch c {
+	case rowIDColumn:
+		return binlog.Field{ID: int32(catalog.RowIDField), Type: arrow.PrimitiveTypes.Uint64}
+	case timestampColumn:
+		return binlog.Field{ID: int32(catalog.TimestampField), Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.LZ4}
+	}
+	f := w.o.Fields[c]
+	return binlog.Field{ID: int32(f.ID), Type: f.Type, Codec: f.Codec, Compare: f.Compare, NoStats: f.NoStats}
+}
+
+func (w *Writer) addKeys() error {
+	f := &writerFile{kind: manifest.KindIndex, log: w.o.NewLog()}
+	f.key = w.o.Name.Index(w.o.KeyField, f.log, "")
+	f.stage = newStagedFile(w.o.Scratch, f.log)
+	var err error
+	w.keys = f
+	w.stats = deltalog.NewStats(w.o.Rows)
+	w.run, err = deltalog.NewKeyRun(f.stage, w.ids(f.log), w.o.Mem)
+	return err
+}
+
+func (w *Writer) ids(log uint64) deltalog.IDs {
+	return deltalog.IDs{
+		Table: uint64(w.o.Name.Table), Partition: uint64(w.o.Name.Partition), Segment: uint64(w.o.Name.ID),
+		Log: log, SchemaVersion: w.o.SchemaVersion,
+	}
+}
+
+// Write adds rows: one array a field, row ids and timestamps, and the encoded
+// keys of a table with a primary key, ascending over all calls.
+func (w *Writer) Write(columns []arrow.Array, rowIDs, timestamps *array.Uint64, keys [][]byte) error {
+	var in []arrow.Array
+	for _, f := range w.files {
+		in = in[:0]
+		for _, c := range f.columns {
+			switch c {
+			case rowIDColumn:
+				in = append(in, rowIDs)
+			case timestampColumn:
+				in = append(in, timestamps)
+			default:
+				in = append(in, columns[c])
+			}
+		}
+		if err := f.w.Write(in, timestamps.Uint64Values()); err != nil {
+			return err
+		}
+	}
+	for i, key := range keys {
+		w.stats.Add(key)
+		if err := w.run.AddKey(key, uint32(w.count+i)); err != nil {
+			return err
+		}
+	}
+	for i, id := range rowIDs.Uint64Values() {
+		w.rows = append(w.rows, rowPosition{id, uint32(w.count + i)})
+	}
+	w.count += rowIDs.Len()
+	return nil
+}
+
+// Delete adds deletes to the segment's delta log: of its own rows or of others
+// of its shard.
+func (w *Writer) Delete(entries []deltalog.Entry) { w.delta = append(w.delta, entries...) }
+
+// Finish puts the objects, the manifest last, and returns it with its key.
+func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest.Manifest, key string, err error) {
+	defer w.Abort()
+	m = &manifest.Manifest{
+		Table: w.o.Name.Table, Partition: w.o.Name.Partition, Segment: w.o.Name.ID, Shard: w.o.Shard,
+		SchemaVersion: w.o.SchemaVersion, Rows: int64(w.count), GroupRows: w.groupRows(), DeltaPosition: position,
+	}
+	for _, f := range w.files {
+		if f.summary, err = f.w.Finish(); err != nil {
+			return nil, "", err
+		}
+		if err := w.put(ctx, m, f); err != nil {
+			return nil, "", err
+		}
+		m.MinTimestamp, m.MaxTimestamp = f.summary.MinTimestamp, f.summary.MaxTimestamp
+	}
+	if w.keys != nil {
+		if w.keys.summary, err = w.run.Finish(); err != nil {
+			return nil, "", err
+		}
+		if err := w.put(ctx, m, w.keys); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := w.finishExtras(ctx, m); err != nil {
+		return nil, "", err
+	}
+	object, err := m.Encode()
+	if err != nil {
+		return nil, "", err
+	}
+	key = w.o.Name.Manifest(w.o.NewLog())
+	return m, key, w.o.Objects.PutIfAbsent(ctx, key, object)
+}
+
+// groupRowsMax is the size of a batch that scans yield.
+const groupRowsMax = 4096
+
+func (w *Writer) groupRows() int {
+	rows := groupRowsMax
+	for _, f := range w.o.Fields {
+		field := binlog.Field{Type: f.Type}
+		if shift, fixed := field.Shift(); fixed {
+			rows = min(rows, 1<<shift)
+		}
+	}
+	return rows
+}
+
+// finishExtras writes the bloom filter, the row id run and the delta log.
+func (w *Writer) finishExtras(ctx context.Context, m *manifest.Manifest) error {
+	if w.stats != nil {
+		err := w.small(ctx, m, manifest.KindStats, func(log uint64) string { return w.o.Name.StatsLog(w.o.KeyField, log) },
+			func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
+				return deltalog.WriteStats(out, ids, w.stats, w.o.Mem)
+			})
+		if err != nil {
+			return err
+		}
+	}
+	if len(w.rows) > 0 {
+		err := w.small(ctx, m, manifest.KindIndex, func(log uint64) string { return w.o.Name.Index(catalog.RowIDField, log, "") }, w.writeRowRun)
+		if err != nil {
+			return err
+		}
+	}
+	if len(w.delta) > 0 {
+		return w.small(ctx, m, manifest.KindDelta, w.o.Name.DeltaLog, func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
+			return deltalog.Write(out, ids, w.delta, w.o.Mem)
+		})
+	}
+	return nil
+}
+
+func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
+	slices.SortFunc(w.rows, func(a, b rowPosition) int {
+		if a.id < b.id {
+			return -1
+		}
+		return 1
+	})
+	run, err := deltalog.NewRowRun(out, ids, w.o.Mem)
+	if err != nil {
+		return binlog.Summary{}, err
+	}
+	defer run.Abort()
+	for _, r := range w.rows {
+		if err := run.AddRow(r.id, r.position); err != nil {
+			return binlog.Summary{}, err
+		}
+	}
+	return run.Finish()
+}
+
+// small writes one file that is made at once.
+func (w *Writer) small(ctx context.Context, m *manifest.Manifest, kind string, key func(log uint64) string, write func(io.Writer, deltalog.IDs) (binlog.Summary, error)) error {
+	f := &writerFile{kind: kind, log: w.o.NewLog()}
+	f.key = key(f.log)
+	f.stage = newStagedFile(w.o.Scratch, f.log)
+	var err error
+	defer f.stage.drop()
+	if f.summary, err = write(f.stage, w.ids(f.log)); err != nil {
+		return err
+	}
+	return w.put(ctx, m, f)
+}
+
+func (w *Writer) put(ctx context.Context, m *manifest.Manifest, f *writerFile) error {
+	if err := w.o.Objects.Put(ctx, f.key, f.stage.reader(), f.stage.size); err != nil {
+		return fmt.Errorf("put %s: %w", f.key, err)
+	}
+	f.stage.drop()
+	m.Add(f.kind, f.key, &f.summary)
+	return nil
+}
+
+// Abort drops what was not finished; after Finish it does nothing.
+func (w *Writer) Abort() {
+	for _, f := range w.files {
+		if f.w != nil {
+			f.w.Abort()
+		}
+		f.stage.drop()
+	}
+	if w.run != nil {
+		w.run.Abort()
+	}
+	if w.keys != nil {
+		w.keys.stage.drop()
+	}
+}
+
+// stagedFile is a file on its way to the object store, which wants to know its
+// size first.
+type stagedFile struct {
+	fs     vfs.FS
+	name   string
+	file   vfs.File
+	buffer bytes.Buffer
+	size   int64
+}
+
+// stagedBytesMax is what a staged file may hold in memory; beyond, it moves to
+// scratch.
+const stagedBytesMax = 1 << 20
+
+func newStagedFile(fs vfs.FS, log uint64) *stagedFile {
+	return &stagedFile{fs: fs, name: fmt.Sprintf("flush-%d", log)}
+}
+
+func (s *stagedFile) Write(p []byte) (int, error) {
+	if s.file == nil && (s.fs == nil || s.buffer.Len()+len(p) <= stagedBytesMax) {
+		s.size += int64(len(p))
+		return s.buffer.Write(p)
+	}
+	if s.file == nil {
+		var err error
+		if s.file, err = s.fs.Create(s.name); err != nil {
+			return 0, err
+		}
+		if _, err := s.file.WriteAt(s.buffer.Bytes(), 0); err != nil {
+			return 0, err
+		}
+		s.buffer = bytes.Buffer{}
+	}
+	n, err := s.file.WriteAt(p, s.size)
+	s.size += int64(n)
+	return n, err
+}
+
+func (s *stagedFile) reader() io.Reader {
+	if s.file == nil {
+		return bytes.NewReader(s.buffer.Bytes())
+	}
+	return io.NewSectionReader(s.file, 0, s.size)
+}
+
+// drop forgets the file. What cannot be removed is scratch, gone at the next
+// start.
+func (s *stagedFile) drop() {
+	if s.file != nil {
+		_ = s.file.Close()
+		_ = s.fs.Remove(s.name)
+		s.file = nil
+	}
+	s.buffer = bytes.Buffer{}
+}
