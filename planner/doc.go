@@ -1,10 +1,15 @@
-// Package planner turns a parsed statement into a plan: bind (names →
-// descriptors, types, functions) → logical plan → rules (one file each,
-// applied in the order rules.go prints) → physical plan. EXPLAIN's text is made
-// here too.
+// Package planner turns a parsed statement into a plan. The way goes through
+// one package a stage:
 //
-// Subpackage plan holds the nodes that executor runs. planner imports sql and
-// catalog, never storage: row counts come through the interface Statistics.
+//	bind      names → descriptors, types, functions; errors with positions
+//	logical   the tree in between, whose columns are named by ids
+//	rules     improvements of that tree, one file each, in the order of order.go
+//	physical  algorithms, positions instead of ids, estimates
+//	plan      the nodes that executor runs
+//	explain   the text of EXPLAIN
 //
-// Start reading at planner.go, then bind.go.
+// planner imports sql and catalog, never storage: row counts come through the
+// interface Statistics.
+//
+// Start reading at planner.go, then bind/binder.go.
 package planner

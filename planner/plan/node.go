@@ -385,3 +385,6 @@ type Explain struct {
 	Analyze, Verbose, Costs, Timing, Summary bool
 	Format                                   string // text, json
 }
+
+// SetBase sets the output columns and the estimate; the planner calls it once.
+func (b *Base) SetBase(columns []OutputColumn, cost Cost) { b.Columns, b.Cost = columns, cost }

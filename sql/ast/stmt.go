@@ -248,7 +248,7 @@ type UpdateStmt struct {
 	Returning []*ResTarget
 }
 
-// MultiAssign is column Column of Columns of a row source in UPDATE … SET
+// MultiAssign is column Column (from 1) of Columns of a row source in UPDATE … SET
 // (a, b) = source.
 type MultiAssign struct {
 	Pos

@@ -1,0 +1,93 @@
+package bind
+
+import (
+	"quiver/planner/logical"
+	"quiver/planner/plan"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+// values binds VALUES as a table.
+func (b *binder) values(s *ast.SelectStmt, parent *scope, ctes *cteScope) *query {
+	list := s.Values
+	if s.Rows != nil {
+		list = expandRows(s.Rows)
+	}
+	x := b.exprs(&scope{parent: parent, ctes: ctes}, kindValues)
+	v := &logical.Values{}
+	for _, row := range list {
+		if len(row) != len(list[0]) {
+			fail(sqlerr.New(sqlerr.SyntaxError, "VALUES lists must all be the same length").At(b.place(row[0].Position())))
+		}
+		cells := make([]plan.Expr, len(row))
+		for i, e := range row {
+			cells[i] = x.expr(e)
+		}
+		v.Rows = append(v.Rows, cells)
+	}
+	q := &query{node: v}
+	for i := range list[0] {
+		column := make([]plan.Expr, len(v.Rows))
+		for r := range v.Rows {
+			column[r] = v.Rows[r][i]
+		}
+		t := b.commonType("VALUES", column)
+		for r := range v.Rows {
+			v.Rows[r][i] = b.coerceImplicit(v.Rows[r][i], t)
+		}
+		name := "column" + itoa(i+1)
+		id := b.meta.Add(logical.Column{Name: name, Qualifier: "*VALUES*", Type: t})
+		v.Cols = append(v.Cols, id)
+		q.cols = append(q.cols, outCol{name: name, id: id, pos: b.at[column[0]]})
+	}
+	return b.orderSet(s, q, parent, ctes)
+}
+
+// expandRows turns the flat form of literals back into expressions.
+func expandRows(r *ast.ValuesRows) [][]ast.Expr {
+	rows := make([][]ast.Expr, 0, len(r.Texts)/max(r.Columns, 1))
+	for at := 0; at+r.Columns <= len(r.Texts); at += r.Columns {
+		row := make([]ast.Expr, r.Columns)
+		for i := range row {
+			row[i] = &ast.Const{Pos: ast.Pos(r.Pos[at+i]), Kind: r.Kinds[at+i], Text: r.Texts[at+i]}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// literalsFit says whether every literal of the flat form can be read by its
+// column's input function with the result that a cast would give: strings and
+// nulls always, numbers where the column is a number of a kind that reads that
+// spelling alike.
+func literalsFit(r *ast.ValuesRows, want []types.T) bool {
+	if r.Columns != len(want) {
+		return false
+	}
+	for i, kind := range r.Kinds {
+		t := want[i%r.Columns]
+		switch kind {
+		case ast.ConstNull, ast.ConstString:
+		case ast.ConstInteger:
+			switch t.OID {
+			case types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID, types.NumericOID:
+			default:
+				return false
+			}
+		case ast.ConstFloat:
+			switch t.OID {
+			case types.Float4OID, types.Float8OID, types.NumericOID:
+			default:
+				return false
+			}
+		case ast.ConstBool:
+			if t.OID != types.BoolOID {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,101 @@
+package planner
+
+import (
+	"context"
+	"strings"
+
+	"quiver/planner/plan"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+// planExplain plans the statement and wraps it in EXPLAIN.
+func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, opts Options) (*plan.Statement, error) {
+	node := &plan.Explain{Costs: true, Timing: true, Format: "text"}
+	summary := false
+	for _, o := range e.Options {
+		var err error
+		switch strings.ToLower(o.Name) {
+		case "analyze":
+			node.Analyze, err = explainBool(o)
+		case "verbose":
+			node.Verbose, err = explainBool(o)
+		case "costs":
+			node.Costs, err = explainBool(o)
+		case "timing":
+			node.Timing, err = explainBool(o)
+		case "summary":
+			summary = true
+			node.Summary, err = explainBool(o)
+		case "buffers", "settings", "wal":
+			_, err = explainBool(o)
+		case "format":
+			node.Format, err = explainFormat(o)
+		default:
+			err = sqlerr.New(sqlerr.SyntaxError, "unrecognized EXPLAIN option \"%s\"", o.Name).At(o.Position())
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !summary {
+		node.Summary = node.Analyze
+	}
+	if !isQuery(e.Query) {
+		return nil, sqlerr.Unsupported("EXPLAIN of %s", Tag(e.Query))
+	}
+	inner, err := Plan(ctx, &ast.Statement{Stmt: e.Query, Text: stmt.Text, Params: stmt.Params}, opts)
+	if err != nil {
+		return nil, err
+	}
+	node.Input = inner.Root
+	column := plan.OutputColumn{Name: "QUERY PLAN", Type: types.Of(types.TextOID)}
+	if node.Format == "json" {
+		column.Type = types.Of(types.JSONOID)
+	}
+	node.SetBase([]plan.OutputColumn{column}, plan.Cost{Rows: 1})
+	return &plan.Statement{
+		Root: node, Tag: "EXPLAIN", Columns: node.Columns, Params: inner.Params, Stamp: inner.Stamp, Tables: inner.Tables,
+		ReadOnly: inner.ReadOnly || !node.Analyze,
+	}, nil
+}
+
+func explainBool(o *ast.Option) (bool, error) {
+	c, ok := o.Value.(*ast.Const)
+	if o.Value == nil {
+		return true, nil
+	}
+	word := ""
+	if ok {
+		word = strings.ToLower(c.Text)
+	} else if r, isName := o.Value.(*ast.ColumnRef); isName {
+		word = strings.ToLower(strings.Join(r.Names, "."))
+	}
+	switch word {
+	case "true", "on", "1", "t":
+		return true, nil
+	case "false", "off", "0", "f":
+		return false, nil
+	}
+	return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)
+}
+
+func explainFormat(o *ast.Option) (string, error) {
+	word := ""
+	switch v := o.Value.(type) {
+	case *ast.Const:
+		word = v.Text
+	case *ast.ColumnRef:
+		word = strings.Join(v.Names, ".")
+	}
+	switch strings.ToLower(word) {
+	case "text":
+		return "text", nil
+	case "json":
+		return "json", nil
+	case "xml", "yaml":
+		return "", sqlerr.Unsupported("EXPLAIN (FORMAT %s)", strings.ToUpper(word)).At(o.Position())
+	}
+	return "", sqlerr.New(sqlerr.InvalidParameterValue, "unrecognized value for EXPLAIN option \"format\": \"%s\"", word).At(o.Position())
+}

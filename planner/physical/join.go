@@ -1,0 +1,125 @@
+package physical
+
+import (
+	"quiver/planner/logical"
+	"quiver/planner/plan"
+)
+
+// join chooses the algorithm: a hash join when the condition has an equality
+// between the sides, a nested loop otherwise.
+func (b *builder) join(j *logical.Join) *built {
+	if j.Kind == plan.JoinRight {
+		j = &logical.Join{Kind: plan.JoinLeft, Left: j.Right, Right: j.Left, Cond: j.Cond}
+	}
+	if logical.Free(j.Right).Meets(logical.NewColSet(j.Left.Columns()...)) {
+		return b.lateral(j)
+	}
+	left, right := b.build(j.Left), b.build(j.Right)
+	if j.Kind == plan.JoinInner && right.node.Estimate().Rows > left.node.Estimate().Rows {
+		left, right = right, left
+	}
+	if b.hash {
+		if keys := equalities(j.Cond, left, right); len(keys.left) > 0 && (j.Kind != plan.JoinAntiNull || len(keys.rest) == 0 && len(keys.left) == 1) {
+			return b.hashJoin(j, left, right, keys)
+		}
+	}
+	node := &plan.NestedLoop{Kind: j.Kind, Left: left.node, Right: right.node, Cond: b.layoutOf(left.cols, right.cols).expr(j.Cond)}
+	l, r := left.node.Estimate(), right.node.Estimate()
+	pairs := l.Rows * r.Rows
+	cost := plan.Cost{Startup: l.Startup + r.Startup, Total: l.Total + r.Total + pairs*0.0125, Rows: pairs}
+	if j.Cond != nil {
+		cost.Rows = clampRows(pairs * selectivity(j.Cond))
+	}
+	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, l, r))
+}
+
+// joined are the output columns of a join.
+func joined(kind plan.JoinKind, left, right *built) []logical.ColID {
+	if kind >= plan.JoinSemi {
+		return left.cols
+	}
+	return append(append([]logical.ColID{}, left.cols...), right.cols...)
+}
+
+// kindRows bounds the row estimate by what the kind guarantees.
+func kindRows(c plan.Cost, kind plan.JoinKind, l, r plan.Cost) plan.Cost {
+	switch kind {
+	case plan.JoinLeft:
+		c.Rows = max(c.Rows, l.Rows)
+	case plan.JoinFull:
+		c.Rows = max(c.Rows, l.Rows, r.Rows)
+	case plan.JoinSemi, plan.JoinAnti, plan.JoinAntiNull:
+		c.Rows = clampRows(l.Rows * 0.5)
+	}
+	return c
+}
+
+// lateral runs the right side anew for each left row.
+func (b *builder) lateral(j *logical.Join) *built {
+	left := b.build(j.Left)
+	ids := logical.Free(j.Right).IDs()
+	right := b.inFrame(ids, j.Right)
+	l := b.layout(left)
+	node := &plan.NestedLoop{Kind: j.Kind, Left: left.node, Right: right.node, Lateral: true}
+	for _, id := range ids {
+		node.Args = append(node.Args, l.expr(b.meta.Ref(id)))
+	}
+	node.Cond = b.layoutOf(left.cols, right.cols).expr(j.Cond)
+	lc, rc := left.node.Estimate(), right.node.Estimate()
+	cost := plan.Cost{Startup: lc.Startup, Total: lc.Total + lc.Rows*max(rc.Total, 0.01), Rows: lc.Rows * rc.Rows}
+	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, lc, rc))
+}
+
+// hashKeys is a join condition split into key pairs and the rest.
+type hashKeys struct {
+	left, right, rest []plan.Expr
+}
+
+// equalities finds the conjuncts left expression = right expression, both of
+// one type.
+func equalities(cond plan.Expr, left, right *built) hashKeys {
+	var k hashKeys
+	ls, rs := logical.NewColSet(left.cols...), logical.NewColSet(right.cols...)
+	for _, c := range logical.Conjuncts(cond) {
+		if x, y, ok := equalSides(c); ok {
+			xs, ys := logical.Columns(x), logical.Columns(y)
+			switch {
+			case xs.Empty() || ys.Empty():
+			case xs.Within(ls) && ys.Within(rs):
+				k.left, k.right = append(k.left, x), append(k.right, y)
+				continue
+			case xs.Within(rs) && ys.Within(ls):
+				k.left, k.right = append(k.left, y), append(k.right, x)
+				continue
+			}
+		}
+		k.rest = append(k.rest, c)
+	}
+	return k
+}
+
+// equalSides takes a = b apart when both sides have one type and no subquery.
+func equalSides(e plan.Expr) (x, y plan.Expr, ok bool) {
+	call, isCall := e.(*plan.Call)
+	if !isCall || call.Operator != "=" || len(call.Args) != 2 {
+		return nil, nil, false
+	}
+	x, y = call.Args[0], call.Args[1]
+	if x.Type().OID != y.Type().OID || x.Type().Type().AppendKey == nil || logical.HasSubquery(e) {
+		return nil, nil, false
+	}
+	return x, y, true
+}
+
+func (b *builder) hashJoin(j *logical.Join, left, right *built, k hashKeys) *built {
+	node := &plan.HashJoin{Kind: j.Kind, Left: left.node, Right: right.node}
+	node.LeftKeys, node.RightKeys = b.layout(left).exprs(k.left), b.layout(right).exprs(k.right)
+	node.Residual = b.layoutOf(left.cols, right.cols).expr(logical.All(k.rest))
+	l, r := left.node.Estimate(), right.node.Estimate()
+	cost := plan.Cost{Startup: r.Total + r.Rows*0.0125, Rows: max(l.Rows, r.Rows)}
+	cost.Total = cost.Startup + l.Total + l.Rows*0.0125
+	if len(k.rest) > 0 {
+		cost.Rows = clampRows(cost.Rows * selectivity(logical.All(k.rest)))
+	}
+	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, l, r))
+}

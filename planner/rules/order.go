@@ -1,0 +1,127 @@
+package rules
+
+import (
+	"strings"
+
+	"quiver/catalog"
+	"quiver/planner/logical"
+	"quiver/planner/plan"
+	"quiver/sql/types"
+)
+
+// Context is what rules may know.
+type Context struct {
+	Meta    *logical.Metadata
+	View    catalog.View
+	Format  *types.Format
+	Setting func(name string) string
+}
+
+// rule is one improvement: it returns the tree to go on with.
+type rule struct {
+	name  string
+	apply func(c *Context, root logical.Node, output logical.ColSet) logical.Node
+}
+
+// DisabledSetting lists the rules to leave out, separated by commas.
+const DisabledSetting = "quiver.disabled_rules"
+
+// Order lists the names of the rules in the order they are applied; hash_join,
+// the choice of algorithm, is made last, in the physical plan.
+func Order() []string {
+	var names []string
+	for _, r := range append(early[:len(early):len(early)], late...) {
+		names = append(names, r.name)
+	}
+	return append(names, "hash_join")
+}
+
+// Enabled says whether a rule is switched on.
+func Enabled(setting func(string) string, name string) bool {
+	for _, off := range strings.Split(setting(DisabledSetting), ",") {
+		if strings.TrimSpace(off) == name {
+			return false
+		}
+	}
+	return true
+}
+
+// Apply runs the rules over a statement whose output is the columns listed, and
+// over every subquery in its expressions.
+func Apply(root logical.Node, output []logical.ColID, c *Context) logical.Node {
+	want := logical.NewColSet(output...)
+	root = run(early, root, want, c)
+	subqueries(root, c)
+	return run(late, root, want, c)
+}
+
+func run(list []rule, root logical.Node, want logical.ColSet, c *Context) logical.Node {
+	for _, r := range list {
+		if Enabled(c.Setting, r.name) {
+			root = r.apply(c, root, want)
+		}
+	}
+	return root
+}
+
+// subqueries improves the subqueries below a tree first, each a statement of its
+// own.
+func subqueries(root logical.Node, c *Context) {
+	logical.WalkNodes(root, func(n logical.Node) {
+		for _, e := range n.Exprs() {
+			logical.Walk(*e, func(e plan.Expr) bool {
+				if s, ok := e.(*logical.Subquery); ok && !s.Improved {
+					s.Improved = true
+					s.Input = Apply(s.Input, s.Cols, c)
+				}
+				return true
+			})
+		}
+	})
+}
+
+// bottomUp rewrites a tree from the leaves.
+func bottomUp(n logical.Node, f func(logical.Node) logical.Node) logical.Node {
+	for _, in := range n.Inputs() {
+		*in = bottomUp(*in, f)
+	}
+	return f(n)
+}
+
+// eachInput calls f for the address of every node below root, subqueries in
+// expressions included, parents first.
+func eachInput(root logical.Node, f func(*logical.Node)) {
+	for _, in := range root.Inputs() {
+		f(in)
+		eachInput(*in, f)
+	}
+	for _, e := range root.Exprs() {
+		logical.Walk(*e, func(e plan.Expr) bool {
+			if s, ok := e.(*logical.Subquery); ok {
+				f(&s.Input)
+				eachInput(s.Input, f)
+			}
+			return true
+		})
+	}
+}
+
+// early are applied before the subqueries in expressions are improved: the
+// semi-join rule wants to see them as they were written.
+var early = []rule{
+	{"constant_folding", foldConstants},
+	{"inline_cte", inlineCTEs},
+	{"semi_join", makeSemiJoins},
+}
+
+// late are applied afterwards.
+var late = []rule{
+	{"outer_to_inner", simplifyOuterJoins},
+	{"predicate_pushdown", pushPredicates},
+	{"merge_projections", mergeProjections},
+	{"limit_pushdown", pushLimits},
+	{"top_n", sortTopN},
+	{"vector_topk", searchVectors},
+	{"point_lookup", lookUpPoints},
+	{"projection_pruning", pruneColumns},
+}

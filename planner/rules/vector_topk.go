@@ -1,0 +1,100 @@
+package rules
+
+import (
+	"quiver/planner/logical"
+	"quiver/planner/plan"
+	"quiver/sql/funcs"
+	"quiver/sql/types"
+)
+
+// searchVectors turns ORDER BY column <op> query LIMIT k over one table, with or
+// without conditions on it, into a vector search.
+func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node {
+	return bottomUp(root, func(n logical.Node) logical.Node {
+		s, ok := n.(*logical.Sort)
+		if !ok || s.Limit == nil || len(s.Keys) != 1 || s.Keys[0].Desc || s.Keys[0].NullsFirst {
+			return n
+		}
+		if found := vectorSearch(c, s); found != nil {
+			return found
+		}
+		return n
+	})
+}
+
+// vectorSearch returns what stands in for the sort; nil when it is no search.
+func vectorSearch(c *Context, s *logical.Sort) logical.Node {
+	key := s.Keys[0].Expr
+	var projects []*logical.Project
+	input := s.Input
+	for {
+		p, ok := input.(*logical.Project)
+		if !ok {
+			break
+		}
+		if p.Sets || volatileItems(p) {
+			return nil
+		}
+		projects = append(projects, p)
+		by := map[logical.ColID]plan.Expr{}
+		for _, it := range p.Items {
+			by[it.ID] = it.Expr
+		}
+		key = logical.Substitute(key, by)
+		input = p.Input
+	}
+	scan, ok := input.(*logical.Scan)
+	if !ok || scan.Virtual != nil || scan.Key != nil {
+		return nil
+	}
+	column, query, operator := distance(key, scan)
+	if column == nil {
+		return nil
+	}
+	v := &logical.VectorSearch{Scan: *scan, Field: column.Field, Operator: operator, Query: query, Limit: s.Limit, Offset: s.Offset}
+	v.Distance = c.Meta.Add(logical.Column{Name: "distance", Type: types.Of(types.Float8OID)})
+	ref := c.Meta.Ref(v.Distance)
+	if len(projects) == 0 {
+		return v
+	}
+	// The computed distance stands in for the expression wherever it occurs in
+	// the lowest projection.
+	want := logical.Key(key)
+	lowest := projects[len(projects)-1]
+	for i := range lowest.Items {
+		lowest.Items[i].Expr = logical.Map(lowest.Items[i].Expr, func(e plan.Expr) plan.Expr {
+			if logical.Key(e) == want {
+				return ref
+			}
+			return e
+		})
+	}
+	lowest.Input = v
+	return projects[0]
+}
+
+// distance takes column <op> query apart: the column of the scan, and the query,
+// which must not depend on the row.
+func distance(e plan.Expr, s *logical.Scan) (*logical.ScanColumn, plan.Expr, string) {
+	call, ok := e.(*plan.Call)
+	if !ok || call.Operator == "" || len(call.Args) != 2 {
+		return nil, nil, ""
+	}
+	op := funcs.LookupOperator(call.Operator, call.Args[0].Type().OID, call.Args[1].Type().OID)
+	if op == nil || op.Distance == "" {
+		return nil, nil, ""
+	}
+	var own logical.ColSet
+	for _, c := range s.Cols {
+		own.Add(c.ID)
+	}
+	for i := range call.Args {
+		r, isRef := call.Args[i].(*logical.Ref)
+		query := call.Args[1-i]
+		if !isRef || s.FieldOf(r.ID) == nil || logical.Columns(query).Meets(own) || logical.HasSubquery(query) || logical.VolatileExpr(query) {
+			continue
+		}
+		return s.FieldOf(r.ID), query, call.Operator
+	}
+	return nil, nil, ""
+}

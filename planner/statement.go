@@ -1,0 +1,60 @@
+package planner
+
+import (
+	"quiver/planner/bind"
+	"quiver/planner/plan"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+)
+
+// describe fills in what clients and sessions learn of a statement: its tag and
+// the shape of its result.
+func describe(s ast.Stmt, b *bind.Bound) *plan.Statement {
+	out := &plan.Statement{Params: b.Params, ReadOnly: b.ReadOnly, Tables: b.Tables, Counted: true}
+	switch s.(type) {
+	case *ast.SelectStmt:
+		out.Tag = "SELECT"
+	case *ast.InsertStmt:
+		out.Tag = "INSERT 0"
+	case *ast.UpdateStmt:
+		out.Tag = "UPDATE"
+	case *ast.DeleteStmt:
+		out.Tag = "DELETE"
+	}
+	_, isSelect := s.(*ast.SelectStmt)
+	if isSelect {
+		out.Columns = []plan.OutputColumn{}
+	}
+	for _, o := range b.Output {
+		c := b.Meta.Column(o.ID)
+		out.Columns = append(out.Columns, plan.OutputColumn{Name: o.Name, Type: c.Type, Table: c.Table, Attribute: c.Attribute})
+	}
+	return out
+}
+
+// planUtility wraps a statement that the executor runs from its tree.
+func planUtility(stmt *ast.Statement, opts Options) (*plan.Statement, error) {
+	if u, ok := stmt.Stmt.(*ast.UnsupportedStmt); ok {
+		return nil, sqlerr.Unsupported("%s", u.Feature)
+	}
+	if stmt.Params > 0 {
+		return nil, sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", stmt.Params)
+	}
+	out := &plan.Statement{Root: &plan.Utility{Stmt: stmt.Stmt, Text: stmt.Text}, Tag: Tag(stmt.Stmt), ReadOnly: readOnlyUtility(stmt.Stmt)}
+	if opts.View != nil {
+		out.Stamp = opts.View.Stamp()
+	}
+	return out, nil
+}
+
+// readOnlyUtility: what a read-only transaction may run.
+func readOnlyUtility(s ast.Stmt) bool {
+	switch s.(type) {
+	case *ast.TransactionStmt, *ast.SetStmt, *ast.ShowStmt, *ast.PrepareStmt, *ast.ExecuteStmt, *ast.DeallocateStmt, *ast.DiscardStmt,
+		*ast.DeclareCursorStmt, *ast.FetchStmt, *ast.CloseStmt, *ast.CheckpointStmt, *ast.ListenStmt, *ast.UnlistenStmt, *ast.NotifyStmt:
+		return true
+	case *ast.CopyStmt:
+		return !s.(*ast.CopyStmt).From
+	}
+	return false
+}
