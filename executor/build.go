@@ -72,6 +72,8 @@ func (b *builder) build(n plan.Node) (operator, error) {
 		return b.buildFunctionScan(n)
 	case *plan.ProjectSet:
 		return b.buildProjectSet(n)
+	case *plan.VectorSearch:
+		return b.buildVectorSearch(n)
 	case *plan.VirtualScan:
 		return b.buildVirtualScan(n)
 	case *plan.LockRows:

@@ -31,7 +31,7 @@ func (d *ddl) createTable(ctx context.Context, s *ast.CreateTableStmt) error {
 		return duplicateRelation(s.Table.Name)
 	}
 	c := &tableCreation{ddl: d, stmt: s, table: &catalog.Table{
-		Object: catalog.Object{Name: s.Table.Name}, Schema: schema.OID, Database: d.catalog().Database().OID,
+		Object: catalog.Object{Name: s.Table.Name}, Schema: schema.OID, Database: d.catalog().Database().OID, SchemaVersion: 1,
 	}}
 	if s.As != nil {
 		return c.createAs(ctx)
