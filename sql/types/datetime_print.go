@@ -88,7 +88,7 @@ func appendTimestamp(dst []byte, local int64, zone *zoned, f *Format) []byte {
 	case zone == nil:
 	case f.DateStyle == DateStyleISO:
 		dst = appendOffset(dst, zone.east)
-	case hasLetters(zone.abbrev):
+	case zone.abbrev != "":
 		dst = append(append(dst, ' '), zone.abbrev...)
 	default:
 		dst = appendOffset(dst, zone.east)
@@ -98,7 +98,7 @@ func appendTimestamp(dst []byte, local int64, zone *zoned, f *Format) []byte {
 
 // appendPostgresTimestamp prints Sat Feb 03 04:05:06 2001 UTC.
 func appendPostgresTimestamp(dst []byte, local int64, c Civil, zone *zoned, f *Format) []byte {
-	weekday := (floorDiv64(local, microsPerDay)%7 + 11) % 7 // 1970-01-01 was a Thursday
+	weekday := weekdayOf(floorDiv64(local, microsPerDay))
 	dst = append(append(dst, dayNames[weekday][:3]...), ' ')
 	if f.DateOrder == DateOrderDMY {
 		dst = append(appendPadded(dst, c.Day, 2), ' ')
@@ -111,14 +111,10 @@ func appendPostgresTimestamp(dst []byte, local int64, c Civil, zone *zoned, f *F
 	dst = appendYear(dst, c.Year)
 	switch {
 	case zone == nil:
-	case hasLetters(zone.abbrev):
+	case zone.abbrev != "":
 		dst = append(append(dst, ' '), zone.abbrev...)
 	default:
 		dst = appendOffset(append(dst, ' '), zone.east)
 	}
 	return appendEra(dst, c.Year)
 }
-
-// hasLetters says whether a zone has a name to print: some have only numbers,
-// which Postgres prints too.
-func hasLetters(abbrev string) bool { return abbrev != "" }
