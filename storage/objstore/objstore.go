@@ -1,16 +1,23 @@
-// Package objstore is the object store as storage uses it: a local directory,
-// the S3 protocol by minio-go, one in memory, and one that is slow, fails and
-// loses replies after storing.
+// Package objstore is the object store as storage uses it: a local directory
+// (dir.go), the S3 protocol by minio-go (s3.go), one in memory (mem.go), and
+// one that is slow, fails and loses replies after storing (faulty.go).
 //
 // Keys are slash-separated and never begin with a slash. Objects are written
 // whole, never changed and their names never reused. Every implementation
-// passes the suite in objstoretest.go.
+// passes the suite in acceptance_test.go, the S3 one against a MinIO process.
+//
+// The package imports storage/vfs and is the only importer of minio-go.
 package objstore
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"strings"
+
+	"quiver/storage/vfs"
 )
 
 // Sentinels of every Store.
@@ -26,12 +33,14 @@ type ObjectInfo struct {
 	Size int64
 }
 
-// Store is an object store. Implementations are safe for concurrent use. An
-// error that is none of the sentinels leaves a write's outcome unknown.
+// Store is an object store. Implementations are safe for concurrent use. After
+// an error other than ErrNotFound and ErrExists a write may have happened or
+// not.
 type Store interface {
 	// Put stores size bytes of body under key, replacing what is there. The
 	// object appears whole or not at all, and survives a power cut once Put
-	// returns nil.
+	// returns nil. A body of another size is an error and stores nothing. Only
+	// a body that is an io.Seeker can be sent again after a failure.
 	Put(ctx context.Context, key string, body io.Reader, size int64) error
 	// PutIfAbsent stores data unless key exists (ErrExists). A lost reply is
 	// settled inside by reading back, so ErrExists means another's object.
@@ -54,4 +63,54 @@ type Store interface {
 type Local interface {
 	// Map maps the object read-only until unmap is called.
 	Map(ctx context.Context, key string) (data []byte, unmap func() error, err error)
+}
+
+// Open opens the store that target names: s3://bucket?endpoint=… (see NewS3),
+// or else a directory, which is made if need be.
+func Open(ctx context.Context, target string) (Store, error) {
+	if strings.HasPrefix(target, "s3:") {
+		return NewS3(ctx, target)
+	}
+	fsys, err := vfs.NewOS(target)
+	if err != nil {
+		return nil, err
+	}
+	return NewDir(fsys, target), nil
+}
+
+// ReadAll reads a whole object.
+func ReadAll(ctx context.Context, s Store, key string) ([]byte, error) {
+	info, err := s.Head(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.ReadAt(ctx, key, 0, info.Size, nil)
+	if err == nil && int64(len(b)) != info.Size || errors.Is(err, io.EOF) {
+		err = fmt.Errorf("objstore: %s: %d bytes were read of %d", key, len(b), info.Size)
+	}
+	return b, err
+}
+
+// checkKey refuses keys that some store could not hold. Elements that begin
+// with a dot are the directory store's own.
+func checkKey(key string) error {
+	if !fs.ValidPath(key) || key == "." || len(key) > 1024 || key[0] == '.' || strings.Contains(key, "/.") {
+		return fmt.Errorf("objstore: invalid key %q", key)
+	}
+	return nil
+}
+
+// room returns dst with length n and no content, if it has the room.
+func room(dst []byte, n int64) []byte {
+	if int64(cap(dst)) >= n {
+		return dst[:n]
+	}
+	return make([]byte, n)
+}
+
+func checkRange(offset, length int64) error {
+	if offset < 0 || length < 0 {
+		return fmt.Errorf("objstore: range [%d, +%d)", offset, length)
+	}
+	return nil
 }

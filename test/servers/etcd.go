@@ -16,7 +16,7 @@ func StartEtcd(t TB) *Etcd {
 	}
 	e := &Etcd{Addr: FreeAddr(t)}
 	peer := "http://" + FreeAddr(t)
-	e.process = process{t: t, bin: bin, addr: e.Addr, args: []string{
+	e.process = process{t: t, bin: bin, addr: e.Addr, health: "/health", args: []string{
 		"--data-dir", t.TempDir(), "--name", "test", "--log-level", "error",
 		"--listen-client-urls", "http://" + e.Addr, "--advertise-client-urls", "http://" + e.Addr,
 		"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "test=" + peer,

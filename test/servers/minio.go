@@ -16,7 +16,7 @@ func StartMinIO(t TB) *MinIO {
 		t.Fatal(err)
 	}
 	m := &MinIO{Addr: FreeAddr(t), AccessKey: "quiveradmin", SecretKey: "quiversecret"}
-	m.process = process{t: t, bin: bin, addr: m.Addr,
+	m.process = process{t: t, bin: bin, addr: m.Addr, health: "/minio/health/ready",
 		args: []string{"server", t.TempDir(), "--address", m.Addr, "--console-address", FreeAddr(t), "--quiet"},
 		env: []string{"MINIO_ROOT_USER=" + m.AccessKey, "MINIO_ROOT_PASSWORD=" + m.SecretKey,
 			"MINIO_BROWSER=off", "MINIO_UPDATE=off", "MINIO_CALLHOME_ENABLE=off"},

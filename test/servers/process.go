@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"sync"
@@ -17,6 +18,9 @@ type process struct {
 	args []string
 	env  []string
 	addr string // listened on once it serves
+	// health is the path that answers 200 once it is ready; "" if listening is
+	// enough.
+	health string
 
 	cmd *exec.Cmd
 	log logBuffer
@@ -55,7 +59,11 @@ func (p *process) Start() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := WaitPort(ctx, p.addr); err != nil {
+	err := WaitPort(ctx, p.addr)
+	if err == nil && p.health != "" {
+		err = waitHealthy(ctx, "http://"+p.addr+p.health)
+	}
+	if err != nil {
 		p.t.Fatal(fmt.Errorf("%s: %w\n%s", p.bin, err, p.log.String()))
 	}
 }
@@ -66,5 +74,23 @@ func (p *process) Kill() {
 		p.cmd.Process.Kill()
 		p.cmd.Wait()
 		p.cmd = nil
+	}
+}
+
+// waitHealthy waits until url answers 200.
+func waitHealthy(ctx context.Context, url string) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
+	for {
+		if resp, err := client.Get(url); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not get ready: %w", url, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }

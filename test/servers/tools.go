@@ -5,7 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // toolPackages are the servers of the module in tools/, by binary name. The
@@ -15,18 +16,26 @@ var toolPackages = map[string]string{
 	"minio": "github.com/minio/minio",
 }
 
-var toolLock sync.Mutex
-
 // BuildTool builds a server of tools/ into .cache/bin, unless the binary there
-// is newer than tools/go.mod, and returns its path.
+// is newer than tools/go.mod, and returns its path. The packages of one go test
+// are processes of their own: a lock file lets one of them build.
 func BuildTool(name string) (string, error) {
-	toolLock.Lock()
-	defer toolLock.Unlock()
 	root, err := repositoryRoot()
 	if err != nil {
 		return "", err
 	}
 	bin := filepath.Join(root, ".cache", "bin", name)
+	if err := os.MkdirAll(filepath.Dir(bin), 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.OpenFile(bin+".lock", os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() // gives the lock back
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		return "", err
+	}
 	mod, err := os.Stat(filepath.Join(root, "tools", "go.mod"))
 	if err != nil {
 		return "", err
@@ -34,12 +43,12 @@ func BuildTool(name string) (string, error) {
 	if have, err := os.Stat(bin); err == nil && have.ModTime().After(mod.ModTime()) {
 		return bin, nil
 	}
-	cmd := exec.Command("go", "build", "-o", bin, toolPackages[name])
+	cmd := exec.Command("go", "build", "-o", bin+".new", toolPackages[name])
 	cmd.Dir = filepath.Join(root, "tools")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build %s: %v\n%s", toolPackages[name], err, out)
 	}
-	return bin, nil
+	return bin, os.Rename(bin+".new", bin)
 }
 
 // BuildTools builds every server of tools/.
