@@ -32,6 +32,9 @@ type Env struct {
 	Engine Engine
 	// Replan plans a statement for EPQ re-checks, SQL defaults and EXECUTE.
 	Replan func(ctx context.Context, text string) (*plan.Statement, error)
+	// Feed serves plan.Feed: the next columns, borrowed until the next call,
+	// and their length; 0 at the end.
+	Feed func(ctx context.Context) (columns []arrow.Array, rows int, err error)
 	// Parallel is how many goroutines a scan may use.
 	Parallel int
 }

@@ -34,6 +34,8 @@ func (b *builder) build(n plan.Node) (operator, error) {
 		return &oneRowOp{}, nil
 	case *plan.Empty:
 		return &emptyOp{}, nil
+	case *plan.Feed:
+		return &feedOp{b.x}, nil
 	case *plan.Values:
 		return b.buildValues(n)
 	case *plan.Scan:

@@ -1,0 +1,308 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"quiver/executor"
+	"quiver/planner"
+	"quiver/planner/plan"
+	"quiver/server/pgwire"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+	"quiver/storage"
+)
+
+// execution is a statement that has begun.
+type execution interface {
+	// next returns the next rows, which the caller releases; nil at the end.
+	next(ctx context.Context) (arrow.Record, error)
+	// tag appends the command tag, once next returned nil; rows were sent.
+	tag(dst []byte, rows int64) []byte
+	close()
+}
+
+// start takes a statement from its tree to an execution: the stages of
+// pipeline.go in order. given is what was prepared before, nil for a statement
+// met the first time; params are its parameters, which the execution borrows.
+// columns is nil for a statement that returns no rows.
+func (s *Session) start(ctx context.Context, st *ast.Statement, given *plan.Statement, params []arrow.Array) (exec execution, columns []pgwire.Column, err error) {
+	if err := s.checkState(st); err != nil {
+		return nil, nil, err
+	}
+	s.ensureTransaction()
+	if exec, columns, err = s.command(ctx, st); exec != nil || err != nil {
+		return exec, columns, err
+	}
+	planned, err := s.planLocked(ctx, st, given)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.txn.readOnly && !planned.ReadOnly {
+		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", commandName(planned.Tag))
+	}
+	run, err := s.execute(ctx, planned, params)
+	if err != nil {
+		return nil, nil, err
+	}
+	return run, resultColumns(planned.Columns), nil
+}
+
+// checkState refuses statements that the transaction's state does not allow.
+func (s *Session) checkState(st *ast.Statement) error {
+	if s.txn.state == txnFailed && !endsBlock(st) {
+		return failedBlock()
+	}
+	if name := needsNoBlock(st.Stmt); name != "" && s.txn.inBlock() {
+		return noBlockError(name)
+	}
+	return nil
+}
+
+func failedBlock() error {
+	return sqlerr.New(sqlerr.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+}
+
+// endsBlock says whether a statement may end a failed block.
+func endsBlock(st *ast.Statement) bool {
+	t, ok := st.Stmt.(*ast.TransactionStmt)
+	if !ok {
+		return false
+	}
+	switch t.Kind {
+	case ast.TransactionCommit, ast.TransactionRollback, ast.TransactionRollbackTo:
+		return true
+	}
+	return false
+}
+
+// needsNoBlock names a statement that cannot run in a block; "" for others.
+func needsNoBlock(stmt ast.Stmt) string {
+	switch v := stmt.(type) {
+	case *ast.CreateDatabaseStmt:
+		return "CREATE DATABASE"
+	case *ast.DropDatabaseStmt:
+		return "DROP DATABASE"
+	case *ast.VacuumStmt:
+		if !v.Analyze {
+			return "VACUUM"
+		}
+	case *ast.DiscardStmt:
+		if v.What == "all" {
+			return "DISCARD ALL"
+		}
+	}
+	return ""
+}
+
+// commandName is a tag without what follows the verb's object: INSERT 0 is
+// INSERT.
+func commandName(tag string) string {
+	if tag == "INSERT 0" {
+		return "INSERT"
+	}
+	return tag
+}
+
+// planLocked plans a statement and takes its table locks. The catalog may
+// change while it waits for them; then it plans again.
+func (s *Session) planLocked(ctx context.Context, st *ast.Statement, given *plan.Statement) (*plan.Statement, error) {
+	began := time.Now()
+	planned := given
+	for {
+		view := s.view()
+		if planned == nil || planned.Stamp != view.Stamp() {
+			fresh, err := s.planStatement(ctx, st, paramOIDs(given))
+			if err != nil {
+				return nil, err
+			}
+			if given != nil && !sameColumns(given.Columns, fresh.Columns) {
+				return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type")
+			}
+			planned = fresh
+		}
+		if len(planned.Tables) == 0 {
+			break
+		}
+		store, err := s.store(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, use := range planned.Tables {
+			if err := store.LockTable(ctx, use.OID, storage.TableLockMode(use.Lock), storage.WaitBlock); err != nil {
+				return nil, err
+			}
+		}
+		if s.view().Stamp() == planned.Stamp {
+			break
+		}
+	}
+	s.stage("plan", began)
+	return planned, nil
+}
+
+// planStatement plans against the catalog as it is now.
+func (s *Session) planStatement(ctx context.Context, st *ast.Statement, paramTypes []types.OID) (*plan.Statement, error) {
+	s.refreshDerived()
+	view := s.view()
+	if p := s.plans.get(st, paramTypes, view.Stamp()); p != nil {
+		return p, nil
+	}
+	p, err := planner.Plan(ctx, st, planner.Options{
+		View:       view,
+		SearchPath: s.derived.searchPath,
+		ParamTypes: paramTypes,
+		Format:     s.format(view),
+		Statistics: s.statistics(),
+		Setting:    func(name string) string { v, _ := s.values.Get(name); return v },
+		User:       s.user,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.plans.put(st, paramTypes, p)
+	return p, nil
+}
+
+// noStatistics is for an engine that counts nothing.
+type noStatistics struct{}
+
+func (s *Session) statistics() planner.Statistics {
+	if stats, ok := s.cfg.Engine.(planner.Statistics); ok {
+		return stats
+	}
+	return noStatistics{}
+}
+
+// planRun is the execution of a plan.
+type planRun struct {
+	s      *Session
+	plan   *plan.Statement
+	env    executor.Env
+	eval   types.EvalContext
+	fmt    types.Format
+	cursor *executor.Cursor
+	began  time.Time
+}
+
+// execute begins the execution of a plan whose locks are held.
+func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow.Array) (*planRun, error) {
+	s.refreshDerived()
+	now := time.Now()
+	view := s.view()
+	r := &planRun{s: s, plan: p, began: now, fmt: *s.format(view)}
+	mem := s.budget()
+	r.eval = types.EvalContext{
+		Ctx: ctx, Mem: mem, Format: &r.fmt, TransactionTime: s.txn.time, StatementTime: now.UnixMicro(),
+		Session: s, Catalog: view,
+	}
+	r.env = executor.Env{
+		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: mem, WorkMem: s.derived.workMem,
+		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Parallel: s.cfg.Parallel,
+	}
+	if len(p.Tables) > 0 || !p.ReadOnly {
+		store, err := s.store(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.env.Txn, r.eval.Catalog = store, s.view()
+		if r.env.Snapshot, err = store.Snapshot(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.txn.used = true
+	var err error
+	if r.cursor, err = executor.Start(ctx, p, &r.env); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *planRun) next(ctx context.Context) (arrow.Record, error) { return r.cursor.Next(ctx) }
+
+func (r *planRun) tag(dst []byte, rows int64) []byte {
+	dst = append(dst, r.plan.Tag...)
+	if !r.plan.Counted {
+		return dst
+	}
+	if r.plan.Tag != "SELECT" || r.plan.Columns == nil {
+		rows = r.cursor.Affected()
+	}
+	return appendCount(dst, rows)
+}
+
+func (r *planRun) close() {
+	if r.cursor != nil {
+		if err := r.cursor.Close(); err != nil {
+			r.s.cfg.Logger.Warn("closing a statement", "error", err)
+		}
+		r.cursor = nil
+	}
+	if r.env.Snapshot != nil {
+		r.env.Snapshot.Close()
+		r.env.Snapshot = nil
+	}
+	r.s.stage("execute", r.began)
+}
+
+// replan plans SQL text that a statement needs while it runs: defaults, checks.
+func (s *Session) replan(ctx context.Context, text string) (*plan.Statement, error) {
+	stmts, err := s.cfg.Parsed.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	if len(stmts) != 1 {
+		return nil, sqlerr.New(sqlerr.SyntaxError, "expected one statement")
+	}
+	return s.planStatement(ctx, stmts[0], nil)
+}
+
+// stage accounts for the time of a stage; slow ones are logged as asked for by
+// log_min_duration_statement.
+func (s *Session) stage(name string, began time.Time) {
+	if least := s.derived.logMin; least >= 0 {
+		if took := time.Since(began); took >= least {
+			s.cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "statement",
+				slog.String("stage", name), slog.Duration("took", took), slog.String("query", s.query), slog.Int("pid", int(s.pid)))
+		}
+	}
+}
+
+func paramOIDs(p *plan.Statement) []types.OID {
+	if p == nil {
+		return nil
+	}
+	oids := make([]types.OID, len(p.Params))
+	for i, t := range p.Params {
+		oids[i] = t.OID
+	}
+	return oids
+}
+
+func sameColumns(a, b []plan.OutputColumn) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || a[i].Type != b[i].Type {
+			return false
+		}
+	}
+	return true
+}
+
+func resultColumns(columns []plan.OutputColumn) []pgwire.Column {
+	if columns == nil {
+		return nil
+	}
+	out := make([]pgwire.Column, len(columns))
+	for i, c := range columns {
+		out[i] = pgwire.Column{Name: c.Name, Type: c.Type, Table: c.Table, Attribute: c.Attribute}
+	}
+	return out
+}
