@@ -126,15 +126,17 @@ func (v *testView) create(t *testing.T, s *ast.CreateTableStmt) {
 	if key != nil {
 		v.next++
 		index := &catalog.Index{Object: catalog.Object{OID: v.next, Name: table.Name + "_pkey"}, Table: table.OID, Primary: true, Unique: true}
+		var numbers []int16
 		for _, name := range key {
 			for _, c := range table.Columns {
 				if c.Name == name {
+					numbers = append(numbers, c.Number)
 					index.Columns = append(index.Columns, catalog.IndexColumn{Number: c.Number})
 				}
 			}
 		}
 		table.PrimaryKey = index.OID
-		table.Constraints = append(table.Constraints, catalog.Constraint{Name: index.Name, Kind: catalog.ConstraintPrimaryKey, Index: index.OID})
+		table.Constraints = append(table.Constraints, catalog.Constraint{Name: index.Name, Kind: catalog.ConstraintPrimaryKey, Columns: numbers, Index: index.OID})
 		v.indexes[table.OID] = []*catalog.Index{index}
 	}
 	v.relations[table.Name] = table

@@ -95,7 +95,7 @@ func (b *builder) build(n logical.Node) *built {
 	case *logical.Empty:
 		return b.done(&plan.Empty{}, n.Cols, plan.Cost{})
 	case *logical.CTERead:
-		node := &plan.CTERead{Name: n.Alias, ID: n.CTE.ID, Working: n.Working}
+		node := &plan.CTERead{Name: n.CTE.Name, Alias: n.Alias, ID: n.CTE.ID, Working: n.Working}
 		return b.done(node, n.Cols, plan.Cost{Rows: 100, Total: 2})
 	case *logical.With:
 		return b.with(n)

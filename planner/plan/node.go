@@ -136,6 +136,7 @@ type FunctionScan struct {
 type CTERead struct {
 	Leaf
 	Name    string
+	Alias   string // for EXPLAIN
 	ID      int
 	Working bool
 }

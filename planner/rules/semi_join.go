@@ -90,7 +90,7 @@ func correlate(c *Context, join *logical.Join, s *logical.Subquery) logical.Node
 	for i := range conds {
 		conds[i] = logical.Substitute(conds[i], by)
 	}
-	join.Right, join.Cond = right, logical.All(conds)
+	join.Right, join.Cond = foldConstants(c, right, logical.ColSet{}), logical.All(conds)
 	return makeSemiJoins(c, join, logical.ColSet{})
 }
 

@@ -1,0 +1,398 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+
+	"quiver/catalog"
+	"quiver/planner/plan"
+)
+
+// entry is one node as shown: its type, what the text calls it, properties and
+// children.
+type entry struct {
+	node     plan.Node
+	kind     string // Node Type
+	title    string // with its object: Seq Scan on items
+	fields   []field
+	children []child
+}
+
+// field is a property: in the text "name: value", in JSON a member. textless
+// ones (Relation Name) are part of the title.
+type field struct {
+	name     string
+	value    any // string, []string, bool or int64
+	textless bool
+}
+
+// child is an input, or a plan that an expression or WITH runs, under its label.
+type child struct {
+	label string // "", "CTE a", "SubPlan 1", "InitPlan 1"
+	entry *entry
+}
+
+type describer struct {
+	explain *plan.Explain
+	actual  func(plan.Node) *Actual
+}
+
+func (e *entry) text(name, value string) {
+	if value != "" {
+		e.fields = append(e.fields, field{name: name, value: value})
+	}
+}
+
+func (e *entry) list(name string, values []string) {
+	if len(values) > 0 {
+		e.fields = append(e.fields, field{name: name, value: values})
+	}
+}
+
+func (e *entry) hidden(name string, value any) {
+	e.fields = append(e.fields, field{name: name, value: value, textless: true})
+}
+
+// node describes a node. Projections are not shown, as in Postgres: what they
+// compute is the output of the node below.
+func (d *describer) node(n plan.Node) *entry {
+	switch n := n.(type) {
+	case *plan.Project:
+		if _, one := n.Input.(*plan.OneRow); !one {
+			inner := d.node(n.Input)
+			d.subplans(inner, n.Exprs...)
+			return inner
+		}
+		e := &entry{node: n, kind: "Result", title: "Result"}
+		d.subplans(e, n.Exprs...)
+		return e
+	case *plan.With:
+		inner := d.node(n.Input)
+		var ctes []child
+		for _, c := range n.CTEs {
+			ctes = append(ctes, child{"CTE " + c.Name, d.cte(c)})
+		}
+		inner.children = append(ctes, inner.children...)
+		return inner
+	case *plan.Filter:
+		return d.filtered(n)
+	}
+	e := &entry{node: n}
+	d.describe(e, n)
+	for _, in := range n.Children() {
+		e.children = append(e.children, child{"", d.node(in)})
+	}
+	return e
+}
+
+func (d *describer) cte(c plan.CTE) *entry {
+	if c.Recurse == nil {
+		return d.node(c.Plan)
+	}
+	return &entry{kind: "Recursive Union", title: "Recursive Union", node: c.Plan, children: []child{{"", d.node(c.Plan)}, {"", d.node(c.Recurse)}}}
+}
+
+// filtered shows a filter as a property of its input where Postgres would.
+func (d *describer) filtered(n *plan.Filter) *entry {
+	inner := d.node(n.Input)
+	if !takesFilter(inner) {
+		inner = &entry{kind: "Filter", title: "Filter", children: []child{{"", inner}}}
+	}
+	inner.node = n
+	d.condition(inner, "Filter", n.Cond, n.Input)
+	return inner
+}
+
+func takesFilter(e *entry) bool {
+	switch e.kind {
+	case "Seq Scan", "Index Scan", "CTE Scan", "WorkTable Scan", "Function Scan", "Values Scan", "Aggregate", "Hash Join", "Nested Loop":
+	default:
+		return false
+	}
+	for _, f := range e.fields {
+		if f.name == "Filter" {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *describer) describe(e *entry, n plan.Node) {
+	switch n := n.(type) {
+	case *plan.OneRow:
+		e.kind = "Result"
+	case *plan.Empty:
+		e.kind = "Result"
+		e.text("One-Time Filter", "false")
+	case *plan.Values:
+		e.kind, e.title = "Values Scan", `Values Scan on "*VALUES*"`
+	case *plan.Scan:
+		d.scan(e, n)
+	case *plan.VectorSearch:
+		d.vectorSearch(e, n)
+	case *plan.VirtualScan:
+		e.kind = "Seq Scan"
+		relation(e, n.Relation.Name, n.Alias)
+		d.condition(e, "Filter", n.Filter)
+	case *plan.FunctionScan:
+		d.functionScan(e, n)
+	case *plan.CTERead:
+		e.kind = "CTE Scan"
+		if n.Working {
+			e.kind = "WorkTable Scan"
+		}
+		alias := n.Alias
+		if alias == "" {
+			alias = n.Name
+		}
+		relation(e, n.Name, alias)
+	case *plan.ProjectSet:
+		e.kind = "ProjectSet"
+		d.subplans(e, n.Exprs...)
+	case *plan.Limit:
+		e.kind = "Limit"
+		d.subplans(e, n.Count, n.Offset)
+	case *plan.Sort:
+		d.sort(e, n)
+	case *plan.Aggregate:
+		d.aggregate(e, n)
+	case *plan.DistinctRows:
+		d.distinct(e, n)
+	case *plan.HashJoin:
+		d.hashJoin(e, n)
+	case *plan.NestedLoop:
+		e.kind, e.title = "Nested Loop", "Nested Loop"+joinWord(n.Kind)
+		e.hidden("Join Type", joinType(n.Kind))
+		d.condition(e, "Join Filter", n.Cond, n.Left, n.Right)
+	case *plan.Append:
+		e.kind = "Append"
+	case *plan.SetOp:
+		e.kind, e.title = "SetOp", "HashSetOp "+setOpWord(n)
+		e.hidden("Command", setOpWord(n))
+	case *plan.Window:
+		e.kind = "WindowAgg"
+	case *plan.LockRows:
+		e.kind = "LockRows"
+	case *plan.Insert:
+		d.modify(e, "Insert", n.Table, append(append([]plan.Expr{}, n.Source...), n.Returning...))
+		d.conflict(e, n)
+	case *plan.Update:
+		d.modify(e, "Update", n.Table, append(append([]plan.Expr{}, n.Source...), n.Returning...))
+	case *plan.Delete:
+		d.modify(e, "Delete", n.Table, n.Returning)
+	default:
+		e.kind = strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan.")
+	}
+	if e.title == "" {
+		e.title = e.kind
+	}
+}
+
+// relation adds the table to a scan's title.
+func relation(e *entry, name, alias string) {
+	e.title = e.kind + " on " + name
+	if alias != name {
+		e.title += " " + alias
+	}
+	e.hidden("Relation Name", name)
+	e.hidden("Alias", alias)
+}
+
+func (d *describer) condition(e *entry, name string, cond plan.Expr, inputs ...plan.Node) {
+	if cond != nil {
+		e.text(name, over(inputs...).expr(cond))
+		d.subplans(e, cond)
+	}
+}
+
+func (d *describer) scan(e *entry, n *plan.Scan) {
+	if n.Key == nil {
+		e.kind = "Seq Scan"
+		relation(e, n.Table.Name, n.Alias)
+	} else {
+		e.kind = "Index Scan"
+		relation(e, n.Table.Name, n.Alias)
+		name := n.Table.Name + "_pkey"
+		var columns []string
+		for _, c := range n.Table.Constraints {
+			if c.Kind == catalog.ConstraintPrimaryKey {
+				name = c.Name
+				columns = keyNames(n.Table, c)
+			}
+		}
+		e.title = strings.Replace(e.title, "Index Scan on", "Index Scan using "+name+" on", 1)
+		e.hidden("Index Name", name)
+		var conds []string
+		for i, k := range n.Key {
+			column := "key"
+			if i < len(columns) {
+				column = columns[i]
+			}
+			conds = append(conds, "("+column+" = "+Expr(k)+")")
+		}
+		cond := strings.Join(conds, " AND ")
+		if len(conds) > 1 {
+			cond = "(" + cond + ")"
+		}
+		e.text("Index Cond", cond)
+		d.subplans(e, n.Key...)
+	}
+	d.condition(e, "Filter", n.Filter)
+	d.partitions(e, n.Partitions)
+}
+
+func keyNames(t *catalog.Table, c catalog.Constraint) []string {
+	var names []string
+	for _, number := range c.Columns {
+		for i := range t.Columns {
+			if t.Columns[i].Number == number {
+				names = append(names, t.Columns[i].Name)
+			}
+		}
+	}
+	return names
+}
+
+func (d *describer) partitions(e *entry, list []*catalog.Partition) {
+	var names []string
+	for _, p := range list {
+		names = append(names, p.Name)
+	}
+	e.list("Partitions", names)
+}
+
+func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
+	e.kind = "Vector Search"
+	relation(e, n.Table.Name, n.Alias)
+	e.title += " using exact scan"
+	column := ""
+	for i := range n.Table.Columns {
+		if n.Table.Columns[i].Field == n.Field {
+			column = n.Table.Columns[i].Name
+		}
+	}
+	e.text("Order By", "("+column+" "+n.Operator+" "+Expr(n.Query)+")")
+	d.condition(e, "Filter", n.Filter)
+	d.partitions(e, n.Partitions)
+}
+
+func (d *describer) functionScan(e *entry, n *plan.FunctionScan) {
+	e.kind = "Function Scan"
+	name := n.Alias
+	if len(n.Calls) == 1 {
+		name = n.Calls[0].Function.Name
+	}
+	relation(e, name, n.Alias)
+	for _, c := range n.Calls {
+		d.subplans(e, c)
+	}
+}
+
+func (d *describer) sort(e *entry, n *plan.Sort) {
+	e.kind = "Sort"
+	if n.Limit != nil {
+		e.title = "Top-N Sort"
+	}
+	e.list("Sort Key", over(n.Input).keys(n.Keys))
+	for _, k := range n.Keys {
+		d.subplans(e, k.Expr)
+	}
+}
+
+func (d *describer) aggregate(e *entry, n *plan.Aggregate) {
+	e.kind, e.title = "Aggregate", "Aggregate"
+	if len(n.Groups) > 0 {
+		e.title = "HashAggregate"
+		e.list("Group Key", over(n.Input).exprs(n.Groups))
+	}
+	d.subplans(e, n.Groups...)
+	for _, c := range n.Calls {
+		d.subplans(e, append(append([]plan.Expr{}, c.Args...), c.Filter)...)
+	}
+}
+
+func (d *describer) distinct(e *entry, n *plan.DistinctRows) {
+	if n.On != nil {
+		e.kind = "Unique"
+		return
+	}
+	e.kind, e.title = "Aggregate", "HashAggregate"
+	var names []string
+	for _, c := range n.Output() {
+		names = append(names, c.Name)
+	}
+	e.list("Group Key", names)
+}
+
+func (d *describer) hashJoin(e *entry, n *plan.HashJoin) {
+	e.kind = "Hash Join"
+	e.title = "Hash Join"
+	if w := joinWord(n.Kind); w != "" {
+		e.title = "Hash" + w
+	}
+	e.hidden("Join Type", joinType(n.Kind))
+	var conds []string
+	for i := range n.LeftKeys {
+		conds = append(conds, "("+over(n.Left).expr(n.LeftKeys[i])+" = "+over(n.Right).expr(n.RightKeys[i])+")")
+	}
+	cond := strings.Join(conds, " AND ")
+	if len(conds) > 1 {
+		cond = "(" + cond + ")"
+	}
+	e.text("Hash Cond", cond)
+	d.condition(e, "Join Filter", n.Residual, n.Left, n.Right)
+}
+
+func joinType(k plan.JoinKind) string {
+	return [...]string{"Inner", "Left", "Right", "Full", "Semi", "Anti", "Anti"}[k]
+}
+
+func joinWord(k plan.JoinKind) string {
+	if k == plan.JoinInner {
+		return ""
+	}
+	return " " + joinType(k) + " Join"
+}
+
+func setOpWord(n *plan.SetOp) string {
+	word := "Intersect"
+	if n.Except {
+		word = "Except"
+	}
+	if n.All {
+		word += " All"
+	}
+	return word
+}
+
+func (d *describer) modify(e *entry, op string, t *catalog.Table, list []plan.Expr) {
+	e.kind, e.title = "ModifyTable", op+" on "+t.Name
+	e.hidden("Operation", op)
+	e.hidden("Relation Name", t.Name)
+	d.subplans(e, list...)
+}
+
+func (d *describer) conflict(e *entry, n *plan.Insert) {
+	if n.Conflict == nil {
+		return
+	}
+	if n.Conflict.Set == nil {
+		e.text("Conflict Resolution", "NOTHING")
+		return
+	}
+	e.text("Conflict Resolution", "UPDATE")
+	d.condition(e, "Conflict Filter", n.Conflict.Where)
+}
+
+// subplans shows the subqueries of expressions as children.
+func (d *describer) subplans(e *entry, list ...plan.Expr) {
+	for _, x := range list {
+		eachSubquery(x, func(s *plan.Subquery) {
+			label := fmt.Sprintf("SubPlan %d", s.ID)
+			if !s.Correlated {
+				label = fmt.Sprintf("InitPlan %d (returns $%d)", s.ID, s.ID-1)
+			}
+			e.children = append(e.children, child{label, d.node(s.Plan)})
+		})
+	}
+}
