@@ -14,7 +14,7 @@ func (b *builder) buildUtility(n *plan.Utility) (operator, error) {
 		if o.query, err = b.build(n.Query); err != nil {
 			return nil, err
 		}
-		o.queryColumns = n.Query.Output()
+		o.queryColumns = n.QueryColumns
 	}
 	return o, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
+	"quiver/catalog/pgcatalog"
 	"quiver/internal/hlc"
 	"quiver/planner/plan"
 	"quiver/sql/funcs"
@@ -75,7 +76,13 @@ func newWorld(t testing.TB) *world {
 // testSession answers what functions ask of a session.
 type testSession struct {
 	types.Session
-	w *world
+	w  *world
+	tx storage.Txn
+}
+
+func (s testSession) NextVal(ctx context.Context, oid types.OID) (int64, error) {
+	seq := s.tx.Catalog().RelationByOID(oid).(*catalog.Sequence)
+	return s.w.catalog.NextVal(ctx, seq)
 }
 
 func (s testSession) CurrentUser() string                { return "postgres" }
@@ -98,10 +105,17 @@ func (w *world) env(tx storage.Txn) (env *Env, done func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	session := testSession{w: w, tx: tx}
 	return &Env{
-		Txn: tx, Snapshot: snapshot, Catalog: w.catalog, Mem: w.mem, WorkMem: w.workMem, TempDir: w.dir, Parallel: 2,
-		Eval: &types.EvalContext{Ctx: w.ctx, Mem: w.mem, Format: types.DefaultFormat(), Session: testSession{w: w}},
+		Replan: w.replan(tx), Txn: tx, Snapshot: snapshot, Catalog: w.catalog, Mem: w.mem, WorkMem: w.workMem, TempDir: w.dir, Parallel: 2,
+		Eval: &types.EvalContext{Ctx: w.ctx, Mem: w.mem, Format: w.format(tx), Session: session, Catalog: tx.Catalog().Snapshot()},
 	}, snapshot.Close
+}
+
+func (w *world) format(tx storage.Txn) *types.Format {
+	f := types.DefaultFormat()
+	f.Names = pgcatalog.Names{View: tx.Catalog().Snapshot(), Session: testSession{w: w, tx: tx}}
+	return f
 }
 
 // exec runs a plan in tx and returns its rows as text, and the count.

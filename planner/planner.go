@@ -44,7 +44,7 @@ func Plan(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Stateme
 		return planExplain(ctx, stmt, explain, opts)
 	}
 	if !isQuery(stmt.Stmt) {
-		return planUtility(stmt, opts)
+		return planUtility(ctx, stmt, opts)
 	}
 	bound, err := bind.Statement(stmt.Stmt, opts.bind())
 	if err != nil {

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"context"
+
 	"quiver/planner/bind"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -33,14 +35,23 @@ func describe(s ast.Stmt, b *bind.Bound) *plan.Statement {
 }
 
 // planUtility wraps a statement that the executor runs from its tree.
-func planUtility(stmt *ast.Statement, opts Options) (*plan.Statement, error) {
+func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Statement, error) {
 	if u, ok := stmt.Stmt.(*ast.UnsupportedStmt); ok {
 		return nil, sqlerr.Unsupported("%s", u.Feature)
 	}
 	if stmt.Params > 0 {
 		return nil, sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", stmt.Params)
 	}
-	out := &plan.Statement{Root: &plan.Utility{Stmt: stmt.Stmt, Text: stmt.Text}, Tag: Tag(stmt.Stmt), ReadOnly: readOnlyUtility(stmt.Stmt)}
+	node := &plan.Utility{Stmt: stmt.Stmt, Text: stmt.Text}
+	out := &plan.Statement{Root: node, Tag: Tag(stmt.Stmt), ReadOnly: readOnlyUtility(stmt.Stmt)}
+	if create, ok := stmt.Stmt.(*ast.CreateTableStmt); ok && create.As != nil {
+		query, err := Plan(ctx, &ast.Statement{Stmt: create.As, Text: stmt.Text}, opts)
+		if err != nil {
+			return nil, err
+		}
+		node.Query, node.QueryColumns = query.Root, query.Columns
+		out.Tables, out.Counted = query.Tables, true
+	}
 	if opts.View != nil {
 		out.Stamp = opts.View.Stamp()
 	}

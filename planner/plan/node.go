@@ -376,8 +376,10 @@ type Utility struct {
 	Stmt ast.Stmt
 	// Text is the statement's text (defaults and checks are stored as text).
 	Text string
-	// Query is the planned query of CREATE TABLE AS; nil otherwise.
-	Query Node
+	// Query is the planned query of CREATE TABLE AS, QueryColumns its result;
+	// nil otherwise.
+	Query        Node
+	QueryColumns []OutputColumn
 }
 
 // Explain yields the plan of Input as text: run first when Analyze is set.
