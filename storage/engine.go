@@ -175,6 +175,8 @@ func (e *Engine) Close() error {
 	e.stop()
 	e.tasks.Wait()
 	e.jobs.Close()
+	// The clock must not go on below the ids: see ids.
+	e.clock.Observe(hlc.Timestamp(e.ids.Load()))
 	e.releaseShards()
 	e.shelf.Events.Shrink(0)
 	e.shelf.Files.Close()

@@ -106,39 +106,51 @@ func (w *world) begin(opts TxnOptions) *txn {
 // createTable makes a table (id int8 primary key, name text).
 func (w *world) createTable(name string, tx *txn, shards int) *catalog.Table {
 	w.t.Helper()
-	id := func(oid catalog.OID, err error) catalog.OID {
-		w.check(err)
-		return oid
+	table, index, part, err := newTestTable(w.ctx, tx.Catalog(), name, shards)
+	w.check(err)
+	for _, d := range []catalog.Descriptor{table, index, part} {
+		w.check(tx.Catalog().Put(d))
 	}
-	storage := func(s catalog.StorageID, err error) catalog.StorageID {
-		w.check(err)
-		return s
+	return table
+}
+
+func newTestTable(ctx context.Context, c *catalog.Txn, name string, shards int) (*catalog.Table, *catalog.Index, *catalog.Partition, error) {
+	var oids [3]catalog.OID
+	var storages [2]catalog.StorageID
+	for i := range oids {
+		var err error
+		if oids[i], err = c.NewOID(ctx); err != nil {
+			return nil, nil, nil, err
+		}
 	}
-	c := tx.Catalog()
+	for i := range storages {
+		var err error
+		if storages[i], err = c.NewStorageID(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
 	table := &catalog.Table{
-		Object: catalog.Object{OID: id(c.NewOID(w.ctx)), Name: name},
+		Object: catalog.Object{OID: oids[0], Name: name},
 		Schema: catalog.PublicSchemaOID, Database: catalog.PostgresDatabaseOID,
-		Storage: storage(c.NewStorageID(w.ctx)), SchemaVersion: 1, NextField: 102, Shards: shards,
+		Storage: storages[0], SchemaVersion: 1, NextField: 102, Shards: shards, PrimaryKey: oids[1],
 		Columns: []catalog.Column{
 			{Number: 1, Field: 100, Name: "id", Type: types.Of(types.Int8OID), State: catalog.StatePublic, NotNull: true},
 			{Number: 2, Field: 101, Name: "name", Type: types.Of(types.TextOID), State: catalog.StatePublic},
 		},
 	}
 	index := &catalog.Index{
-		Object: catalog.Object{OID: id(c.NewOID(w.ctx)), Name: name + "_pkey"},
+		Object: catalog.Object{OID: oids[1], Name: name + "_pkey"},
 		Schema: table.Schema, Database: table.Database, Table: table.OID, Method: "btree",
 		Unique: true, Primary: true, Columns: []catalog.IndexColumn{{Number: 1}},
 	}
-	table.PrimaryKey = index.OID
 	part := &catalog.Partition{
-		Object: catalog.Object{OID: id(c.NewOID(w.ctx)), Name: catalog.DefaultPartition},
-		Schema: table.Schema, Database: table.Database, Table: table.OID, Storage: storage(c.NewStorageID(w.ctx)), Default: true,
+		Object: catalog.Object{OID: oids[2], Name: catalog.DefaultPartition},
+		Schema: table.Schema, Database: table.Database, Table: table.OID, Storage: storages[1], Default: true,
 	}
-	for _, d := range []catalog.Descriptor{table, index, part} {
-		w.check(c.Put(d))
-	}
-	return table
+	return table, index, part, nil
 }
+
+func rowIDAt(a arrow.Array, i int) RowID { return RowID(a.(*array.Uint64).Value(i)) }
 
 func (w *world) newTable(name string) *catalog.Table {
 	w.t.Helper()

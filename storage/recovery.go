@@ -171,8 +171,8 @@ func (r *recovery) forget(id uint64) {
 // raise puts clock, ids and watermark beyond everything read.
 func (r *recovery) raise() error {
 	e := r.e
-	e.clock.Observe(hlc.Timestamp(r.newest))
 	e.ids.Store(max(e.ids.Load(), r.ids))
+	e.clock.Observe(hlc.Timestamp(max(r.newest, e.ids.Load())))
 	now, err := e.clock.Next()
 	if err != nil {
 		return fmt.Errorf("storage: clock: %w", err)
