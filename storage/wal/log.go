@@ -36,8 +36,8 @@ func (e *CorruptionError) Error() string {
 // Position is a place in a stream: opaque but ordered within the stream. The
 // zero Position is before every record.
 type Position struct {
-	Stream uint32
-	Offset uint64
+	Stream uint32 `json:"stream"`
+	Offset uint64 `json:"offset"`
 }
 
 // Less orders positions of one stream.
