@@ -39,8 +39,10 @@ type value struct {
 var noon = time.Date(2024, 2, 29, 12, 0, 0, 123456000, time.UTC).UnixMicro()
 
 func newEvaluator(mem memory.Allocator) *evaluator {
+	format := types.DefaultFormat()
+	format.Names = typeNames{}
 	return &evaluator{mem: mem, context: &types.EvalContext{
-		Ctx: context.Background(), Mem: mem, Format: types.DefaultFormat(), TransactionTime: noon, StatementTime: noon,
+		Ctx: context.Background(), Mem: mem, Format: format, TransactionTime: noon, StatementTime: noon,
 		Session: &fakeSession{},
 	}}
 }
@@ -529,3 +531,12 @@ func (*fakeSession) CurrVal(types.OID) (int64, error)                           
 func (*fakeSession) SetVal(_ context.Context, _ types.OID, v int64, _ bool) error { return nil }
 func (*fakeSession) LastVal() (int64, error)                                      { return 1, nil }
 func (s *fakeSession) Notice(_, message string)                                   { s.notices = append(s.notices, message) }
+
+// typeNames names types alone.
+type typeNames struct{}
+
+func (typeNames) Name(_ types.OID, value types.OID) string { return types.ByOID(value).SQLName }
+
+func (typeNames) OID(_ types.OID, name string) (types.OID, error) {
+	return 0, fmt.Errorf("no names here, not even %s", name)
+}

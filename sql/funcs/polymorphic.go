@@ -169,10 +169,6 @@ func (p *polymorphism) concrete(declared, actual types.OID) (types.OID, error) {
 	case types.AnyCompatibleArrayOID:
 		return arrayTypeOver(p.common)
 	case types.AnyOID:
-		// A literal of unknown type passed to "any" is text.
-		if actual == types.UnknownOID {
-			return types.TextOID, nil
-		}
 		if actual != 0 {
 			return actual, nil
 		}

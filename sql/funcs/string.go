@@ -224,7 +224,7 @@ func ascii(s string) int32 {
 func chr(n int32) (string, error) {
 	switch {
 	case n < 0:
-		return "", sqlerr.New(sqlerr.ProgramLimitExceeded, "character number must be positive")
+		return "", sqlerr.New(sqlerr.InvalidParameterValue, "character number must be positive")
 	case n == 0:
 		return "", sqlerr.New(sqlerr.ProgramLimitExceeded, "null character not permitted")
 	case n > utf8.MaxRune:
