@@ -1,0 +1,54 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// startConfig is what `quiver start` is told.
+type startConfig struct {
+	data, listen, http string
+	etcd               []string
+	objectStore        string
+	user, passwordFile string
+	memoryBudget       byteSize
+}
+
+func startCommand() *cobra.Command {
+	cfg := startConfig{memoryBudget: 1 << 30}
+	cmd := &cobra.Command{
+		Use:   "start",
+		Short: "Start the server",
+		Long: "Start the server. It logs a line with \"ready\" once it accepts connections and stops\n" +
+			"cleanly on SIGTERM. Each flag can be given as a variable: --object-store as\n" +
+			"QUIVER_OBJECT_STORE.",
+		Args: cobra.NoArgs,
+		PreRunE: func(cmd *cobra.Command, _ []string) error {
+			return fromEnvironment(cmd)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			began := time.Now()
+			logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
+			n, err := openNode(cmd.Context(), cfg, logger)
+			if err != nil {
+				return err
+			}
+			logger.Info("ready", "listen", n.server.Addr().String(), "data", cfg.data,
+				"cluster", n.catalog.ClusterID(), "after", time.Since(began).Round(time.Millisecond))
+			return n.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&cfg.data, "data", "./data", "directory of the log, the cache and, by default, the catalog and the objects")
+	f.StringVar(&cfg.listen, "listen", "127.0.0.1:5433", "address of the Postgres wire")
+	f.StringVar(&cfg.http, "http", "", "address of the side port: /healthz, /readyz (off by default)")
+	f.StringSliceVar(&cfg.etcd, "etcd", nil, "keep the catalog in this etcd cluster, HOST:PORT,… (embedded by default)")
+	f.StringVar(&cfg.objectStore, "object-store", "", "a directory, or s3://bucket?endpoint=HOST:PORT (DATA/objects by default)")
+	f.StringVar(&cfg.user, "user", "postgres", "the user's name")
+	f.StringVar(&cfg.passwordFile, "password-file", "", "file with the user's password: SCRAM-SHA-256 everywhere (without it, trust on loopback alone)")
+	f.Var(&cfg.memoryBudget, "memory-budget", "bytes of memory off the Go heap: growing segments, sorts, hash tables")
+	return cmd
+}
