@@ -13,6 +13,10 @@ func openExtension(x any, a arrow.Array) {
 	switch p := x.(type) {
 	case *input[types.Numeric]:
 		p.at = func(i int) types.Numeric { return types.NumericAt(a, i) }
+	case *input[types.Interval]:
+		p.at = func(i int) types.Interval { return types.IntervalAt(a, i) }
+	case *input[types.Timetz]:
+		p.at = func(i int) types.Timetz { return types.TimetzAt(a, i) }
 	case *input[[]string]:
 		p.at = func(i int) []string { return stringsAt(a, i) }
 	default:
@@ -26,6 +30,12 @@ func outputExtension(x any, mem memory.Allocator) {
 	case *output[types.Numeric]:
 		b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.Binary)
 		p.builder, p.put = b, func(v types.Numeric) { types.AppendNumeric(b, v) }
+	case *output[types.Interval]:
+		b := types.NewBuilder(types.Of(types.IntervalOID), mem)
+		p.builder, p.put = b, func(v types.Interval) { types.AppendInterval(b, v) }
+	case *output[types.Timetz]:
+		b := types.NewBuilder(types.Of(types.TimetzOID), mem)
+		p.builder, p.put = b, func(v types.Timetz) { types.AppendTimetz(b, v) }
 	default:
 		panic(unreadable(x))
 	}

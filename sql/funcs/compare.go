@@ -89,6 +89,9 @@ func comparison(left, right, op string) types.Kernel {
 	case "text text", "name name", "name text", "text name":
 		return compareStrings(op)
 	}
+	if k := compareDatetimes(left, right, op); k != nil {
+		return k
+	}
 	t := types.ByName(left)
 	if left != right || t == nil || t.Compare == nil || t.Kind == 'p' {
 		return nil
