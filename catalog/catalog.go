@@ -54,6 +54,7 @@ type Catalog struct {
 	sequences sequenceStates
 	owner     ownership
 	settled   settling
+	segments  segmentChanges
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -74,7 +75,7 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 	}
 	c := &Catalog{
 		kv: opts.KV, keys: keysOf(opts.ClusterID), opts: opts, log: opts.Logger,
-		reserved: map[TxnID]*Txn{},
+		reserved: map[TxnID]*Txn{}, segments: newSegmentChanges(),
 	}
 	if err := c.findCluster(ctx); err != nil {
 		return nil, err
@@ -255,7 +256,7 @@ func (c *Catalog) rangeAll(ctx context.Context, prefix string) ([]KeyValue, erro
 // The pause between attempts on a store that is away.
 const (
 	retryPauseMin = 2 * time.Millisecond
-	retryPauseMax = 500 * time.Millisecond
+	retryPauseMax = 50 * time.Millisecond
 )
 
 // retryRead repeats f while the store is unavailable, until ctx ends.

@@ -16,6 +16,7 @@ import (
 //	stage/{txn}/{oid}                     a descriptor of a transaction
 //	status/{txn}                          committed or aborted
 //	segment/{segment}                     a flushed segment
+//	segments                              the number of the last change of segments
 //	checkpoint/{table}/{partition}/{shard}
 //	sequence/{oid}/{generation}           the last value that may have been given out
 //	next/{name}                           the first id of that name not reserved yet
@@ -38,6 +39,7 @@ func (k keyspace) statuses() string            { return string(k) + "status/" }
 func (k keyspace) status(txn TxnID) string     { return fmt.Sprintf("%sstatus/%020d", k, txn) }
 func (k keyspace) segments() string            { return string(k) + "segment/" }
 func (k keyspace) segment(id SegmentID) string { return fmt.Sprintf("%ssegment/%020d", k, id) }
+func (k keyspace) segmentChange() string       { return string(k) + "segments" }
 func (k keyspace) checkpoints() string         { return string(k) + "checkpoint/" }
 func (k keyspace) sequences() string           { return string(k) + "sequence/" }
 func (k keyspace) sequencePrefix(o OID) string { return fmt.Sprintf("%ssequence/%010d/", k, o) }

@@ -71,59 +71,59 @@ func (c *Catalog) acquire(ctx context.Context) error {
 	nonce := uuid.NewString()
 	leaseFor := time.Duration(c.opts.LeaseSeconds) * time.Second
 	patience := time.Now().Add(leaseFor + leaseFor/4 + time.Second)
-	for {
-		done, wait, err := c.tryAcquire(ctx, nonce, leaseFor)
+	for pause := retryPauseMin; ; pause = min(2*pause, retryPauseMax) {
+		done, err := c.tryAcquire(ctx, nonce, leaseFor)
 		switch {
 		case done:
 			return nil
-		case errors.Is(err, ErrOwned) && time.Now().After(patience):
-			return err
-		case err != nil && !errors.Is(err, ErrOwned) && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable):
+		case errors.Is(err, ErrOwned):
+			if time.Now().After(patience) {
+				return err
+			}
+		case err != nil && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrUnavailable):
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(err, ctx.Err())
-		case <-time.After(wait):
+		case <-time.After(pause):
 		}
 	}
 }
 
-const acquirePause = 100 * time.Millisecond
-
-// tryAcquire makes one attempt; wait is how long to pause before the next.
-func (c *Catalog) tryAcquire(ctx context.Context, nonce string, leaseFor time.Duration) (done bool, wait time.Duration, err error) {
+// tryAcquire makes one attempt.
+func (c *Catalog) tryAcquire(ctx context.Context, nonce string, leaseFor time.Duration) (done bool, err error) {
 	epoch, epochGuard, err := c.readEpoch(ctx)
 	if err != nil {
-		return false, retryPauseMin, err
+		return false, err
 	}
 	ownerGuard, mine, err := c.readOwner(ctx, nonce)
 	if err != nil {
-		return false, acquirePause, err
+		return false, err
 	}
 	start := time.Now()
 	if mine != nil { // an earlier attempt's reply was lost
 		c.owned(mine, start, leaseFor)
-		return true, 0, nil
+		return true, nil
 	}
 	lease, err := c.kv.Grant(ctx, c.opts.LeaseSeconds)
 	if err != nil {
-		return false, retryPauseMin, err
+		return false, err
 	}
 	record := ownerRecord{Epoch: epoch + 1, Instance: c.opts.Instance, Nonce: nonce}
 	value, err := json.Marshal(record)
 	if err != nil {
-		return false, 0, err
+		return false, err
 	}
 	rev, err := c.kv.Txn(ctx, []Compare{epochGuard, ownerGuard}, []Op{
 		{Key: c.keys.epoch(), Value: []byte(strconv.FormatUint(record.Epoch, 10))},
 		{Key: c.keys.owner(), Value: value, Lease: lease},
 	})
 	if err != nil {
-		return false, retryPauseMin, err
+		return false, err
 	}
 	c.owned(&heldEpoch{record, value, rev, lease}, start, leaseFor)
-	return true, 0, nil
+	return true, nil
 }
 
 type heldEpoch struct {

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,20 +33,61 @@ func (s *SegmentChange) ops() int {
 	return len(s.Put) + len(s.Remove) + len(s.Checkpoints) + len(s.RemoveCheckpoints)
 }
 
+// segmentChanges numbers the changes of segments: the key segments holds the
+// number of the last one and is guarded by every change. So of a request that
+// was repeated because its reply was lost only one can take effect, however
+// late the other arrives, and reading the key tells whether one did.
+type segmentChanges struct {
+	turn      chan struct{} // holds one token: whoever has it may use what follows
+	guard     Compare       // the key as the last change left it
+	number    uint64        // of the last change of this process
+	uncertain bool          // a change ended with an unknown outcome: guard is stale
+}
+
+func newSegmentChanges() segmentChanges {
+	s := segmentChanges{turn: make(chan struct{}, 1), uncertain: true}
+	s.turn <- struct{}{}
+	return s
+}
+
 // CommitSegments applies change in one transaction of the store, guarded by
 // ownership and by the Revisions of Put, which it then sets anew. ErrConflict:
 // one of the segments is not as it was. It goes on until the outcome is known
-// or ctx ends. A change holds less than TxnOpsMax steps.
+// or ctx ends; then the error wraps ErrUnavailable. A change holds at most
+// SegmentChangeMax steps.
 func (c *Catalog) CommitSegments(ctx context.Context, change SegmentChange) error {
-	if change.ops() >= TxnOpsMax {
-		return fmt.Errorf("catalog: %d steps in a segment change, at most %d", change.ops(), TxnOpsMax-1)
+	if change.ops() > SegmentChangeMax {
+		return fmt.Errorf("catalog: %d steps in a segment change, at most %d", change.ops(), SegmentChangeMax)
 	}
-	var guards []Compare
-	var ops []Op
+	select {
+	case <-c.segments.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { c.segments.turn <- struct{}{} }()
+	guards, ops, err := c.segmentOps(change)
+	if err != nil {
+		return err
+	}
+	rev, err := c.commitNumbered(ctx, guards, ops)
+	if err != nil {
+		return err
+	}
+	for _, s := range change.Put {
+		s.Revision = rev
+	}
+	return nil
+}
+
+// SegmentChangeMax is how many steps a SegmentChange may hold: the store's
+// limit less the key that numbers changes.
+const SegmentChangeMax = TxnOpsMax - 2
+
+func (c *Catalog) segmentOps(change SegmentChange) (guards []Compare, ops []Op, err error) {
 	for _, s := range change.Put {
 		value, err := json.Marshal(s)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		guard := Compare{Kind: CompareModRevision, Key: c.keys.segment(s.ID), Revision: s.Revision}
 		if s.Revision == 0 {
@@ -64,37 +104,55 @@ func (c *Catalog) CommitSegments(ctx context.Context, change SegmentChange) erro
 	for _, p := range change.RemoveCheckpoints {
 		ops = append(ops, Op{Delete: true, Key: c.keys.checkpoint(p.Table, p.Partition, p.Shard)})
 	}
-	rev, err := c.commitOnce(ctx, guards, ops)
-	if err != nil {
-		return err
-	}
-	for _, s := range change.Put {
-		s.Revision = rev
-	}
-	return nil
+	return guards, ops, nil
 }
 
-// commitOnce repeats a guarded write until its outcome is known. A conflict
-// after a lost reply may be with our own earlier attempt: then the first
-// guarded key holds exactly our value, at the revision of the commit.
-func (c *Catalog) commitOnce(ctx context.Context, guards []Compare, ops []Op) (int64, error) {
-	lost := false
-	return retryRead(ctx, func() (int64, error) {
-		rev, err := c.write(ctx, guards, ops)
-		switch {
-		case errors.Is(err, ErrUnavailable):
-			lost = true
-		case errors.Is(err, ErrConflict) && lost && len(guards) > 0:
-			kv, getErr := c.kv.Get(ctx, ops[0].Key)
-			switch {
-			case errors.Is(getErr, ErrUnavailable):
-				return 0, getErr
-			case getErr == nil && bytes.Equal(kv.Value, ops[0].Value) && kv.ModRevision != guards[0].Revision:
-				return kv.ModRevision, nil
-			}
+// commitNumbered makes one change and returns its revision.
+func (c *Catalog) commitNumbered(ctx context.Context, guards []Compare, ops []Op) (int64, error) {
+	s := &c.segments
+	if s.uncertain {
+		if _, err := c.readSegmentChange(ctx); err != nil {
+			return 0, err
 		}
-		return rev, err
-	})
+		s.uncertain = false
+	}
+	s.number++
+	value := fmt.Sprintf("%d/%d", c.Epoch(), s.number)
+	guards = append([]Compare{s.guard}, guards...)
+	ops = append(ops, Op{Key: c.keys.segmentChange(), Value: []byte(value)})
+	s.uncertain = true // until the outcome is known
+	rev, err := c.writeSettled(ctx, guards, ops)
+	if errors.Is(err, ErrConflict) {
+		last, readErr := c.readSegmentChange(ctx)
+		switch {
+		case readErr != nil:
+			return 0, readErr
+		case string(last.Value) == value: // an attempt whose reply was lost did it
+			rev, err = last.ModRevision, nil
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	s.guard = Compare{Kind: CompareModRevision, Key: c.keys.segmentChange(), Revision: rev}
+	s.uncertain = false
+	return rev, nil
+}
+
+// readSegmentChange reads the key that numbers changes and makes the guard of
+// the next one from it.
+func (c *Catalog) readSegmentChange(ctx context.Context) (KeyValue, error) {
+	key := c.keys.segmentChange()
+	kv, err := retryRead(ctx, func() (KeyValue, error) { return c.kv.Get(ctx, key) })
+	switch {
+	case errors.Is(err, ErrNotFound):
+		c.segments.guard = Compare{Kind: CompareAbsent, Key: key}
+		return KeyValue{}, nil
+	case err != nil:
+		return KeyValue{}, err
+	}
+	c.segments.guard = Compare{Kind: CompareModRevision, Key: key, Revision: kv.ModRevision}
+	return kv, nil
 }
 
 // Segments reads all segments, in id order.

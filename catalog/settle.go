@@ -159,9 +159,15 @@ func (c *Catalog) settleTask(ctx context.Context, task settleTask) error {
 			return err
 		}
 	}
-	if task.committed {
-		for _, chunk := range chunks(c.plainOps(task), 1) {
-			if _, err := c.writeSettled(ctx, nil, chunk); err != nil {
+	if task.committed && len(task.changes) > 0 {
+		// A request whose reply was lost may arrive when later transactions have
+		// been written plain: by then the stage is gone, and it does nothing.
+		guards := []Compare{
+			{Kind: CompareValue, Key: c.keys.status(task.id), Value: []byte(statusCommitted)},
+			{Kind: CompareExists, Key: c.keys.staged(task.id, task.changes[0].oid)},
+		}
+		for _, chunk := range chunks(c.plainOps(task), len(guards)+1) {
+			if _, err := c.writeSettled(ctx, guards, chunk); err != nil {
 				return err
 			}
 		}
@@ -170,7 +176,8 @@ func (c *Catalog) settleTask(ctx context.Context, task settleTask) error {
 	return err
 }
 
-// plainOps are idempotent, so any part of them may be repeated.
+// plainOps are idempotent: any part of them may be repeated while the stage
+// stands.
 func (c *Catalog) plainOps(task settleTask) (ops []Op) {
 	for _, ch := range task.changes {
 		key := c.keys.descriptor(ch.oid)
