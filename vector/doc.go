@@ -1,0 +1,23 @@
+// Package vector finds the nearest vectors: distances, kernels that score many
+// rows at once, and the exact scan. It knows nothing of SQL, files or
+// transactions, and imports nothing of Quiver.
+//
+// There are two forms of each distance:
+//
+//   - Exact gives the value that SQL shows and sorts by: float64 arithmetic over
+//     the elements in order, the same bits on every machine.
+//   - The kernels (kernel.go) score n rows by float32 arithmetic in whatever
+//     order is fast: portable Go, AVX2 with FMA, or AVX-512, chosen when the
+//     program starts. Their error is bounded (bound.go).
+//
+// Search joins the two: a row whose score says that it cannot be among the k
+// nearest, error included, is passed over; for any other the exact distance is
+// computed and offered to a heap. So the answer is exact whichever kernel ran,
+// ties are by row id, and the exact form runs for a few rows only.
+//
+// The assembly is generated: go generate ./vector runs internal/asmgen.
+//
+// Start reading at Distance, then Search.
+package vector
+
+//go:generate go run ./internal/asmgen/main.go -out kernel_amd64.s -stubs kernel_stub_amd64.go -pkg vector

@@ -1,0 +1,305 @@
+//go:build ignore
+
+// Command asmgen writes the distance kernels for amd64. Run it by go generate
+// in package vector.
+//
+// Each kernel scores n rows of dim float32, stride floats apart, against one
+// query. Four rows go together: the query is loaded once for all, and their
+// independent sums hide the latency of FMA. What is left of the rows goes one
+// by one. Within a row full registers come first, two at a time, then one, then
+// the rest under a mask.
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// width is a vector instruction set: lanes of float32 a register.
+type width struct {
+	name  string
+	lanes int
+}
+
+var (
+	avx2   = width{"AVX2", 8}
+	avx512 = width{"AVX512", 16}
+)
+
+func (w width) register() reg.VecVirtual {
+	if w == avx512 {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func (w width) zero(v reg.VecVirtual) {
+	if w == avx512 {
+		VPXORD(v, v, v)
+		return
+	}
+	VXORPS(v, v, v)
+}
+
+func main() {
+	for _, w := range []width{avx2, avx512} {
+		generate(w, "l2Squared", "squared Euclidean distances", 1, l2Squared)
+		generate(w, "l1", "taxicab distances", 1, l1)
+		generate(w, "dot", "inner products, and the rows' squared lengths", 2, dot)
+	}
+	Generate()
+}
+
+// kernel is what the steps of one function share.
+type kernel struct {
+	width
+	absMask reg.VecVirtual // all bits but the sign, for l1
+}
+
+// step adds one register of query and row to the sums.
+type step func(k *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual)
+
+func l2Squared(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
+	VSUBPS(query, row, row)
+	VFMADD231PS(row, row, sums[0])
+}
+
+func l1(k *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
+	VSUBPS(query, row, row)
+	if k.width == avx512 {
+		VPANDD(k.absMask, row, row)
+	} else {
+		VANDPS(k.absMask, row, row)
+	}
+	VADDPS(row, sums[0], sums[0])
+}
+
+func dot(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
+	VFMADD231PS(query, row, sums[0])
+	VFMADD231PS(row, row, sums[1])
+}
+
+// generate writes one function; results is how many sums a row has.
+func generate(w width, name, what string, results int, do step) {
+	signature := "func(query, rows *float32, dim, stride, n int, out *float32)"
+	if results == 2 {
+		signature = "func(query, rows *float32, dim, stride, n int, out, squares *float32)"
+	}
+	TEXT(name+w.name, NOSPLIT, signature)
+	Doc(fmt.Sprintf("%s%s writes the %s of n rows.", name, w.name, what))
+	k := &kernel{width: w}
+	query, rows := Load(Param("query"), GP64()), Load(Param("rows"), GP64())
+	dim, stride, n := Load(Param("dim"), GP64()), Load(Param("stride"), GP64()), Load(Param("n"), GP64())
+	outs := []reg.Register{Load(Param("out"), GP64())}
+	if results == 2 {
+		outs = append(outs, Load(Param("squares"), GP64()))
+	}
+	SHLQ(Imm(2), stride) // in bytes
+	if name == "l1" {
+		k.absMask = w.register()
+		mask := GP32()
+		MOVL(U32(0x7fffffff), mask)
+		x := XMM()
+		VMOVD(mask, x)
+		if w == avx512 {
+			VPBROADCASTD(x, k.absMask)
+		} else {
+			VBROADCASTSS(x, k.absMask)
+		}
+	}
+	tail := tailMask(w, dim)
+
+	for _, together := range []int{4, 1} {
+		label := fmt.Sprintf("rows%d", together)
+		Label(label)
+		CMPQ(n, Imm(uint64(together)))
+		JL(LabelRef(fmt.Sprintf("end%d", together)))
+		k.block(label, together, results, query, rows, stride, dim, tail, do, outs)
+		SUBQ(Imm(uint64(together)), n)
+		for _, out := range outs {
+			ADDQ(Imm(uint64(4*together)), out)
+		}
+		JMP(LabelRef(label))
+		Label(fmt.Sprintf("end%d", together))
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// tailMask makes the mask of the dim%lanes elements at the end of a row.
+func tailMask(w width, dim reg.Register) Op {
+	rest := GP64()
+	MOVQ(dim, rest)
+	ANDQ(Imm(uint64(w.lanes-1)), rest)
+	if w == avx512 {
+		// The rest lowest bits.
+		bits := GP64()
+		MOVQ(U32(1), bits)
+		MOVQ(rest, reg.RCX)
+		SHLQ(reg.CL, bits)
+		DECQ(bits)
+		mask := K()
+		KMOVW(bits.As32(), mask)
+		return mask
+	}
+	// Eight words of all ones before eight of zero, read from rest words before
+	// the boundary.
+	table := tailTable()
+	address := GP64()
+	LEAQ(table, address)
+	SHLQ(Imm(2), rest)
+	SUBQ(rest, address)
+	mask := YMM()
+	VMOVUPS(Mem{Base: address, Disp: 32}, mask)
+	return mask
+}
+
+var tailTableMem Mem
+
+// tailTable is the constant that tailMask reads.
+func tailTable() Mem {
+	if tailTableMem.Symbol.Name == "" {
+		tailTableMem = GLOBL("tailTable", RODATA|NOPTR)
+		for i := range 16 {
+			v := U32(0)
+			if i < 8 {
+				v = 0xffffffff
+			}
+			DATA(4*i, v)
+		}
+	}
+	return tailTableMem
+}
+
+// block scores so many rows and moves rows behind them.
+func (k *kernel) block(label string, together, results int, query, rows, stride, dim reg.Register, tail Op, do step, outs []reg.Register) {
+	// A second set of sums for the second register of a step; those with two
+	// results a row have sums enough.
+	sets := 2
+	if results == 2 {
+		sets = 1
+	}
+	starts := make([]reg.Register, together)
+	for r := range starts {
+		starts[r] = GP64()
+		if r == 0 {
+			MOVQ(rows, starts[r])
+			continue
+		}
+		LEAQ(Mem{Base: starts[r-1], Index: stride, Scale: 1}, starts[r])
+	}
+	sums := make([][][]reg.VecVirtual, together) // row, set, result
+	for r := range sums {
+		for range sets {
+			var set []reg.VecVirtual
+			for range results {
+				v := k.register()
+				k.zero(v)
+				set = append(set, v)
+			}
+			sums[r] = append(sums[r], set)
+		}
+	}
+	q, left := GP64(), GP64()
+	MOVQ(query, q)
+	MOVQ(dim, left)
+	advance := func(registers int) {
+		bytes := uint64(4 * k.lanes * registers)
+		ADDQ(U32(uint32(bytes)), q)
+		for _, start := range starts {
+			ADDQ(U32(uint32(bytes)), start)
+		}
+		SUBQ(U32(uint32(registers*k.lanes)), left)
+	}
+	load := func(base reg.Register, disp int) reg.VecVirtual {
+		v := k.register()
+		VMOVUPS(Mem{Base: base, Disp: disp}, v)
+		return v
+	}
+
+	for registers := sets; registers >= 1; registers-- {
+		loop := fmt.Sprintf("%s_by%d", label, registers)
+		Label(loop)
+		CMPQ(left, Imm(uint64(registers*k.lanes)))
+		JL(LabelRef(loop + "_end"))
+		for set := range registers {
+			disp := 4 * k.lanes * set
+			qv := load(q, disp)
+			for r, start := range starts {
+				do(k, qv, load(start, disp), sums[r][set])
+			}
+		}
+		advance(registers)
+		JMP(LabelRef(loop))
+		Label(loop + "_end")
+	}
+
+	done := label + "_sum"
+	TESTQ(left, left)
+	JZ(LabelRef(done))
+	qv := k.loadMasked(q, tail)
+	for r, start := range starts {
+		do(k, qv, k.loadMasked(start, tail), sums[r][0])
+	}
+	Label(done)
+
+	for result := range results {
+		totals := make([]reg.VecVirtual, together)
+		for r := range totals {
+			totals[r] = sums[r][0][result]
+			if sets == 2 {
+				VADDPS(sums[r][1][result], totals[r], totals[r])
+			}
+		}
+		k.store(totals, outs[result])
+	}
+	// The next rows begin a stride behind the last one of these.
+	for range together {
+		ADDQ(stride, rows)
+	}
+}
+
+// loadMasked loads the tail of a row; lanes beyond it are zero.
+func (k *kernel) loadMasked(base reg.Register, mask Op) reg.VecVirtual {
+	v := k.register()
+	if k.width == avx512 {
+		VMOVUPS_Z(Mem{Base: base}, mask, v)
+	} else {
+		VMASKMOVPS(Mem{Base: base}, mask, v)
+	}
+	return v
+}
+
+// store adds the lanes of each total up and writes the results side by side.
+func (k *kernel) store(totals []reg.VecVirtual, out reg.Register) {
+	halves := make([]reg.VecVirtual, len(totals))
+	for r, t := range totals {
+		halves[r] = t
+		if k.width == avx512 {
+			high := YMM()
+			VEXTRACTF64X4(Imm(1), t, high)
+			halves[r] = YMM()
+			VADDPS(high, t.AsY(), halves[r])
+		}
+	}
+	if len(totals) == 1 {
+		high, low := XMM(), XMM()
+		VEXTRACTF128(Imm(1), halves[0], high)
+		VADDPS(high, halves[0].AsX(), low)
+		VHADDPS(low, low, low)
+		VHADDPS(low, low, low)
+		VMOVSS(low, Mem{Base: out})
+		return
+	}
+	a, b := YMM(), YMM()
+	VHADDPS(halves[1], halves[0], a)
+	VHADDPS(halves[3], halves[2], b)
+	VHADDPS(b, a, a)
+	high := XMM()
+	VEXTRACTF128(Imm(1), a, high)
+	VADDPS(high, a.AsX(), high)
+	VMOVUPS(high, Mem{Base: out})
+}
