@@ -100,6 +100,7 @@ func Statement(stmt ast.Stmt, opts Options) (bound *Bound, err error) {
 	q := b.statement(stmt, nil)
 	b.resolveUnknowns(q)
 	b.checkParams()
+	b.meta.Params = b.params
 	bound = &Bound{Node: q.node, Meta: b.meta, Params: b.params, ReadOnly: b.readOnly}
 	for _, c := range q.cols {
 		bound.Output = append(bound.Output, Output{c.name, c.id})

@@ -39,13 +39,13 @@ func (b *binder) coerceTo(e plan.Expr, t types.T, mode coerceMode, pos int) plan
 
 // coerceImplicit turns e into t where overload resolution has found that it can.
 func (b *binder) coerceImplicit(e plan.Expr, t types.T) plan.Expr {
-	return b.coerceTo(e, t, coerceImplicit, b.at[e])
+	return b.coerceTo(e, t, coerceImplicit, b.loc(e))
 }
 
 // coerceNamed turns e into the type that a clause demands: "argument of WHERE
 // must be type boolean, not type integer".
 func (b *binder) coerceNamed(e plan.Expr, t types.T, clause string) plan.Expr {
-	pos := b.at[e]
+	pos := b.loc(e)
 	out, ok := b.coerce(e, t, coerceAssignment, pos)
 	if !ok {
 		fail(sqlerr.New(sqlerr.DatatypeMismatch, "argument of %s must be type %s, not type %s", clause, typeName(t), typeName(types.Of(e.Type().OID))).At(pos))
@@ -55,7 +55,7 @@ func (b *binder) coerceNamed(e plan.Expr, t types.T, clause string) plan.Expr {
 
 // assign turns e into a column's type.
 func (b *binder) assign(e plan.Expr, column string, t types.T) plan.Expr {
-	pos := b.at[e]
+	pos := b.loc(e)
 	out, ok := b.coerce(e, t, coerceAssignment, pos)
 	if !ok {
 		fail(sqlerr.New(sqlerr.DatatypeMismatch, "column \"%s\" is of type %s but expression is of type %s",
@@ -145,12 +145,12 @@ func (b *binder) commonType(construct string, list []plan.Expr) types.T {
 		pos := 0
 		for _, e := range list {
 			if e.Type().OID != ts[0].OID && pos == 0 {
-				pos = b.at[e]
+				pos = b.loc(e)
 			}
 		}
 		for i, e := range list {
 			if _, ierr := funcs.CommonType(construct, ts[:i+1]); ierr != nil {
-				pos = b.at[e]
+				pos = b.loc(e)
 				break
 			}
 		}

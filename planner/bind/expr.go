@@ -85,7 +85,11 @@ func (x *exprBinder) dispatch(e ast.Expr) plan.Expr {
 		return x.boolExpr(e)
 	case *ast.NullTest:
 		arg := x.expr(e.Arg)
-		return &plan.IsNull{Typed: boolean(), Arg: x.typed(arg), Not: e.Not}
+		if _, isParam := arg.(*plan.Param); !isParam {
+			// A parameter waits for a context that says more.
+			arg = x.typed(arg)
+		}
+		return &plan.IsNull{Typed: boolean(), Arg: arg, Not: e.Not}
 	case *ast.BoolTest:
 		return x.boolTest(e)
 	case *ast.FuncCall:
@@ -135,7 +139,7 @@ func (x *exprBinder) dispatch(e ast.Expr) plan.Expr {
 // typed settles an untyped literal as text where any type will do.
 func (b *binder) typed(e plan.Expr) plan.Expr {
 	if e.Type().OID == types.UnknownOID {
-		return b.coerceTo(e, types.Of(types.TextOID), coerceImplicit, b.at[e])
+		return b.coerceTo(e, types.Of(types.TextOID), coerceImplicit, b.loc(e))
 	}
 	return e
 }
@@ -324,7 +328,7 @@ func (x *exprBinder) array(e *ast.ArrayExpr, want types.T) plan.Expr {
 	}
 	for i := range items {
 		if want.OID != 0 {
-			items[i] = x.coerceTo(items[i], elem, coerceExplicit, x.at[items[i]])
+			items[i] = x.coerceTo(items[i], elem, coerceExplicit, x.loc(items[i]))
 		} else {
 			items[i] = x.coerceImplicit(items[i], elem)
 		}
@@ -382,7 +386,7 @@ func (x *exprBinder) subscript(value plan.Expr, steps []ast.IndirectionStep, pos
 		if !canCoerce(v.Type().OID, types.Int4OID, types.CastAssignment) {
 			fail(sqlerr.New(sqlerr.DatatypeMismatch, "array subscript must have type integer").At(x.place(e.Position())))
 		}
-		return x.coerceTo(v, types.Of(types.Int4OID), coerceAssignment, x.at[v])
+		return x.coerceTo(v, types.Of(types.Int4OID), coerceAssignment, x.loc(v))
 	}
 	s.T = types.T{OID: t.Type().Elem, Mod: t.Mod}
 	if s.Slice {

@@ -402,7 +402,7 @@ func (b *binder) functionNode(fs *logical.FunctionScan) logical.Node {
 	}
 	for _, c := range fs.Calls {
 		if call, ok := c.(*plan.Call); !ok || call.Function.Rows == nil {
-			fail(sqlerr.Unsupported("a function that returns no set in ROWS FROM or WITH ORDINALITY").At(b.at[c]))
+			fail(sqlerr.Unsupported("a function that returns no set in ROWS FROM or WITH ORDINALITY").At(b.loc(c)))
 		}
 	}
 	return fs

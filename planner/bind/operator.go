@@ -218,7 +218,7 @@ func (x *exprBinder) anyArray(e *ast.OpExpr) plan.Expr {
 		if over == 0 {
 			fail(sqlerr.New(sqlerr.UndefinedObject, "could not find array type for data type %s", typeName(elem)).At(x.place(pos)))
 		}
-		right = x.coerceTo(right, types.Of(over), coerceImplicit, x.at[right])
+		right = x.coerceTo(right, types.Of(over), coerceImplicit, x.loc(right))
 	}
 	rt := right.Type()
 	if rt.Type().Elem == 0 {

@@ -42,7 +42,7 @@ func Expression(e ast.Expr, column string, t types.T, opts Options) (expr plan.E
 
 // assignDefault is assign with the message of a DEFAULT clause.
 func (b *binder) assignDefault(e plan.Expr, column string, t types.T) plan.Expr {
-	out, ok := b.coerce(e, t, coerceAssignment, b.at[e])
+	out, ok := b.coerce(e, t, coerceAssignment, b.loc(e))
 	if !ok {
 		fail(sqlerr.New(sqlerr.DatatypeMismatch, "column \"%s\" is of type %s but default expression is of type %s",
 			column, typeName(types.Of(t.OID)), typeName(types.Of(e.Type().OID))).

@@ -104,7 +104,7 @@ func (x *exprBinder) testSubquery(s *logical.Subquery, e *ast.SubLink, q *query,
 	for i, l := range left {
 		right := plan.Expr(x.meta.Ref(q.cols[i].id))
 		if l.Type().OID == types.UnknownOID {
-			l = x.coerceTo(l, types.Of(right.Type().OID), coerceImplicit, x.at[l])
+			l = x.coerceTo(l, types.Of(right.Type().OID), coerceImplicit, x.loc(l))
 		}
 		id := x.meta.Add(logical.Column{Name: "left", Type: l.Type()})
 		s.Left = append(s.Left, logical.Item{ID: id, Expr: l})

@@ -56,7 +56,8 @@ func (b *binder) targetList(list []*ast.ResTarget, x *exprBinder) []*targetItem 
 		if name == "" {
 			name = figureName(t.Value)
 		}
-		out = append(out, &targetItem{name: name, expr: x.expr(t.Value), pos: b.place(t.Value.Position()), src: t.Value})
+		bound := x.expr(t.Value)
+		out = append(out, &targetItem{name: name, expr: bound, pos: b.loc(bound), src: t.Value})
 	}
 	return out
 }
@@ -211,6 +212,9 @@ func (b *binder) orderBy(list []*ast.SortBy, sel *selection) []sortItem {
 
 func (b *binder) sortItem(s *ast.SortBy, t *targetItem) sortItem {
 	k := sortItem{target: t, pos: b.place(s.Expr.Position())}
+	if t.junk {
+		k.pos = t.pos
+	}
 	k.desc, k.nullsFirst = b.direction(s)
 	b.mustOrder(t.expr.Type(), k.pos)
 	return k
@@ -286,7 +290,7 @@ func (b *binder) findTarget(e ast.Expr, sel *selection, clause string, kind expr
 			return t
 		}
 	}
-	t := &targetItem{name: "?column?", expr: bound, junk: true, pos: b.place(e.Position()), src: e}
+	t := &targetItem{name: "?column?", expr: bound, junk: true, pos: b.loc(bound), src: e}
 	b.addTarget(sel, t)
 	return t
 }

@@ -39,7 +39,7 @@ func (b *binder) values(s *ast.SelectStmt, parent *scope, ctes *cteScope) *query
 		name := "column" + itoa(i+1)
 		id := b.meta.Add(logical.Column{Name: name, Qualifier: "*VALUES*", Type: t})
 		v.Cols = append(v.Cols, id)
-		q.cols = append(q.cols, outCol{name: name, id: id, pos: b.at[column[0]]})
+		q.cols = append(q.cols, outCol{name: name, id: id, pos: b.loc(column[0])})
 	}
 	return b.orderSet(s, q, parent, ctes)
 }

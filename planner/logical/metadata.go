@@ -19,6 +19,8 @@ type Column struct {
 // Metadata numbers the columns of one statement.
 type Metadata struct {
 	columns []Column
+	// Params are the types of $1…, known once all is bound.
+	Params []types.T
 	// Relations counts FROM items: EXPLAIN qualifies column names when there
 	// is more than one.
 	Relations int

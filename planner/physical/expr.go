@@ -33,6 +33,9 @@ func (l *layout) expr(e plan.Expr) plan.Expr {
 		return l.ref(e)
 	case *logical.Subquery:
 		return l.subquery(e)
+	case *plan.Param:
+		// The type may have been found after this use.
+		return &plan.Param{Typed: plan.Typed{T: l.meta.Params[e.Number-1]}, Number: e.Number}
 	}
 	return logical.MapChildren(e, l.expr)
 }
