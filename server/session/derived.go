@@ -22,6 +22,8 @@ type derived struct {
 	// do not fit.
 	planKey          string
 	workMem          int64
+	// parallel is how many goroutines a scan may use.
+	parallel int
 	statementTimeout time.Duration
 	// logMin is log_min_duration_statement; negative for never.
 	logMin time.Duration
@@ -40,6 +42,7 @@ func (s *Session) refreshDerived() {
 	d.format = s.newFormat()
 	d.searchPath = s.effectiveSearchPath()
 	d.workMem = int64(s.values.Number("work_mem")) << 10
+	d.parallel = min(1+int(s.values.Number("max_parallel_workers_per_gather")), max(s.cfg.Parallel, 1))
 	d.statementTimeout = s.duration("statement_timeout")
 	d.logMin = s.duration("log_min_duration_statement")
 	d.idleTimeout = s.duration("idle_session_timeout")

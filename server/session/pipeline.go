@@ -202,7 +202,7 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 	}
 	r.env = executor.Env{
 		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: mem, WorkMem: s.derived.workMem,
-		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Parallel: s.cfg.Parallel,
+		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Parallel: s.derived.parallel,
 	}
 	if len(p.Tables) > 0 || !p.ReadOnly {
 		store, err := s.store(ctx)

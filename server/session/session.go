@@ -35,7 +35,8 @@ type Config struct {
 	TempDir string
 	// StatementBytesMax bounds the memory that one statement's operators hold.
 	StatementBytesMax int64
-	// Parallel is how many goroutines a scan may use.
+	// Parallel is the most goroutines a scan may use, whatever
+	// max_parallel_workers_per_gather says.
 	Parallel int
 }
 
