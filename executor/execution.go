@@ -70,6 +70,15 @@ func (x *execution) dropLatest() {
 
 func (x *execution) catalog() *catalog.Txn { return x.env.Txn.Catalog() }
 
+// view is the catalog to read: the transaction's, or that of a statement which
+// needs no transaction.
+func (x *execution) view() catalog.View {
+	if x.env.Txn != nil {
+		return x.env.Txn.Catalog().Snapshot()
+	}
+	return x.c.Catalog.(catalog.View)
+}
+
 func (x *execution) reset() {
 	x.dropLatest()
 	x.env, x.c, x.mem = nil, nil, nil

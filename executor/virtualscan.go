@@ -77,7 +77,7 @@ func (x *execution) virtualRows(ctx context.Context, v *catalog.Virtual) (arrow.
 	if rec := x.virtuals[v]; rec != nil {
 		return rec, nil
 	}
-	rec, err := v.Rows(ctx, x.mem, x.catalog().Snapshot(), x.c.Session)
+	rec, err := v.Rows(ctx, x.mem, x.view(), x.c.Session)
 	if err != nil {
 		return nil, err
 	}
