@@ -20,10 +20,10 @@ type derived struct {
 	searchPath []string
 	// planKey is everything planning depends on: plans made under another one
 	// do not fit.
-	planKey          string
-	workMem          int64
+	planKey string
+	workMem int64
 	// parallel is how many goroutines a scan may use.
-	parallel int
+	parallel         int
 	statementTimeout time.Duration
 	// logMin is log_min_duration_statement; negative for never.
 	logMin time.Duration
