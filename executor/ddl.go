@@ -36,6 +36,36 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 		return d.createSequence(ctx, s)
 	case *ast.AlterSequenceStmt:
 		return d.alterSequence(ctx, s)
+	case *ast.AlterTableStmt:
+		return d.alterTable(ctx, s)
+	case *ast.RenameStmt:
+		return d.rename(ctx, s)
+	case *ast.CreateSchemaStmt:
+		return d.createSchema(ctx, s)
+	case *ast.CreateExtensionStmt:
+		return d.createExtension(s)
+	case *ast.CreateDatabaseStmt:
+		return d.createDatabase(ctx, s)
+	case *ast.DropDatabaseStmt:
+		return d.dropDatabase(s)
+	case *ast.CommentStmt:
+		return d.comment(ctx, s)
+	case *ast.CreatePartitionStmt:
+		return d.createPartition(ctx, s)
+	case *ast.DropPartitionStmt:
+		return d.dropPartition(ctx, s)
+	case *ast.CallStmt:
+		return d.call(ctx, s)
+	case *ast.VacuumStmt:
+		return d.vacuum(s)
+	case *ast.LockStmt:
+		return d.lock(ctx, s)
+	case *ast.CheckpointStmt:
+		return d.checkpoint(ctx)
+	case *ast.CreateIndexStmt:
+		return d.createIndex(ctx, s)
+	case *ast.ReindexStmt:
+		return sqlerr.Unsupported("REINDEX")
 	case *ast.UnsupportedStmt:
 		return sqlerr.Unsupported("%s", s.Feature)
 	}
@@ -266,4 +296,13 @@ func (d *ddl) update(table *catalog.Table, change func(*catalog.Table)) (*catalo
 	fresh.Constraints = slices.Clone(table.Constraints)
 	change(&fresh)
 	return &fresh, d.catalog().Put(&fresh)
+}
+
+// createIndex answers for CREATE INDEX until indexes beside the primary key
+// exist.
+func (d *ddl) createIndex(ctx context.Context, s *ast.CreateIndexStmt) error {
+	if _, err := d.lockTable(ctx, s.Table, storage.LockShare); err != nil {
+		return err
+	}
+	return sqlerr.Unsupported("CREATE INDEX USING %s", s.Method).At(s.Table.Position())
 }

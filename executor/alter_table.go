@@ -1,0 +1,333 @@
+package executor
+
+import (
+	"context"
+	"slices"
+
+	"quiver/catalog"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+	"quiver/storage"
+)
+
+// alterTable is ALTER TABLE, as far as it changes descriptors alone.
+func (d *ddl) alterTable(ctx context.Context, s *ast.AlterTableStmt) error {
+	rel, err := d.lockRelation(ctx, s.Table, storage.LockAccessExclusive)
+	if err != nil {
+		return err
+	}
+	if rel == nil {
+		return d.noSuchRelation(s.Table, s.IfExists)
+	}
+	table, ok := rel.(*catalog.Table)
+	if _, system := rel.(*catalog.Virtual); system {
+		return isSystemCatalog(rel.Head().Name)
+	}
+	if !ok {
+		return sqlerr.Unsupported("ALTER TABLE on %s", quoted(rel.Head().Name))
+	}
+	for _, cmd := range s.Commands {
+		if err := d.alterCommand(ctx, d.catalog().Table(table.OID), cmd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noSuchRelation answers for a name that is not there.
+func (d *ddl) noSuchRelation(r *ast.RangeVar, ifExists bool) error {
+	if !ifExists {
+		return noRelation(r)
+	}
+	d.notice(sqlerr.SuccessfulCompletion, "relation %s does not exist, skipping", quoted(rangeName(r)))
+	return nil
+}
+
+func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	switch cmd.Action {
+	case ast.AlterAddColumn:
+		return d.addColumn(ctx, table, cmd)
+	case ast.AlterDropColumn:
+		return d.dropColumn(table, cmd)
+	case ast.AlterAddConstraint:
+		return d.addConstraint(ctx, table, cmd.Constraint)
+	case ast.AlterDropConstraint:
+		return d.dropConstraint(table, cmd)
+	case ast.AlterSetDefault, ast.AlterDropDefault, ast.AlterSetNotNull, ast.AlterDropNotNull:
+		return d.alterColumn(ctx, table, cmd)
+	case ast.AlterSetOptions, ast.AlterResetOptions:
+		for _, o := range cmd.Options {
+			return storageParameter(o)
+		}
+		return nil
+	case ast.AlterColumnType:
+		return sqlerr.Unsupported("ALTER COLUMN TYPE").At(cmd.Position())
+	case ast.AlterSetSchema:
+		return sqlerr.Unsupported("ALTER TABLE SET SCHEMA")
+	case ast.AlterOwner:
+		return sqlerr.Unsupported("ALTER TABLE OWNER TO")
+	case ast.AlterAddIdentity, ast.AlterDropIdentity:
+		return sqlerr.Unsupported("ALTER COLUMN ADD or DROP IDENTITY").At(cmd.Position())
+	}
+	return sqlerr.Unsupported("%s", cmd.Other).At(cmd.Position())
+}
+
+// addColumn is ADD COLUMN: rows that are there read the default as it is now.
+func (d *ddl) addColumn(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	def := cmd.Column
+	if columnNamed(table, def.Name) != nil {
+		if cmd.IfExists {
+			d.notice(sqlerr.DuplicateColumn, "column %s of relation %s already exists, skipping", quoted(def.Name), quoted(table.Name))
+			return nil
+		}
+		return duplicateColumn(def.Name, table.Name)
+	}
+	if len(table.Columns) >= columnsMax {
+		return sqlerr.New(sqlerr.TooManyColumns, "tables can have at most %d columns", columnsMax)
+	}
+	col, err := d.newColumn(table.Name, def)
+	if err != nil {
+		return err
+	}
+	if col.primaryKey != nil {
+		return d.addPrimaryKeyColumn(table, col)
+	}
+	col.Number = int16(len(table.Columns) + 1)
+	col.Field = table.NextField
+	filled, err := d.hasRows(ctx, table)
+	if err != nil {
+		return err
+	}
+	if col.sequence != nil {
+		if filled {
+			return sqlerr.Unsupported("adding a serial or identity column to a table with rows").At(def.Position())
+		}
+		fresh := *table
+		fresh.Columns = append(slices.Clone(table.Columns), col.Column)
+		col.sequence.column = len(fresh.Columns) - 1
+		if err := d.createOwnedSequence(ctx, &fresh, *col.sequence); err != nil {
+			return err
+		}
+		col.Column = fresh.Columns[col.sequence.column]
+	}
+	if col.def != nil {
+		if err := d.checkDefault(ctx, col.Name, col.Type, col.def.Expr, col.def.ExprText); err != nil {
+			return err
+		}
+		if filled && col.Default != "" {
+			if col.Missing, err = d.missingValue(ctx, col); err != nil {
+				return err
+			}
+		}
+	}
+	if filled && col.NotNull && col.Missing == nil {
+		return d.containsNulls(table, col.Name)
+	}
+	fresh, err := d.update(table, func(t *catalog.Table) {
+		t.Columns = append(t.Columns, col.Column)
+		t.NextField++
+		t.SchemaVersion++
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range col.checks {
+		if err := d.addCheckConstraint(ctx, d.catalog().Table(fresh.OID), columnCheck{col.Name, k}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func duplicateColumn(column, table string) error {
+	return sqlerr.New(sqlerr.DuplicateColumn, "column %s of relation %s already exists", quoted(column), quoted(table))
+}
+
+func (d *ddl) addPrimaryKeyColumn(table *catalog.Table, col *newColumn) error {
+	if table.PrimaryKey != 0 {
+		return multiplePrimaryKeys(table.Name).At(col.primaryKey.Position())
+	}
+	return sqlerr.Unsupported("ADD COLUMN with PRIMARY KEY").At(col.primaryKey.Position())
+}
+
+func (d *ddl) containsNulls(table *catalog.Table, column string) error {
+	return sqlerr.New(sqlerr.NotNullViolation, "column %s of relation %s contains null values", quoted(column), quoted(table.Name)).
+		WithTable(schemaName(d.x, table), table.Name).WithColumn(column)
+}
+
+// missingValue evaluates a default for the rows that are there. One that would
+// differ from row to row needs them rewritten.
+func (d *ddl) missingValue(ctx context.Context, col *newColumn) (*string, error) {
+	stmt, err := d.x.env.Replan(ctx, "SELECT CAST(("+col.Default+") AS "+formatType(col.Type)+")")
+	if err != nil {
+		return nil, err
+	}
+	if volatileNode(stmt.Root) {
+		return nil, sqlerr.Unsupported("adding a column with a volatile default to a table with rows").At(col.def.Position())
+	}
+	var value *string
+	err = d.runQuery(ctx, stmt, func(b *batch) {
+		if b.cols[0].IsValid(0) {
+			text := string(col.Type.Type().AppendText(nil, b.cols[0], 0, types.DefaultFormat()))
+			value = &text
+		}
+	})
+	return value, err
+}
+
+// dropColumn is DROP COLUMN: the column keeps its place, the constraints over it
+// go.
+func (d *ddl) dropColumn(table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	col := columnNamed(table, cmd.Name)
+	if col == nil {
+		if cmd.IfExists {
+			d.notice(sqlerr.SuccessfulCompletion, "column %s of relation %s does not exist, skipping", quoted(cmd.Name), quoted(table.Name))
+			return nil
+		}
+		return noColumn(cmd.Name, table.Name)
+	}
+	for _, key := range primaryKeyColumns(d.catalog(), table) {
+		if key.Number == col.Number {
+			return sqlerr.Unsupported("dropping a column of the primary key")
+		}
+	}
+	for _, s := range d.catalog().OwnedSequences(table.OID) {
+		if s.OwnerColumn == col.Number {
+			d.catalog().Drop(s.OID)
+		}
+	}
+	number := col.Number
+	_, err := d.update(table, func(t *catalog.Table) {
+		for i := range t.Columns {
+			if c := &t.Columns[i]; c.Number == number {
+				c.State, c.NotNull, c.Default, c.Identity, c.Sequence = catalog.StateAbsent, false, "", 0, 0
+			}
+		}
+		t.Constraints = slices.DeleteFunc(t.Constraints, func(k catalog.Constraint) bool { return slices.Contains(k.Columns, number) })
+		t.SchemaVersion++
+	})
+	return err
+}
+
+// addConstraint is ADD CONSTRAINT of a CHECK, or of a primary key on an empty
+// table.
+func (d *ddl) addConstraint(ctx context.Context, table *catalog.Table, k *ast.Constraint) error {
+	switch k.Kind {
+	case ast.ConstraintCheck:
+		return d.addCheckConstraint(ctx, table, columnCheck{"", k})
+	case ast.ConstraintPrimaryKey:
+		return d.addPrimaryKey(ctx, table, k)
+	}
+	return unsupportedConstraint(k)
+}
+
+// addCheckConstraint adds a CHECK that the rows that are there must satisfy.
+func (d *ddl) addCheckConstraint(ctx context.Context, table *catalog.Table, k columnCheck) error {
+	if k.def.NotValid {
+		return sqlerr.Unsupported("NOT VALID").At(k.def.Position())
+	}
+	for _, c := range table.Constraints {
+		if c.Name == k.def.Name {
+			return sqlerr.New(sqlerr.DuplicateObject, "constraint %s for relation %s already exists", quoted(k.def.Name), quoted(table.Name))
+		}
+	}
+	if err := d.addCheck(ctx, table, k); err != nil {
+		return err
+	}
+	violated, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE NOT ("+k.def.ExprText+") LIMIT 1")
+	if err != nil || !violated {
+		return err
+	}
+	constraints := d.catalog().Table(table.OID).Constraints
+	name := constraints[len(constraints)-1].Name
+	return sqlerr.New(sqlerr.CheckViolation, "check constraint %s of relation %s is violated by some row", quoted(name), quoted(table.Name)).
+		WithTable(schemaName(d.x, table), table.Name).WithConstraint(name)
+}
+
+func (d *ddl) addPrimaryKey(ctx context.Context, table *catalog.Table, k *ast.Constraint) error {
+	if table.PrimaryKey != 0 {
+		return multiplePrimaryKeys(table.Name).At(k.Position())
+	}
+	filled, err := d.hasRows(ctx, table)
+	if err != nil {
+		return err
+	}
+	if filled {
+		return sqlerr.Unsupported("adding a primary key to a table with rows").At(k.Position())
+	}
+	fresh := *table
+	fresh.Columns, fresh.Constraints = slices.Clone(table.Columns), slices.Clone(table.Constraints)
+	c := &tableCreation{ddl: d, table: &fresh, primaryKey: k}
+	if err := c.markPrimaryKey(); err != nil {
+		return err
+	}
+	index, err := d.newPrimaryKey(ctx, &fresh, k)
+	if err != nil {
+		return err
+	}
+	fresh.SchemaVersion++
+	if err := d.catalog().Put(&fresh); err != nil {
+		return err
+	}
+	if err := d.catalog().Put(index); err != nil {
+		return err
+	}
+	// Segments are made for the key they have: the table begins anew.
+	return d.catalog().Truncate(ctx, table.OID)
+}
+
+func (d *ddl) dropConstraint(table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	at := slices.IndexFunc(table.Constraints, func(k catalog.Constraint) bool { return k.Name == cmd.Name })
+	if at < 0 {
+		if cmd.IfExists {
+			d.notice(sqlerr.SuccessfulCompletion, "constraint %s of relation %s does not exist, skipping", quoted(cmd.Name), quoted(table.Name))
+			return nil
+		}
+		return sqlerr.New(sqlerr.UndefinedObject, "constraint %s of relation %s does not exist", quoted(cmd.Name), quoted(table.Name))
+	}
+	if table.Constraints[at].Kind != catalog.ConstraintCheck {
+		return sqlerr.Unsupported("dropping a primary key")
+	}
+	_, err := d.update(table, func(t *catalog.Table) { t.Constraints = slices.Delete(t.Constraints, at, at+1) })
+	return err
+}
+
+// alterColumn is SET or DROP of DEFAULT and NOT NULL.
+func (d *ddl) alterColumn(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	col := columnNamed(table, cmd.Name)
+	if col == nil {
+		return noColumn(cmd.Name, table.Name)
+	}
+	change := func(f func(*catalog.Column)) error {
+		_, err := d.update(table, func(t *catalog.Table) { f(columnNamed(t, cmd.Name)) })
+		return err
+	}
+	if col.Identity != 0 && cmd.Action != ast.AlterSetNotNull {
+		return sqlerr.New(sqlerr.SyntaxError, "column %s of relation %s is an identity column", quoted(col.Name), quoted(table.Name))
+	}
+	switch cmd.Action {
+	case ast.AlterSetDefault:
+		if err := d.checkDefault(ctx, col.Name, col.Type, cmd.Default, cmd.DefaultText); err != nil {
+			return err
+		}
+		return change(func(c *catalog.Column) { c.Default = cmd.DefaultText })
+	case ast.AlterDropDefault:
+		return change(func(c *catalog.Column) { c.Default = "" })
+	case ast.AlterDropNotNull:
+		for _, key := range primaryKeyColumns(d.catalog(), table) {
+			if key.Number == col.Number {
+				return sqlerr.New(sqlerr.InvalidTableDefinition, "column %s is in a primary key", quoted(col.Name))
+			}
+		}
+		return change(func(c *catalog.Column) { c.NotNull = false })
+	}
+	nulls, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE "+identifier(col.Name)+" IS NULL LIMIT 1")
+	if err != nil {
+		return err
+	}
+	if nulls {
+		return d.containsNulls(table, col.Name)
+	}
+	return change(func(c *catalog.Column) { c.NotNull = true })
+}

@@ -1,0 +1,143 @@
+package executor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"quiver/catalog"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+)
+
+func (d *ddl) createSchema(ctx context.Context, s *ast.CreateSchemaStmt) error {
+	if d.catalog().SchemaByName(s.Name) != nil && s.IfNotExists {
+		d.notice(sqlerr.DuplicateSchema, "schema %s already exists, skipping", quoted(s.Name))
+		return nil
+	}
+	if err := d.newSchemaName(s.Name); err != nil {
+		return err
+	}
+	oid, err := d.catalog().NewOID(ctx)
+	if err != nil {
+		return err
+	}
+	schema := &catalog.Schema{Object: catalog.Object{OID: oid, Name: s.Name}, Database: d.catalog().Database().OID}
+	if err := d.catalog().Put(schema); err != nil {
+		return err
+	}
+	for _, e := range s.Elements {
+		if err := d.schemaElement(ctx, s.Name, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schemaElement runs a CREATE inside CREATE SCHEMA: unqualified names go to the
+// new schema.
+func (d *ddl) schemaElement(ctx context.Context, schema string, e ast.Stmt) error {
+	within := func(r *ast.RangeVar) (*ast.RangeVar, error) {
+		if r.Schema != "" && r.Schema != schema {
+			return nil, sqlerr.New(sqlerr.InvalidSchemaDefinition, "CREATE specifies a schema (%s) different from the one being created (%s)", r.Schema, schema)
+		}
+		moved := *r
+		moved.Schema = schema
+		return &moved, nil
+	}
+	switch e := e.(type) {
+	case *ast.CreateTableStmt:
+		moved := *e
+		var err error
+		if moved.Table, err = within(e.Table); err != nil {
+			return err
+		}
+		return d.createTable(ctx, &moved)
+	case *ast.CreateSequenceStmt:
+		moved := *e
+		var err error
+		if moved.Name, err = within(e.Name); err != nil {
+			return err
+		}
+		return d.createSequence(ctx, &moved)
+	}
+	return sqlerr.Unsupported("this statement in CREATE SCHEMA")
+}
+
+// createExtension: vector is built in.
+func (d *ddl) createExtension(s *ast.CreateExtensionStmt) error {
+	if s.Name != vectorExtension {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "extension %s is not available", quoted(s.Name)).
+			WithHint("The types and functions of extension \"vector\" are built in; others are not supported.")
+	}
+	if s.IfNotExists {
+		d.notice(sqlerr.DuplicateObject, "extension %s already exists, skipping", quoted(s.Name))
+	}
+	return nil
+}
+
+func (d *ddl) createDatabase(ctx context.Context, s *ast.CreateDatabaseStmt) error {
+	for _, o := range s.Options {
+		if err := databaseOption(o); err != nil {
+			return err
+		}
+	}
+	if d.catalog().DatabaseByName(s.Name) != nil {
+		return sqlerr.New(sqlerr.DuplicateDatabase, "database %s already exists", quoted(s.Name))
+	}
+	_, err := d.catalog().CreateDatabase(ctx, s.Name)
+	return err
+}
+
+// databaseOption accepts options that ask for what every database is.
+func databaseOption(o *ast.Option) error {
+	value := ""
+	if c, ok := o.Value.(*ast.Const); ok {
+		value = strings.ToLower(c.Text)
+	}
+	accepted := map[string][]string{
+		"template": {"template0", "template1", "default"}, "encoding": {"utf8", "utf-8", "unicode", "default"},
+		"lc_collate": {"c", "posix"}, "lc_ctype": {"c", "posix"}, "locale": {"c", "posix"}, "owner": {"postgres"},
+	}
+	values, known := accepted[o.Name]
+	if !known || !slices.Contains(values, value) {
+		return sqlerr.Unsupported("option %s of CREATE DATABASE with this value", quoted(o.Name)).At(o.Position())
+	}
+	return nil
+}
+
+func (d *ddl) dropDatabase(s *ast.DropDatabaseStmt) error {
+	db := d.catalog().DatabaseByName(s.Name)
+	switch {
+	case db == nil && s.IfExists:
+		d.notice(sqlerr.SuccessfulCompletion, "database %s does not exist, skipping", quoted(s.Name))
+		return nil
+	case db == nil:
+		return noDatabase(s.Name)
+	case db.OID == d.catalog().Database().OID:
+		return sqlerr.New(sqlerr.ObjectInUse, "cannot drop the currently open database")
+	}
+	for _, desc := range d.x.env.Catalog.Current().Descriptors() {
+		if databaseOf(desc) == db.OID {
+			d.catalog().Drop(desc.Head().OID)
+		}
+	}
+	d.catalog().Drop(db.OID)
+	return nil
+}
+
+func databaseOf(d catalog.Descriptor) catalog.OID {
+	switch d := d.(type) {
+	case *catalog.Schema:
+		return d.Database
+	case *catalog.Table:
+		return d.Database
+	case *catalog.Partition:
+		return d.Database
+	case *catalog.Index:
+		return d.Database
+	case *catalog.Sequence:
+		return d.Database
+	}
+	return 0
+}

@@ -1,0 +1,124 @@
+package executor
+
+import (
+	"context"
+	"strings"
+
+	"quiver/catalog"
+	"quiver/sql/ast"
+	"quiver/sql/sqlerr"
+	"quiver/storage"
+)
+
+// createPartition is CREATE PARTITION p ON t.
+func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) error {
+	if s.Bounds != "" {
+		return sqlerr.Unsupported("FOR VALUES in CREATE PARTITION").At(s.NamePos)
+	}
+	if s.Options != "" {
+		return sqlerr.Unsupported("WITH in CREATE PARTITION").At(s.NamePos)
+	}
+	table, err := d.lockTable(ctx, s.Table, storage.LockShareUpdateExclusive)
+	if err != nil {
+		return err
+	}
+	if s.Name == catalog.DefaultPartition {
+		return sqlerr.New(sqlerr.ReservedName, "partition name %s is reserved", quoted(s.Name)).At(s.NamePos)
+	}
+	if d.catalog().Relation(table.Schema, s.Name) != nil {
+		if s.IfNotExists {
+			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(s.Name))
+			return nil
+		}
+		return duplicateRelation(s.Name)
+	}
+	_, err = d.catalog().CreatePartition(ctx, table, s.Name)
+	return err
+}
+
+// dropPartition is DROP PARTITION p ON t: its rows go with it.
+func (d *ddl) dropPartition(ctx context.Context, s *ast.DropPartitionStmt) error {
+	table, err := d.lockTable(ctx, s.Table, storage.LockAccessExclusive)
+	if err != nil {
+		return err
+	}
+	if s.Name == catalog.DefaultPartition {
+		return sqlerr.New(sqlerr.WrongObjectType, "the default partition of table %s cannot be dropped", quoted(table.Name)).At(s.NamePos)
+	}
+	p, ok := d.catalog().Relation(table.Schema, s.Name).(*catalog.Partition)
+	if !ok || p.Table != table.OID {
+		if s.IfExists {
+			d.notice(sqlerr.SuccessfulCompletion, "partition %s of table %s does not exist, skipping", quoted(s.Name), quoted(table.Name))
+			return nil
+		}
+		return sqlerr.New(sqlerr.UndefinedTable, "partition %s of table %s does not exist", quoted(s.Name), quoted(table.Name)).At(s.NamePos)
+	}
+	d.catalog().Drop(p.OID)
+	return nil
+}
+
+// call is CALL: the twins of Quiver's own statements, quiver.create_partition
+// (table, partition) and quiver.drop_partition (table, partition).
+func (d *ddl) call(ctx context.Context, s *ast.CallStmt) error {
+	names := s.Call.Names
+	name := names[len(names)-1]
+	known := (name == "create_partition" || name == "drop_partition") && (len(names) == 1 || names[0] == "quiver")
+	if !known || len(s.Call.Args) != 2 {
+		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s does not exist", strings.Join(names, ".")+"(…)").At(s.Call.Position()).
+			WithHint("No procedure matches the given name and argument types. You might need to add explicit type casts.")
+	}
+	table, err := textArgument(s.Call.Args[0])
+	if err != nil {
+		return err
+	}
+	partition, err := textArgument(s.Call.Args[1])
+	if err != nil {
+		return err
+	}
+	parts := splitQualified(table)
+	if len(parts) == 0 || len(parts) > 2 || partition == "" {
+		return sqlerr.New(sqlerr.InvalidName, "invalid name syntax").At(s.Call.Position())
+	}
+	r := rangeVarOf(parts)
+	if name == "create_partition" {
+		return d.createPartition(ctx, &ast.CreatePartitionStmt{Name: partition, Table: r})
+	}
+	return d.dropPartition(ctx, &ast.DropPartitionStmt{Name: partition, Table: r})
+}
+
+// textArgument reads a string literal, possibly cast.
+func textArgument(e ast.Expr) (string, error) {
+	switch e := e.(type) {
+	case *ast.Const:
+		if e.Kind == ast.ConstString {
+			return e.Text, nil
+		}
+	case *ast.Cast:
+		return textArgument(e.Arg)
+	}
+	return "", sqlerr.New(sqlerr.FeatureNotSupported, "arguments of this procedure must be string literals").At(e.Position())
+}
+
+// splitQualified reads a possibly qualified name as SQL writes it.
+func splitQualified(name string) []string {
+	var out []string
+	for _, part := range splitOutsideQuotes(name, '.') {
+		out = append(out, splitNames(part)...)
+	}
+	return out
+}
+
+func splitOutsideQuotes(s string, sep byte) []string {
+	var out []string
+	start, quoted := 0, false
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == sep && !quoted:
+			out = append(out, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(out, s[start:])
+}
