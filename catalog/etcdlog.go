@@ -31,8 +31,12 @@ func (c *slogCore) With(fields []zapcore.Field) zapcore.Core {
 	return &slogCore{c.log, append(c.fields[:len(c.fields):len(c.fields)], fields...)}
 }
 
+// unworthy are errors that etcd cures itself: it tries again once its first
+// snapshot of a new directory is there.
+var unworthy = map[string]bool{"failed to update storage version": true}
+
 func (c *slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.Enabled(e.Level) {
+	if c.Enabled(e.Level) && !unworthy[e.Message] {
 		return ce.AddCore(e, c)
 	}
 	return ce

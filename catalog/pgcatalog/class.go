@@ -34,7 +34,7 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 			c := &r.Columns[i]
 			a := attribute{
 				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
-				text: c.Default, identity: c.Identity, comment: c.Comment,
+				text: typed(c.Default, c.Type), identity: c.Identity, comment: c.Comment,
 			}
 			if a.identity != 0 {
 				a.text = "" // identity is no default

@@ -25,17 +25,17 @@ func pgNamespace(b *rows) error {
 }
 
 func pgRoles(b *rows) error {
-	b.add(b.role(), true, true, true, true, true, false, -1, "********", nil, true, nil, owner)
+	b.add(b.role(), true, true, true, true, true, true, -1, "********", nil, true, nil, owner)
 	return nil
 }
 
 func pgAuthid(b *rows) error {
-	b.add(owner, b.role(), true, true, true, true, true, false, true, -1, nil, nil)
+	b.add(owner, b.role(), true, true, true, true, true, true, true, -1, nil, nil)
 	return nil
 }
 
 func pgUser(b *rows) error {
-	b.add(b.role(), owner, true, true, false, true, "********", nil, nil)
+	b.add(b.role(), owner, true, true, true, true, "********", nil, nil)
 	return nil
 }
 

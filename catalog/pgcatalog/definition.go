@@ -52,8 +52,8 @@ func columnName(t *catalog.Table, number int16) string {
 	return ""
 }
 
-// constraintDefinition is pg_get_constraintdef.
-func constraintDefinition(t *catalog.Table, c *catalog.Constraint) string {
+// constraintDefinition is pg_get_constraintdef; pretty leaves out parentheses.
+func constraintDefinition(t *catalog.Table, c *catalog.Constraint, pretty bool) string {
 	names := make([]string, len(c.Columns))
 	for i, number := range c.Columns {
 		names[i] = columnName(t, number)
@@ -64,6 +64,9 @@ func constraintDefinition(t *catalog.Table, c *catalog.Constraint) string {
 	case catalog.ConstraintUnique:
 		return "UNIQUE (" + strings.Join(names, ", ") + ")"
 	case catalog.ConstraintCheck:
+		if pretty {
+			return "CHECK " + parenthesised(c.Expr)
+		}
 		return "CHECK (" + parenthesised(c.Expr) + ")"
 	}
 	return ""
@@ -116,4 +119,39 @@ func findConstraint(v catalog.View, oid types.OID) (*catalog.Table, *catalog.Con
 		}
 	}
 	return nil, nil
+}
+
+// spelled is an expression as pg_get_expr prints it: the sequences it names are
+// qualified only where the search path asks for it.
+func spelled(v catalog.View, s types.Session, expr string) string {
+	const mark = "'::regclass"
+	end := strings.Index(expr, mark)
+	if end < 0 {
+		return expr
+	}
+	start := strings.LastIndexByte(expr[:end], '\'')
+	if start < 0 {
+		return expr
+	}
+	parts, err := splitName(expr[start+1 : end])
+	if err != nil {
+		return expr
+	}
+	r := findRelation(v, s, parts)
+	if r == nil {
+		return expr
+	}
+	return expr[:start+1] + relationName(v, s, r.Head().OID) + expr[end:]
+}
+
+// typed is a column's default with the type that Postgres adds to a plain
+// string: 'x' of a text column is 'x'::text.
+func typed(text string, t types.T) string {
+	if len(text) < 2 || text[0] != '\'' || text[len(text)-1] != '\'' {
+		return text
+	}
+	if strings.Contains(strings.ReplaceAll(text[1:len(text)-1], "''", ""), "'") {
+		return text // more than one literal
+	}
+	return text + "::" + types.FormatType(types.Of(t.OID))
 }

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	defineNullable(formatType, "format_type(oid,int4)")
-	define(func(c call) (any, error) { return c.text(0), nil }, "pg_get_expr(pg_node_tree,oid)", "pg_get_expr(pg_node_tree,oid,bool)")
+	define(func(c call) (any, error) { return spelled(c.view, c.Session, c.text(0)), nil }, "pg_get_expr(pg_node_tree,oid)", "pg_get_expr(pg_node_tree,oid,bool)")
 	define(getIndexDef, "pg_get_indexdef(oid)", "pg_get_indexdef(oid,int4,bool)")
 	define(getConstraintDef, "pg_get_constraintdef(oid)", "pg_get_constraintdef(oid,bool)")
 	define(getSerialSequence, "pg_get_serial_sequence(text,text)")
@@ -78,7 +78,7 @@ func getIndexDef(c call) (any, error) {
 
 func getConstraintDef(c call) (any, error) {
 	if t, k := findConstraint(c.view, c.oid(0)); k != nil {
-		return constraintDefinition(t, k), nil
+		return constraintDefinition(t, k, len(c.args) == 2 && c.bool(1)), nil
 	}
 	return nil, nil
 }

@@ -175,7 +175,7 @@ func infoColumns(b *rows) error {
 			shape := shapeOf(a.typ)
 			var text, collationSchema, collation, collationCatalog any
 			if a.text != "" {
-				text = a.text
+				text = spelled(b.view, b.session, a.text)
 			}
 			if a.typ.OID == types.NameOID {
 				collationCatalog, collationSchema, collation = db, "pg_catalog", "C"

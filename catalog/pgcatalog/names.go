@@ -134,18 +134,19 @@ func findRelation(v catalog.View, s types.Session, parts []string) catalog.Relat
 	return nil
 }
 
-// functionNames are the names of Postgres' functions by OID, with how many
-// functions share each name.
-var functionNames, functionNameCount = loadFunctionNames()
+// functionNames are the names of Postgres' functions by OID, functionOIDs the
+// functions of each name. Catalogs point at more of them than Quiver has.
+var functionNames, functionOIDs = loadFunctionNames()
 
-func loadFunctionNames() (map[types.OID]string, map[string]int) {
-	names, count := map[types.OID]string{}, map[string]int{}
+func loadFunctionNames() (map[types.OID]string, map[string][]types.OID) {
+	names, oids := map[types.OID]string{}, map[string][]types.OID{}
 	eachFact("functions.txt", func(line string) {
-		oid, name, _ := strings.Cut(line, " ")
-		names[types.OID(number(oid))] = name
-		count[name]++
+		number32, name, _ := strings.Cut(line, " ")
+		oid := types.OID(number(number32))
+		names[oid] = name
+		oids[name] = append(oids[name], oid)
 	})
-	return names, count
+	return names, oids
 }
 
 // functionName prints a function as regproc does: qualified when others have
@@ -153,7 +154,7 @@ func loadFunctionNames() (map[types.OID]string, map[string]int) {
 func functionName(oid types.OID) string {
 	name, count := functionNames[oid], 0
 	if name != "" {
-		count = functionNameCount[name]
+		count = len(functionOIDs[name])
 	} else if f := funcs.FunctionByOID(oid); f != nil {
 		name, count = f.Name, len(funcs.Lookup("", f.Name))
 		if count > 1 {
@@ -264,12 +265,17 @@ func typeByName(text string) (types.OID, error) {
 }
 
 func functionByName(text, name string) (types.OID, error) {
-	list := funcs.Lookup("", name)
+	list := slices.Clone(functionOIDs[name])
+	for _, f := range funcs.Lookup("", name) {
+		if functionNames[f.OID] == "" {
+			list = append(list, f.OID)
+		}
+	}
 	switch len(list) {
 	case 0:
 		return 0, sqlerr.New(sqlerr.UndefinedFunction, "function \"%s\" does not exist", text)
 	case 1:
-		return list[0].OID, nil
+		return list[0], nil
 	}
 	return 0, sqlerr.New(sqlerr.AmbiguousFunction, "more than one function named \"%s\"", text)
 }

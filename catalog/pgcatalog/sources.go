@@ -56,7 +56,7 @@ var sources = map[string]source{
 	"information_schema.applicable_roles":                {fill: infoApplicableRoles},
 	"information_schema.character_sets":                  {fill: infoCharacterSets},
 	"information_schema.check_constraints":               {fill: infoCheckConstraints},
-	"information_schema.columns":                         {fill: infoColumns},
+	"information_schema.columns":                         {fill: infoColumns, live: true}, // defaults follow search_path
 	"information_schema.constraint_column_usage":         {fill: infoConstraintColumnUsage},
 	"information_schema.constraint_table_usage":          {fill: infoConstraintTableUsage},
 	"information_schema.element_types":                   {fill: infoElementTypes},
