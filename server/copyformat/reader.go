@@ -170,6 +170,9 @@ func (r *Reader) consume(data []byte, last bool) (int, error) {
 // "COPY t, line 3".
 func (r *Reader) Context() string { return LineContext(r.table, r.line) }
 
+// NextContext is Context for an error before the next row: the client gave up.
+func (r *Reader) NextContext() string { return LineContext(r.table, r.line+1) }
+
 // LineContext is the context of an error about a line of COPY table FROM.
 func LineContext(table string, line int64) string {
 	return fmt.Sprintf("COPY %s, line %d", table, line)

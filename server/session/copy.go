@@ -87,13 +87,25 @@ func (s *Session) newCopyFrom(ctx context.Context, st *ast.Statement, v *ast.Cop
 func (s *Session) copyTable(ctx context.Context, name *ast.RangeVar) (*catalog.Table, error) {
 	p, err := s.planStatement(ctx, &ast.Statement{Stmt: &ast.InsertStmt{Table: name}}, nil)
 	if err != nil {
-		return nil, err
+		return nil, withoutPosition(err)
 	}
 	insert, ok := p.Root.(*plan.Insert)
 	if !ok {
 		return nil, sqlerr.New(sqlerr.WrongObjectType, `cannot copy to relation "%s"`, name.Name)
 	}
 	return insert.Table, nil
+}
+
+// withoutPosition is an error about a name of COPY, which PostgreSQL looks up
+// without telling where it stands.
+func withoutPosition(err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) {
+		at := *e
+		at.Position = 0
+		return &at
+	}
+	return err
 }
 
 // copyColumns are the columns that a COPY names, or all.
@@ -201,7 +213,7 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 func (c *copyFrom) readError(err error, reader *copyformat.Reader) error {
 	var e *sqlerr.Error
 	if errors.As(err, &e) && e.Code == sqlerr.QueryCanceled {
-		return e.WithContext("%s", reader.Context())
+		return e.WithContext("%s", reader.NextContext())
 	}
 	return err
 }
@@ -299,6 +311,9 @@ func (s *Session) newCopyTo(ctx context.Context, st *ast.Statement, v *ast.CopyS
 		query = selectColumns(v.Table, v.Columns)
 	}
 	planned, err := s.planLocked(ctx, &ast.Statement{Stmt: query, Text: st.Text}, nil)
+	if err != nil && v.Query == nil {
+		err = withoutPosition(err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -349,10 +364,12 @@ func (c *copyTo) send(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if head := w.AppendHeader(nil); len(head) > 0 {
-		if err := conn.CopyData(func(dst []byte) ([]byte, error) { return append(dst, head...), nil }); err != nil {
+	head := w.AppendHeader(nil)
+	if c.opts.Format != copyformat.Binary && len(head) > 0 { // a line of its own
+		if err := c.sendBytes(head); err != nil {
 			return "", err
 		}
+		head = nil
 	}
 	rows := int64(0)
 	for {
@@ -363,14 +380,14 @@ func (c *copyTo) send(ctx context.Context) (string, error) {
 		if rec == nil {
 			break
 		}
-		if err := c.sendBatch(w, rec); err != nil {
+		if err := c.sendBatch(w, rec, &head); err != nil {
 			return "", err
 		}
 		rows += rec.NumRows()
 		rec.Release()
 	}
-	if tail := w.AppendTrailer(nil); len(tail) > 0 {
-		if err := conn.CopyData(func(dst []byte) ([]byte, error) { return append(dst, tail...), nil }); err != nil {
+	if tail := w.AppendTrailer(head); len(tail) > 0 {
+		if err := c.sendBytes(tail); err != nil {
 			return "", err
 		}
 	}
@@ -380,9 +397,18 @@ func (c *copyTo) send(ctx context.Context) (string, error) {
 	return string(appendCount([]byte("COPY"), rows)), nil
 }
 
-func (c *copyTo) sendBatch(w *copyformat.Writer, rec arrow.Record) error {
+func (c *copyTo) sendBytes(data []byte) error {
+	return c.s.conn.CopyData(func(dst []byte) ([]byte, error) { return append(dst, data...), nil })
+}
+
+// sendBatch sends a message a row; head goes in front of the first.
+func (c *copyTo) sendBatch(w *copyformat.Writer, rec arrow.Record, head *[]byte) error {
 	row := 0
-	write := func(dst []byte) ([]byte, error) { return w.AppendRow(dst, rec, row), nil }
+	write := func(dst []byte) ([]byte, error) {
+		dst = append(dst, *head...)
+		*head = nil
+		return w.AppendRow(dst, rec, row), nil
+	}
 	for ; row < int(rec.NumRows()); row++ {
 		if err := c.s.conn.CopyData(write); err != nil {
 			rec.Release()

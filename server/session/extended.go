@@ -210,7 +210,7 @@ func (s *Session) bindParams(prep *prepared, b *pgwire.Bind) (params []arrow.Arr
 			for _, made := range params {
 				made.Release()
 			}
-			return nil, paramError(err, b.Portal, i)
+			return nil, paramError(err, b, i)
 		}
 		params = append(params, a)
 	}
@@ -247,16 +247,21 @@ func bindParam(t types.T, value []byte, binary bool, format *types.Format) (arro
 	return b.NewArray(), nil
 }
 
-// paramError says which parameter an error is about.
-func paramError(err error, portalName string, i int) error {
+// paramError says which parameter an error is about. A text is not quoted, as
+// PostgreSQL does not by default.
+func paramError(err error, b *pgwire.Bind, i int) error {
 	e, ok := err.(*sqlerr.Error)
 	if !ok {
 		return err
 	}
-	if portalName == "" {
-		return e.WithContext("unnamed portal parameter $%d", i+1)
+	value := ""
+	if pgwire.Format(b.ParamFormats, i) == 0 {
+		value = " = '...'"
 	}
-	return e.WithContext(`portal "%s" parameter $%d`, portalName, i+1)
+	if b.Portal == "" {
+		return e.WithContext("unnamed portal parameter $%d%s", i+1, value)
+	}
+	return e.WithContext(`portal "%s" parameter $%d%s`, b.Portal, i+1, value)
 }
 
 // DescribeStatement tells a prepared statement's parameters and columns.
@@ -358,5 +363,8 @@ func (s *Session) Sync() error {
 	}
 	ctx := s.running.begin(0)
 	defer s.running.end()
-	return s.endImplicit(ctx)
+	if err := s.endImplicit(ctx); err != nil {
+		return err
+	}
+	return s.report()
 }

@@ -33,7 +33,10 @@ func (s *Session) Query(text string) error {
 			return err
 		}
 	}
-	return s.endImplicit(ctx)
+	if err := s.endImplicit(ctx); err != nil {
+		return err
+	}
+	return s.report()
 }
 
 // queryStatement runs one statement of a simple query and sends what it
@@ -70,15 +73,12 @@ func (s *Session) queryStatement(ctx context.Context, st *ast.Statement, several
 	return s.conn.CommandComplete(tag)
 }
 
-// endImplicit commits an implicit transaction and tells of settings that
-// changed.
+// endImplicit commits an implicit transaction.
 func (s *Session) endImplicit(ctx context.Context) error {
-	if s.txn.state == txnImplicit {
-		if err := s.commit(ctx); err != nil {
-			return err
-		}
+	if s.txn.state != txnImplicit {
+		return nil
 	}
-	return s.report()
+	return s.commit(ctx)
 }
 
 // noBlockError refuses a statement that must be alone in its transaction.
