@@ -210,6 +210,32 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
+// TestSparesAreKept: a file that was cut is used again, also by the next process;
+// one of another size is not.
+func TestSparesAreKept(t *testing.T) {
+	fsys := vfs.NewMem()
+	l := open(t, fsys, small)
+	var last Position
+	for range 100 {
+		last = appendWait(t, l, string(make([]byte, 500)))
+	}
+	must(t, l.Cut(ctx, last))
+	must(t, l.Close())
+	must(t, vfs.WriteFile(fsys, "wal", "spare-999", "tmp", []byte("short")))
+	spares := len(l.spares)
+	if spares == 0 || spares > 5 {
+		t.Errorf("%d spares after a cut", spares)
+	}
+	l = open(t, fsys, small)
+	defer l.Close()
+	if l.Bytes() > int64(2+spares)*small.FileBytes {
+		t.Errorf("%d bytes after a restart with %d spares", l.Bytes(), spares)
+	}
+	if _, err := fsys.Stat("wal/spare-999"); err == nil {
+		t.Error("a spare of another size is kept")
+	}
+}
+
 func TestLimits(t *testing.T) {
 	l := open(t, vfs.NewMem(), FileOptions{FileBytes: 4 << 20})
 	for _, n := range []int{0, 1, RecordBytesMax} {

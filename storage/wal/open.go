@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strconv"
 	"strings"
 
 	"quiver/storage/vfs"
@@ -87,8 +89,7 @@ func (l *FileLog) list() error {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), sparePrefix) {
-			// Whatever it was meant for, its size and zeros are not known.
-			if err := l.fs.Remove(l.path(e.Name())); err != nil {
+			if err := l.keepSpare(e); err != nil {
 				return err
 			}
 			continue
@@ -106,6 +107,22 @@ func (l *FileLog) list() error {
 		}
 		l.files = append(l.files, f) // List is by name, which is by base
 	}
+	return nil
+}
+
+// keepSpare takes over a spare of an earlier process if it has the right size;
+// what is in it does not matter.
+func (l *FileLog) keepSpare(e fs.DirEntry) error {
+	info, err := e.Info()
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), sparePrefix))
+	if err != nil || info.Size() != l.options.FileBytes || len(l.spares) >= l.options.SparesMax {
+		return l.fs.Remove(l.path(e.Name()))
+	}
+	l.nspare = max(l.nspare, n)
+	l.spares = append(l.spares, e.Name())
 	return nil
 }
 
