@@ -98,3 +98,21 @@ func TestFaulty(t *testing.T) {
 		t.Errorf("slow: %v", err)
 	}
 }
+
+// TestOpenExisting makes nothing.
+func TestOpenExisting(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(ctx, dir)
+	must(t, err)
+	put(t, s, "k", "kept")
+	s, err = OpenExisting(dir)
+	must(t, err)
+	if got, err := ReadAll(ctx, s, "k"); string(got) != "kept" || err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+	for _, bad := range []string{dir + "/none", dir + "/k", "s3://b?what=ever"} {
+		if _, err := OpenExisting(bad); err == nil {
+			t.Errorf("%s was opened", bad)
+		}
+	}
+}

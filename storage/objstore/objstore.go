@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 
 	"quiver/storage/vfs"
@@ -70,6 +71,23 @@ type Local interface {
 func Open(ctx context.Context, target string) (Store, error) {
 	if strings.HasPrefix(target, "s3:") {
 		return NewS3(ctx, target)
+	}
+	fsys, err := vfs.NewOS(target)
+	if err != nil {
+		return nil, err
+	}
+	return NewDir(fsys, target), nil
+}
+
+// OpenExisting opens a store to look at it: nothing is made, probed or cleaned.
+func OpenExisting(target string) (Store, error) {
+	if strings.HasPrefix(target, "s3:") {
+		return newS3(target)
+	}
+	if info, err := os.Stat(target); err != nil {
+		return nil, err
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("object store %s is no directory", target)
 	}
 	fsys, err := vfs.NewOS(target)
 	if err != nil {

@@ -202,6 +202,12 @@ func TestS3Restart(t *testing.T) {
 	must(t, err)
 	defer s.Close()
 	put(t, s, "k", "kept")
+	looking, err := OpenExisting(m.URL("restart"))
+	must(t, err)
+	if got, err := ReadAll(ctx, looking, "k"); string(got) != "kept" || err != nil {
+		t.Errorf("read %q, %v", got, err)
+	}
+	must(t, looking.(*S3).Close())
 	m.Kill()
 	done := make(chan error, 1)
 	go func() {

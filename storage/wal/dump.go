@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 
 	"quiver/storage/vfs"
 )
@@ -28,7 +29,7 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, describe func(record []byte) (st
 		if !ok {
 			continue
 		}
-		f, err := fsys.Open(dir + "/" + e.Name())
+		f, err := fsys.Open(path.Join(dir, e.Name()))
 		if err != nil {
 			return err
 		}

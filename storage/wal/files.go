@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"quiver/storage/vfs"
 )
 
-func (l *FileLog) path(name string) string { return l.dir + "/" + name }
+func (l *FileLog) path(name string) string { return path.Join(l.dir, name) }
 
 // spareName makes a name that no file has.
 func (l *FileLog) spareName() string {
