@@ -100,7 +100,7 @@ func pgClass(b *rows) error {
 		case *catalog.Partition:
 			method, identity = heapMethod, 'd'
 		case *catalog.Index:
-			method, options = btreeMethod, optionList(r.Options)
+			method, options, tuples = btreeMethod, optionList(r.Options), 0
 		case *catalog.Sequence:
 			tuples = 1
 		case *catalog.Virtual:

@@ -361,11 +361,30 @@ func (x *exprBinder) indirection(e *ast.Indirection) plan.Expr {
 			continue
 		}
 		flush()
+		if field := recordField(value, step.Field); field != nil {
+			value = field
+			continue
+		}
 		fail(sqlerr.New(sqlerr.WrongObjectType, "column notation .%s applied to type %s, which is not a composite type",
 			step.Field, typeName(value.Type())).At(x.place(e.Position())))
 	}
 	flush()
 	return value
+}
+
+// recordField takes a field, by name, of a record whose fields are known; nil
+// when there is no such field.
+func recordField(value plan.Expr, name string) plan.Expr {
+	if value.Type().OID != types.RecordOID || name == "" {
+		return nil
+	}
+	names, fields := types.RecordFields(value.Type())
+	for k := range names {
+		if names[k] == name {
+			return &plan.Field{Typed: plan.Typed{T: fields[k]}, Arg: value, Index: k, Name: name}
+		}
+	}
+	return nil
 }
 
 func (x *exprBinder) subscript(value plan.Expr, steps []ast.IndirectionStep, pos int) plan.Expr {
