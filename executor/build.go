@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 
+	"quiver/planner/explain"
 	"quiver/planner/plan"
 	"quiver/sql/sqlerr"
 )
@@ -25,10 +26,22 @@ type builder struct {
 	resets []func()
 	// root is the node whose changes the command tag counts.
 	root plan.Node
+	// watch collects what the operators do; nil outside EXPLAIN ANALYZE.
+	watch map[plan.Node]*explain.Actual
+	// sources are the watched operators that have figures of their own.
+	sources *[]source
 }
 
 // build makes the operator of a node and of all below.
 func (b *builder) build(n plan.Node) (operator, error) {
+	o, err := b.buildNode(n)
+	if err != nil {
+		return nil, err
+	}
+	return b.watched(n, o), nil
+}
+
+func (b *builder) buildNode(n plan.Node) (operator, error) {
 	switch n := n.(type) {
 	case *plan.OneRow:
 		return &oneRowOp{}, nil
@@ -80,6 +93,8 @@ func (b *builder) build(n plan.Node) (operator, error) {
 		return b.buildVirtualScan(n)
 	case *plan.LockRows:
 		return b.buildLockRows(n)
+	case *plan.Explain:
+		return b.buildExplain(n)
 	case *plan.Utility:
 		return b.buildUtility(n)
 	}

@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"strings"
+	"time"
 
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -45,11 +46,12 @@ func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, o
 	if !isQuery(e.Query) {
 		return nil, sqlerr.Unsupported("EXPLAIN of %s", Tag(e.Query))
 	}
+	start := time.Now()
 	inner, err := Plan(ctx, &ast.Statement{Stmt: e.Query, Text: stmt.Text, Params: stmt.Params}, opts)
 	if err != nil {
 		return nil, err
 	}
-	node.Input = inner.Root
+	node.Input, node.Planning = inner.Root, time.Since(start)
 	column := plan.OutputColumn{Name: "QUERY PLAN", Type: types.Of(types.TextOID)}
 	if node.Format == "json" {
 		column.Type = types.Of(types.JSONOID)

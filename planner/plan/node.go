@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"time"
+
 	"quiver/catalog"
 	"quiver/sql/ast"
 	"quiver/sql/types"
@@ -387,6 +389,7 @@ type Explain struct {
 	Unary
 	Analyze, Verbose, Costs, Timing, Summary bool
 	Format                                   string // text, json
+	Planning                                 time.Duration
 }
 
 // SetBase sets the output columns and the estimate; the planner calls it once.
