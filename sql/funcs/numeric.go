@@ -109,6 +109,9 @@ func alignNumerics(n, m types.Numeric) (x, y *big.Int, scale int32) {
 	return n.Round(scale).Coefficient(), m.Round(scale).Coefficient(), scale
 }
 
+// pow10 is 10^n.
+func pow10(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
+
 // decimal turns a finite n into apd's form.
 func decimal(n types.Numeric) *apd.Decimal {
 	d := apd.NewWithBigInt(new(apd.BigInt).SetMathBigInt(n.Coefficient()), -n.Scale())
@@ -122,13 +125,13 @@ func fromDecimal(d *apd.Decimal, scale int32) types.Numeric {
 		coefficient.Neg(coefficient)
 	}
 	if d.Exponent > 0 {
-		coefficient.Mul(coefficient, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Exponent)), nil))
+		coefficient.Mul(coefficient, pow10(int(d.Exponent)))
 		return types.NewNumericBig(coefficient, 0).Round(scale)
 	}
 	if -d.Exponent > 16383 {
 		// More digits than a numeric has: too small to matter beyond the scale.
 		shift := -d.Exponent - 16383
-		coefficient.Quo(coefficient, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
+		coefficient.Quo(coefficient, pow10(int(shift)))
 		return types.NewNumericBig(coefficient, 16383).Round(scale)
 	}
 	return types.NewNumericBig(coefficient, -d.Exponent).Round(scale)
@@ -190,9 +193,9 @@ func sqrtAt(n types.Numeric, scale int32) types.Numeric {
 	shift := 2*d - n.Scale()
 	c := n.Coefficient()
 	if shift >= 0 {
-		c.Mul(c, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shift)), nil))
+		c.Mul(c, pow10(int(shift)))
 	} else {
-		c.Quo(c, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(-shift)), nil))
+		c.Quo(c, pow10(int(-shift)))
 	}
 	return types.NewNumericBig(c.Sqrt(c), d).Round(scale)
 }
