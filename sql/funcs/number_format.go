@@ -409,7 +409,7 @@ func (w *numberWriter) token(t numberToken) {
 	case "L", "C":
 		w.WriteByte(' ') // the C locale has no currency sign
 	case "TH":
-		if !w.negative && !w.point && !strings.HasPrefix(w.whole, "#") {
+		if !w.negative && !w.point && w.whole != "" && w.whole[0] != '#' {
 			suffix := ordinalSuffix(w.whole)
 			if t.text == "TH" {
 				suffix = strings.ToUpper(suffix)
