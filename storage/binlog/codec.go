@@ -48,7 +48,10 @@ func ParseCodec(name string) (Codec, error) {
 // concurrent use and start no goroutine.
 var (
 	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
+		// Columns of numbers and short texts repeat few strings but few byte
+		// values too: entropy coding of literals is what shrinks them.
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true),
+			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true))
 		if err != nil {
 			panic(err) // options are constant
 		}
