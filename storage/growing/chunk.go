@@ -44,10 +44,11 @@ func (l layout) extent(c int) (start, capacity int) {
 	if c == 0 {
 		return 0, chunkRowsMin
 	}
-	if start = chunkRowsMin << (c - 1); start < l.rowsMax {
+	doubling := bits.Len(uint(l.rowsMax / chunkRowsMin))
+	if c < doubling {
+		start = chunkRowsMin << (c - 1)
 		return start, start
 	}
-	doubling := bits.Len(uint(l.rowsMax / chunkRowsMin))
 	return l.rowsMax + (c-doubling)*l.rowsMax, l.rowsMax
 }
 
