@@ -43,7 +43,7 @@ func (c *cursor) rows() int64 {
 
 // declareCursor is DECLARE: the query starts, and no row is read yet.
 func (s *Session) declareCursor(ctx context.Context, st *ast.Statement, v *ast.DeclareCursorStmt) error {
-	if !v.Hold && !s.txn.inBlock() {
+	if !v.Hold && !s.txn.inBlock() && !s.several {
 		return sqlerr.New(sqlerr.NoActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks")
 	}
 	if s.portals[v.Name] != nil {
@@ -207,13 +207,15 @@ func (f *fetchRows) jump(ctx context.Context, target int64) error {
 	if target < c.position && !c.scroll && !c.hold {
 		return cannotGoBack()
 	}
+	if target == 0 {
+		c.position = 0
+		return nil
+	}
 	_, _, ok, err := f.p.row(ctx, target)
 	if err != nil {
 		return err
 	}
 	switch {
-	case target == 0:
-		c.position = 0
 	case !ok:
 		c.position = c.rows() + 1
 	default:

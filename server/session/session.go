@@ -61,6 +61,9 @@ type Session struct {
 	running    running
 	sequences  sequences
 	names      pgcatalog.Names
+	// several: the simple query has more statements than one, which then are a
+	// block of their own.
+	several bool
 	// query is the text of the simple query or portal that runs, for the log.
 	query string
 }

@@ -13,7 +13,7 @@ import (
 
 // setStmt runs SET and RESET and returns the tag.
 func (s *Session) setStmt(v *ast.SetStmt) (string, error) {
-	if v.Local && !s.txn.inBlock() {
+	if v.Local && !s.txn.inBlock() && !s.several {
 		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 	}
 	switch v.Kind {
@@ -44,7 +44,7 @@ func (s *Session) setStmt(v *ast.SetStmt) (string, error) {
 func (s *Session) setMulti(v *ast.SetStmt) error {
 	switch v.Name {
 	case "TRANSACTION":
-		if !s.txn.inBlock() {
+		if !s.txn.inBlock() && !s.several {
 			s.warn(sqlerr.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks")
 		}
 		return s.transactionOptions(v.Options)

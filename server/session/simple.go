@@ -28,8 +28,10 @@ func (s *Session) Query(text string) error {
 			return err
 		}
 	}
+	s.several = len(stmts) > 1
+	defer func() { s.several = false }()
 	for i, st := range stmts {
-		if err := s.queryStatement(ctx, st, len(stmts) > 1, i == len(stmts)-1); err != nil {
+		if err := s.queryStatement(ctx, st, i == len(stmts)-1); err != nil {
 			return err
 		}
 	}
@@ -41,8 +43,8 @@ func (s *Session) Query(text string) error {
 
 // queryStatement runs one statement of a simple query and sends what it
 // returns, as text.
-func (s *Session) queryStatement(ctx context.Context, st *ast.Statement, several, last bool) error {
-	if name := needsNoBlock(st.Stmt); name != "" && several {
+func (s *Session) queryStatement(ctx context.Context, st *ast.Statement, last bool) error {
+	if name := needsNoBlock(st.Stmt); name != "" && s.several {
 		return noBlockError(name)
 	}
 	exec, columns, err := s.start(ctx, st, nil, nil)
