@@ -53,21 +53,20 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 			}
 		}
 	case *catalog.Sequence:
-		for i, c := range sequenceColumns {
-			out = append(out, attribute{number: int16(i + 1), name: c.name, typ: types.Of(c.typ), notNull: true})
-		}
+		out = virtualAttributes(catalog.SequenceColumns)
 	case *catalog.Virtual:
-		for i, c := range r.Columns {
-			out = append(out, attribute{number: int16(i + 1), name: c.Name, typ: c.Type, notNull: c.NotNull})
-		}
+		out = virtualAttributes(r.Columns)
 	}
 	return out
 }
 
-var sequenceColumns = []struct {
-	name string
-	typ  types.OID
-}{{"last_value", types.Int8OID}, {"log_cnt", types.Int8OID}, {"is_called", types.BoolOID}}
+func virtualAttributes(columns []catalog.VirtualColumn) []attribute {
+	out := make([]attribute, len(columns))
+	for i, c := range columns {
+		out[i] = attribute{number: int16(i + 1), name: c.Name, typ: c.Type, notNull: c.NotNull}
+	}
+	return out
+}
 
 // columnOf is the table's column of that number, nil when there is none.
 func columnOf(t *catalog.Table, number int16) *catalog.Column {

@@ -1,6 +1,8 @@
 package pgcatalog
 
 import (
+	"math"
+
 	"quiver/catalog"
 	"quiver/sql/funcs"
 	"quiver/sql/sqlerr"
@@ -40,6 +42,7 @@ func init() {
 	define(isUserTable, "pg_column_is_updatable(regclass,int2,bool)")
 	define(always(0), "pg_my_temp_schema()")
 	define(always(false), "pg_is_other_temp_schema(oid)", "row_security_active(oid)", "row_security_active(text)")
+	define(age, "age(xid)")
 	define(sequenceLastValue, "pg_sequence_last_value(regclass)")
 	define(describeObject, "pg_describe_object(oid,oid,int4)")
 }
@@ -212,6 +215,18 @@ const updatableEvents = 1<<3 | 1<<2 | 1<<4
 func relationIsUpdatable(c call) (any, error) {
 	if tableOf(c.view, c.view.RelationByOID(c.oid(0))) != nil {
 		return updatableEvents, nil
+	}
+	return 0, nil
+}
+
+// firstNormalXID is the first transaction id that ages.
+const firstNormalXID = 3
+
+// age is how many transactions ago one was: for ever, of those that are
+// permanent, and never, since Quiver's do not wrap around.
+func age(c call) (any, error) {
+	if c.oid(0) < firstNormalXID {
+		return int64(math.MaxInt32), nil
 	}
 	return 0, nil
 }

@@ -26,7 +26,33 @@ func pgProc(b *rows) error {
 	for _, f := range funcs.Functions() {
 		b.function(f)
 	}
+	for _, f := range typeProcs {
+		if funcs.FunctionByOID(f.OID) == nil {
+			b.function(f)
+		}
+	}
 	return nil
+}
+
+// typeProcs are the functions that pg_type points at: drivers join to them,
+// though Quiver reads and writes values without them.
+var typeProcs = loadTypeProcs()
+
+func loadTypeProcs() (all []*funcs.Function) {
+	eachFact("type_procs.txt", func(line string) {
+		f := strings.Fields(line)
+		fn := &funcs.Function{
+			OID: types.OID(number(f[0])), Schema: "pg_catalog", Name: f[1], Kind: funcs.KindFunction, Result: types.OID(number(f[2])),
+			Volatility: funcs.Volatility(f[4][0]), Strict: f[5] == "t",
+		}
+		if f[3] != "-" {
+			for arg := range strings.SplitSeq(f[3], ",") {
+				fn.Args = append(fn.Args, types.OID(number(arg)))
+			}
+		}
+		all = append(all, fn)
+	})
+	return all
 }
 
 func (b *rows) function(f *funcs.Function) {

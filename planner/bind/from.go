@@ -103,10 +103,10 @@ func (b *binder) rangeVar(rv *ast.RangeVar, s *scope) (logical.Node, []*item) {
 		scan, it = b.scanTable(t, r, alias)
 	case *catalog.Virtual:
 		scan, it = b.scanVirtual(r, alias)
+	case *catalog.Sequence:
+		scan, it = b.scanVirtual(r.Relation(), alias)
 	case *catalog.Index:
 		b.failIndex(r, rv)
-	default:
-		fail(sqlerr.Unsupported("reading a sequence as a table").At(b.place(rv.Position())))
 	}
 	if scan.Virtual == nil {
 		b.use(r, lockAccessShare)

@@ -13,6 +13,9 @@ func registerOIDVectors() {
 	defineOldVector(OIDVectorOID, OIDVectorArrayOID, "oidvector", OIDOID, OIDArrayOID)
 	t := ByOID(OIDVectorOID)
 	t.Compare, t.AppendKey = compareOIDVectors, keyOIDVector
+	// int2vector has no operators of its own: it is grouped as an array.
+	t = ByOID(Int2VectorOID)
+	t.Compare, t.AppendKey = ByOID(Int2ArrayOID).Compare, ByOID(Int2ArrayOID).AppendKey
 }
 
 // defineOldVector registers int2vector or oidvector: arrays from 0, printed as

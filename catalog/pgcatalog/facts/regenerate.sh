@@ -46,5 +46,12 @@ psql -XqAt -F ' ' -c "
 psql -XqAt -F ' ' -c "
   select aggfnoid::oid, aggkind, aggnumdirectargs, aggtransfn::oid, aggfinalfn::oid, aggtranstype, coalesce(agginitval, '\N')
   from pg_aggregate where aggfnoid::oid < 16384 order by 1" > aggregates.txt
+# The functions that pg_type points at, which pg_proc shows though SQL need not
+# call them: oid, name, result, arguments, volatility, strict.
+psql -XqAt -F ' ' -c "
+  select distinct p.oid, p.proname, p.prorettype, case when p.pronargs = 0 then '-' else array_to_string(p.proargtypes::oid[], ',') end,
+    p.provolatile, p.proisstrict
+  from pg_type t join pg_proc p on p.oid in (typinput, typoutput, typreceive, typsend, typmodin, typmodout, typsubscript, typanalyze)
+  where t.oid < 12000 order by 1" > type_procs.txt
 psql -XqAt -F ' ' -c "select oid, proname from pg_proc where oid < 16384 order by 1" > functions.txt
 psql -XqAt -F '|' -c "select word, catcode, barelabel, catdesc, baredesc from pg_get_keywords() order by 1" > keywords.txt
