@@ -41,7 +41,7 @@ func (l *FileLog) writePending() {
 // the one being filled.
 func (l *FileLog) recycleBuffers(b *batch) {
 	for i := range b.parts {
-		if buf := b.parts[i].buf; len(l.free) < 2 && cap(buf) <= 1<<20 {
+		if buf := b.parts[i].buf; len(l.free) < 2 && cap(buf) <= 4<<20 {
 			l.free = append(l.free, buf[:0])
 		}
 		b.parts[i].buf = nil
