@@ -151,8 +151,11 @@ func (o *watchedOp) next(ctx context.Context) (*batch, error) {
 func (o *scanOp) figures() []explain.Detail { return scanFigures(o.stats) }
 func (o *scanOp) resetFigures()             { o.stats = storage.ScanStats{} }
 
-func (o *vectorSearchOp) figures() []explain.Detail { return scanFigures(o.stats) }
-func (o *vectorSearchOp) resetFigures()             { o.stats = storage.ScanStats{} }
+func (o *vectorSearchOp) figures() []explain.Detail {
+	return append(scanFigures(o.stats), explain.Detail{Name: "Vectors Compared", Value: fmt.Sprint(o.compared)})
+}
+
+func (o *vectorSearchOp) resetFigures() { o.stats, o.compared = storage.ScanStats{}, 0 }
 
 // scanFigures shows what a scan did, leaving out what did not happen.
 func scanFigures(s storage.ScanStats) []explain.Detail {

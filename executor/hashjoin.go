@@ -132,6 +132,9 @@ func (o *hashJoinOp) start(ctx context.Context) error {
 		return err
 	}
 	if o.skipsLeft() {
+		if parts != nil {
+			parts.drop()
+		}
 		return nil
 	}
 	o.opened = true

@@ -16,7 +16,10 @@ func (b *builder) buildLockRows(n *plan.LockRows) (operator, error) {
 	if o.input, err = b.build(n.Input); err != nil {
 		return nil, err
 	}
-	o.second, err = b.build(n.Input)
+	again := *b
+	again.watch = nil
+	o.second, err = again.build(n.Input)
+	b.resets = again.resets
 	return o, err
 }
 

@@ -127,3 +127,23 @@ func TestSQL(t *testing.T) {
 	w.want("SELECT 1 LIMIT -1", "2201W: LIMIT must not be negative")
 	w.want("SELECT (SELECT g FROM generate_series(1,2) g)", "21000: more than one row returned by a subquery used as an expression")
 }
+
+func TestExplain(t *testing.T) {
+	w := newWorld(t)
+	w.want("CREATE TABLE t (id int PRIMARY KEY, v vector(2)); INSERT INTO t VALUES (1,'[1,1]'),(2,'[2,2]')", "")
+	out := w.sql("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT id FROM t WHERE id > 1")
+	if !strings.Contains(out, "rows=1 loops=1") || !strings.Contains(out, "Rows Removed by Filter: 1") {
+		t.Error(out)
+	}
+	out = w.sql("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT id FROM t ORDER BY v <-> '[1,1]' LIMIT 1")
+	if !strings.Contains(out, "Vectors Compared: 2") {
+		t.Error(out)
+	}
+	if out = w.sql("EXPLAIN (COSTS off) SELECT 1"); out != "Result" {
+		t.Error(out)
+	}
+	if out = w.sql("EXPLAIN (ANALYZE, FORMAT json) INSERT INTO t VALUES (3, NULL)"); !strings.Contains(out, `"Actual Rows"`) {
+		t.Error(out)
+	}
+	w.want("SELECT count(*) FROM t", "3")
+}

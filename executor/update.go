@@ -48,6 +48,7 @@ func (t *target) buildInputs(b *builder, n plan.Node) error {
 		return err
 	}
 	again := *b
+	again.watch = nil
 	t.second, err = again.build(n)
 	b.resets = again.resets
 	return err

@@ -1,20 +1,25 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
 	"golang.org/x/sync/errgroup"
 
 	"quiver/catalog"
 	"quiver/planner/plan"
 	"quiver/sql/sqlerr"
 	"quiver/storage"
+	"quiver/vector"
 )
+
+var distances = map[string]vector.Distance{
+	"<->": vector.L2, "<#>": vector.InnerProduct, "<=>": vector.Cosine, "<+>": vector.L1,
+}
 
 func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 	o := &vectorSearchOp{x: b.x, node: n, width: len(n.Columns)}
@@ -25,7 +30,7 @@ func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 		o.width--
 	}
 	var known bool
-	if o.distance, known = distancesByOperator[n.Operator]; !known {
+	if o.distance, known = distances[n.Operator]; !known {
 		return nil, sqlerr.New(sqlerr.InternalError, "no distance for operator %s", n.Operator)
 	}
 	o.spec = storage.ScanSpec{
@@ -48,7 +53,7 @@ func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 	return o, err
 }
 
-// hasSubquery: such a condition runs a plan and reads outer rows, for one
+// hasSubquery: such a condition runs a plan or reads outer rows, for one
 // goroutine at a time.
 func hasSubquery(e plan.Expr) bool {
 	found := false
@@ -62,10 +67,8 @@ func hasSubquery(e plan.Expr) bool {
 }
 
 // vectorSearchOp finds the k rows nearest to a vector by comparing it with all:
-// first only vectors and row ids are read, by several goroutines, each keeping
-// its best candidates; these are read again by row id with all columns, their
-// distances computed by the one exact definition, and put in order, ties by row
-// id.
+// first only vectors and row ids are read, by several goroutines, each with a
+// vector.Search; then the other columns of the rows found, by row id.
 type vectorSearchOp struct {
 	x        *execution
 	node     *plan.VectorSearch
@@ -73,7 +76,7 @@ type vectorSearchOp struct {
 	spec     storage.ScanSpec
 	query    evaluator
 	bounds   bounds
-	distance distance
+	distance vector.Distance
 	serial   bool
 	stats    storage.ScanStats
 	compared int64
@@ -120,11 +123,11 @@ func (o *vectorSearchOp) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := o.candidates(ctx, q, k)
+	found, err := o.scan(ctx, q, k)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return o.rank(ctx, q, found, k)
+	return o.fetch(ctx, found)
 }
 
 // queryVector is the vector compared with; nil when it is null.
@@ -137,17 +140,28 @@ func (o *vectorSearchOp) queryVector() ([]float32, error) {
 	if a.IsNull(0) {
 		return nil, nil
 	}
-	v := vectorColumnOf(a)
-	q := slices.Clone(v.at(0))
-	if q == nil {
-		q = []float32{}
-	}
-	return q, nil
+	values, start, end := vectorAt(a, 0)
+	return append([]float32{}, values[start:end]...), nil
 }
 
-// candidates scans the table and returns the best rows by the fast kernels, a
-// few more than k.
-func (o *vectorSearchOp) candidates(ctx context.Context, q []float32, k int) ([]candidate, error) {
+// vectorAt returns the memory of a vector column and where value i lies in it.
+func vectorAt(a arrow.Array, i int) (values []float32, start, end int64) {
+	l := a.(array.ListLike)
+	start, end = l.ValueOffsets(i)
+	return l.ListValues().(*array.Float32).Float32Values(), start, end
+}
+
+// foundRow is a row of the result; without a distance its vector, or the query, is
+// null.
+type foundRow struct {
+	id       storage.RowID
+	distance float64
+	null     bool
+}
+
+// scan compares all rows with the query and returns the k nearest, in order;
+// rows without a distance come last, by row id.
+func (o *vectorSearchOp) scan(ctx context.Context, q []float32, k int) ([]foundRow, error) {
 	n := max(o.x.env.Parallel, 1)
 	if o.serial {
 		n = 1
@@ -162,9 +176,12 @@ func (o *vectorSearchOp) candidates(ctx context.Context, q []float32, k int) ([]
 			addStats(&o.stats, s.Stats())
 		}
 	}()
-	searches := make([]nearest, len(scanners))
+	if len(scanners) == 0 {
+		return nil, nil
+	}
+	searches := make([]*nearest, len(scanners))
 	for i := range searches {
-		searches[i] = nearest{keep: candidateCount(k), distance: o.distance, query: q}
+		searches[i] = newNearest(o.distance, q, k)
 	}
 	if len(scanners) == 1 {
 		err = searches[0].run(ctx, scanners[0])
@@ -185,160 +202,104 @@ func (o *vectorSearchOp) candidates(ctx context.Context, q []float32, k int) ([]
 	if err != nil {
 		return nil, err
 	}
-	var all []candidate
-	for i := range searches {
-		all = append(all, searches[i].heap...)
-		o.compared += searches[i].compared
+	first := searches[0]
+	for _, s := range searches {
+		o.compared += s.compared
+		if s != first {
+			first.merge(s)
+		}
 	}
-	slices.SortFunc(all, compareCandidates)
-	return all[:min(len(all), candidateCount(k))], nil
+	return first.sorted(), nil
 }
 
-// candidateCount is how many rows the first pass keeps: the fast kernels round
-// differently, so rows just beyond k may turn out to be within.
-func candidateCount(k int) int { return 2*k + 10 }
-
-// rank reads the candidates' columns, orders them by exact distance and keeps k.
-func (o *vectorSearchOp) rank(ctx context.Context, q []float32, found []candidate, k int) error {
-	rows, err := o.fetch(ctx, found)
+// fetch reads the columns of the rows found and puts them in order.
+func (o *vectorSearchOp) fetch(ctx context.Context, found []foundRow) error {
+	place := make(map[storage.RowID]int, len(found))
+	spec := o.spec
+	spec.Filter, spec.Fields = nil, o.node.Fields[:o.width]
+	spec.RowIDs = make([]storage.RowID, len(found))
+	for i, f := range found {
+		spec.RowIDs[i] = f.id
+		place[f.id] = i
+	}
+	scanner, err := o.x.snapshot().Scan(ctx, spec)
 	if err != nil {
 		return err
 	}
+	defer scanner.Close()
+	var rows []*batch
 	defer func() {
 		for _, b := range rows {
 			b.release()
 		}
 	}()
-	type scored struct {
-		candidate
-		ref rowRef
-	}
-	var all []scored
-	for _, b := range rows {
-		vectors := vectorColumnOf(b.cols[o.width])
-		ids := rowIDs(b.cols[o.width+1])
-		for i := range b.rows {
-			c := candidate{id: ids[i], class: classNull}
-			if q != nil && !b.cols[o.width].IsNull(i) {
-				c.set(o.distance.exact(vectors.at(i), q))
-			}
-			all = append(all, scored{c, rowRef{b, int32(i)}})
+	refs := make([]rowRef, len(found))
+	var scratch []int32
+	for {
+		in, err := scanner.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			break
+		}
+		b := visibleBatch(o.x, in, true, &scratch)
+		rows = append(rows, b)
+		for i, id := range rowIDs(b.cols[o.width]) {
+			refs[place[id]] = rowRef{b, int32(i)}
 		}
 	}
-	slices.SortFunc(all, func(a, b scored) int { return compareCandidates(a.candidate, b.candidate) })
-	all = all[:min(len(all), k)]
-	refs := make([]rowRef, len(all))
-	for i, s := range all {
-		refs[i] = s.ref
-	}
-	if len(refs) == 0 {
-		return nil
+	o.stats.BytesRead += scanner.Stats().BytesRead
+	for i, r := range refs {
+		if r.batch == nil {
+			return sqlerr.New(sqlerr.InternalError, "row %d of table %s is missing", found[i].id, quoted(o.node.Table.Name))
+		}
 	}
 	out, err := gatherRows(o.x.mem, refs)
 	if err != nil {
 		return err
 	}
-	out.cols[o.width].Release() // the vector read for the distance
-	id := out.cols[o.width+1]
-	out.cols = out.cols[:o.width]
-	if o.node.RowID {
-		out.cols = append(out.cols, id)
-	} else {
-		id.Release()
+	if !o.node.RowID {
+		out.cols[o.width].Release()
+		out.cols = out.cols[:o.width]
 	}
 	if o.node.Distance {
-		b := array.NewFloat64Builder(o.x.mem)
-		defer b.Release()
-		for _, s := range all {
-			if s.class == classNull {
-				b.AppendNull()
-			} else {
-				b.Append(s.value())
-			}
-		}
-		out.cols = append(out.cols, b.NewArray())
+		out.cols = append(out.cols, o.distanceColumn(found))
 	}
 	o.out = out
 	return nil
 }
 
-// fetch reads the output columns, the vector and the row id of candidates.
-func (o *vectorSearchOp) fetch(ctx context.Context, found []candidate) ([]*batch, error) {
-	ids := make([]storage.RowID, len(found))
-	for i, c := range found {
-		ids[i] = c.id
-	}
-	spec := o.spec
-	spec.Filter = nil
-	spec.Fields = append(slices.Clone(o.node.Fields[:o.width]), o.node.Field)
-	spec.RowIDs = ids
-	scanner, err := o.x.snapshot().Scan(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	defer scanner.Close()
-	var out []*batch
-	var scratch []int32
-	for {
-		in, err := scanner.Next(ctx)
-		if err != nil {
-			for _, b := range out {
-				b.release()
-			}
-			return nil, err
+func (o *vectorSearchOp) distanceColumn(found []foundRow) arrow.Array {
+	b := array.NewFloat64Builder(o.x.mem)
+	defer b.Release()
+	b.Reserve(len(found))
+	for _, f := range found {
+		if f.null {
+			b.AppendNull()
+		} else {
+			b.Append(f.distance)
 		}
-		if in == nil {
-			addStats(&o.stats, storage.ScanStats{BytesRead: scanner.Stats().BytesRead})
-			return out, nil
-		}
-		out = append(out, visibleBatch(o.x, in, true, &scratch))
 	}
+	return b.NewArray()
 }
 
-// The classes of distances in ORDER BY: numbers, then NaN (a zero vector has no
-// cosine), then null.
-const (
-	classNumber byte = iota
-	classNaN
-	classNull
-)
-
-// candidate is a row and its distance from the query.
-type candidate struct {
-	d     float64
-	id    storage.RowID
-	class byte
-}
-
-func (c *candidate) set(d float64) {
-	if math.IsNaN(d) {
-		c.class, c.d = classNaN, 0
-	} else {
-		c.class, c.d = classNumber, d
-	}
-}
-
-func (c *candidate) value() float64 {
-	if c.class == classNaN {
-		return math.NaN()
-	}
-	return c.d
-}
-
-func compareCandidates(a, b candidate) int {
-	return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.d, b.d), cmp.Compare(a.id, b.id))
-}
-
-// nearest keeps the best candidates of the batches it sees, in a heap with the
-// worst on top.
+// nearest searches the batches of one scanner.
 type nearest struct {
-	keep     int
-	distance distance
+	k        int
 	query    []float32
-	heap     []candidate
+	search   *vector.Search // nil for a null query
+	nulls    *vector.TopK   // rows without a distance, by row id
 	compared int64
-	scratch  []float64
-	rows     []int32
+	keep     []byte
+}
+
+func newNearest(d vector.Distance, q []float32, k int) *nearest {
+	s := &nearest{k: k, query: q, nulls: vector.NewTopK(k)}
+	if q != nil {
+		s.search = vector.NewSearch(d, q, k)
+	}
+	return s
 }
 
 func (s *nearest) run(ctx context.Context, scanner storage.Scanner) error {
@@ -363,91 +324,89 @@ func (s *nearest) add(b *storage.Batch) error {
 	col := b.Record.Column(0)
 	ids := b.Record.Column(1).(*array.Uint64).Uint64Values()
 	n := int(b.Record.NumRows())
+	if s.search == nil || col.NullN() > 0 {
+		for i := range n {
+			if b.Visible.Get(i) && (s.search == nil || col.IsNull(i)) {
+				s.nulls.Push(vector.Neighbor{Row: ids[i]})
+			}
+		}
+	}
+	if s.search == nil {
+		return nil
+	}
 	s.compared += int64(b.Kept)
-	whole := b.Kept == n && col.NullN() == 0
-	if s.query == nil {
-		s.addNulls(b, col, ids, n, true)
+	fixed, ok := col.(*array.FixedSizeList)
+	if !ok {
+		return s.addEach(b, col, ids, n)
+	}
+	keep := s.validRows(b, col, n)
+	dims := int(fixed.DataType().(*arrow.FixedSizeListType).Len())
+	if dims != len(s.query) {
+		if keep == nil || bitutil.CountSetBits(keep, 0, n) > 0 {
+			return differentDimensions(dims, len(s.query))
+		}
 		return nil
 	}
-	vectors := vectorColumnOf(col)
-	if whole && vectors.dims == len(s.query) {
-		s.addWhole(vectors, ids, n)
-		return nil
-	}
+	values, start, _ := vectorAt(fixed, 0)
+	s.search.Add(vector.Rows{Values: values[start:], Stride: dims, N: n, IDs: ids, Keep: keep})
+	return nil
+}
+
+func differentDimensions(a, b int) error {
+	return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", a, b)
+}
+
+// addEach is add for a column whose vectors have a dimension each.
+func (s *nearest) addEach(b *storage.Batch, col arrow.Array, ids []uint64, n int) error {
 	for i := range n {
 		if !b.Visible.Get(i) || col.IsNull(i) {
 			continue
 		}
-		x := vectors.at(i)
-		if len(x) != len(s.query) {
-			return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", len(x), len(s.query))
+		values, start, end := vectorAt(col, i)
+		if int(end-start) != len(s.query) {
+			return differentDimensions(int(end-start), len(s.query))
 		}
-		c := candidate{id: storage.RowID(ids[i])}
-		c.set(s.distance.one(x, s.query))
-		s.offer(c)
-	}
-	if col.NullN() > 0 {
-		s.addNulls(b, col, ids, n, false)
+		s.search.Add(vector.Rows{Values: values[start:end], Stride: len(s.query), N: 1, IDs: ids[i : i+1]})
 	}
 	return nil
 }
 
-// addWhole compares a whole run of vectors of one dimension, in one pass over
-// their memory.
-func (s *nearest) addWhole(vectors vectorColumn, ids []uint64, n int) {
-	if cap(s.scratch) < n {
-		s.scratch = make([]float64, n)
+// validRows is a bitmap of the visible rows with a vector; nil: all of them.
+func (s *nearest) validRows(b *storage.Batch, col arrow.Array, n int) []byte {
+	if col.NullN() == 0 {
+		return b.Visible
 	}
-	distances := s.scratch[:n]
-	s.distance.many(distances, s.query, vectors.run(n))
-	for i, d := range distances {
-		if len(s.heap) == s.keep && s.heap[0].class == classNumber && d > s.heap[0].d {
-			continue
-		}
-		c := candidate{id: storage.RowID(ids[i])}
-		c.set(d)
-		s.offer(c)
+	size := int(bitutil.BytesForBits(int64(n)))
+	if cap(s.keep) < size {
+		s.keep = make([]byte, size)
 	}
-}
-
-// addNulls offers the rows without a distance: those with a null vector, or all.
-func (s *nearest) addNulls(b *storage.Batch, col arrow.Array, ids []uint64, n int, all bool) {
+	keep := s.keep[:size]
+	clear(keep)
 	for i := range n {
-		if b.Visible.Get(i) && (all || col.IsNull(i)) {
-			s.offer(candidate{id: storage.RowID(ids[i]), class: classNull})
+		if b.Visible.Get(i) && col.IsValid(i) {
+			bitutil.SetBit(keep, i)
 		}
+	}
+	return keep
+}
+
+func (s *nearest) merge(other *nearest) {
+	s.nulls.Merge(other.nulls)
+	if s.search != nil {
+		s.search.Top().Merge(other.search.Top())
 	}
 }
 
-// offer keeps c if it is among the best.
-func (s *nearest) offer(c candidate) {
-	if len(s.heap) < s.keep {
-		s.heap = append(s.heap, c)
-		for i := len(s.heap) - 1; i > 0; {
-			parent := (i - 1) / 2
-			if compareCandidates(s.heap[parent], s.heap[i]) >= 0 {
-				break
-			}
-			s.heap[parent], s.heap[i] = s.heap[i], s.heap[parent]
-			i = parent
+// sorted returns the k nearest rows, in order.
+func (s *nearest) sorted() []foundRow {
+	var out []foundRow
+	if s.search != nil {
+		for _, n := range s.search.Top().Sorted() {
+			out = append(out, foundRow{id: storage.RowID(n.Row), distance: n.Distance})
 		}
-		return
 	}
-	if compareCandidates(c, s.heap[0]) >= 0 {
-		return
+	for _, n := range s.nulls.Sorted() {
+		out = append(out, foundRow{id: storage.RowID(n.Row), null: true})
 	}
-	s.heap[0] = c
-	for i := 0; ; {
-		worst := i
-		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < len(s.heap) && compareCandidates(s.heap[child], s.heap[worst]) > 0 {
-				worst = child
-			}
-		}
-		if worst == i {
-			return
-		}
-		s.heap[i], s.heap[worst] = s.heap[worst], s.heap[i]
-		i = worst
-	}
+	return slices.Clip(out[:min(len(out), s.k)])
 }

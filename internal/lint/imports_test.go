@@ -65,7 +65,7 @@ var layers = []struct {
 	{"quiver/storage", []string{"quiver/storage", "quiver/catalog", "quiver/vector", "quiver/sql/types", "quiver/sql/sqlerr", "quiver/sql/settings", "quiver/internal"}},
 	{"quiver/catalog", []string{"quiver/catalog", "quiver/sql", "quiver/internal"}},
 	{"quiver/planner", []string{"quiver/planner", "quiver/sql", "quiver/catalog", "quiver/internal"}},
-	{"quiver/executor", []string{"quiver/executor", "quiver/planner/plan", "quiver/sql", "quiver/storage", "quiver/vector", "quiver/catalog", "quiver/internal"}},
+	{"quiver/executor", []string{"quiver/executor", "quiver/planner/plan", "quiver/planner/explain", "quiver/sql", "quiver/storage", "quiver/vector", "quiver/catalog", "quiver/internal"}},
 	{"quiver/server/pgwire", []string{"quiver/server/pgwire", "quiver/sql/types", "quiver/sql/sqlerr"}},
 	{"quiver/server", []string{"quiver/server", "quiver/executor", "quiver/planner", "quiver/sql", "quiver/storage", "quiver/catalog", "quiver/internal"}},
 	{"quiver/internal", []string{"quiver/internal"}},
