@@ -82,7 +82,7 @@ func (p *datetimeParser) field(fields []dtField, i int) (dtMask, dtError) {
 		}
 		p.label = unitNone
 		mask, e := p.time(f.text)
-		if e == 0 && (p.Hour > 24 || p.timeOfDay() > microsPerDay) {
+		if e == 0 && (p.Hour > 24 || p.Hour < 0 || p.timeOfDay() > microsPerDay) {
 			e = dtFieldOverflow
 		}
 		return mask, e
@@ -394,11 +394,11 @@ func parseClock(text string, minuteSecond bool) (Civil, dtError) {
 			}
 			continue
 		}
-		n, err := strconv.ParseInt(part, 10, 32)
-		if err != nil {
+		n, err := strconv.Atoi(part)
+		if err != nil || k > 0 && n > math.MaxInt32 {
 			return Civil{}, dtFieldOverflow
 		}
-		v[k] = int(n)
+		v[k] = n
 	}
 	c := Civil{Hour: v[0], Minute: v[1], Second: v[2], Micro: micro}
 	if len(parts) == 2 && (len(whole) != len(text) || minuteSecond) {

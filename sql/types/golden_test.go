@@ -39,7 +39,7 @@ type goldenLine struct {
 	binary  string
 }
 
-func readGolden(t *testing.T, path string) []goldenLine {
+func readGolden(t testing.TB, path string) []goldenLine {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -151,7 +151,7 @@ func goldenError(code, message, detail string) string {
 }
 
 // typeNamed resolves "numeric(5,2)[]" and the like.
-func typeNamed(t *testing.T, name string) T {
+func typeNamed(t testing.TB, name string) T {
 	t.Helper()
 	base, isArray := strings.CutSuffix(name, "[]")
 	var mods []string

@@ -280,11 +280,12 @@ func (v *intervalSum) clock(text string, mod int32, negative bool) dtError {
 	if e != 0 {
 		return e
 	}
-	micros := int64(c.Hour)*microsPerHour + int64(c.Minute)*microsPerMinute + int64(c.Second)*microsPerSecond + int64(c.Micro)
+	hours, rest := int64(c.Hour), int64(c.Minute)*microsPerMinute+int64(c.Second)*microsPerSecond+int64(c.Micro)
 	if negative {
-		micros = -micros
+		hours, rest = -hours, -rest
 	}
-	v.addMicros(micros, 1)
+	v.addMicros(hours, microsPerHour)
+	v.addMicros(rest, 1)
 	return 0
 }
 

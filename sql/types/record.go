@@ -26,17 +26,23 @@ var recordTypes = struct {
 // RecordOf returns the type of records with these fields, as ROW(…) makes them.
 func RecordOf(names []string, fields []T) T {
 	key := recordShapeKey(names, fields)
+	recordTypes.RLock()
+	mod, known := recordTypes.byText[key]
+	recordTypes.RUnlock()
+	if known {
+		return T{OID: RecordOID, Mod: mod}
+	}
+	// Before the lock: a field may be a record, whose shape is looked up.
+	arrowFields := make([]arrow.Field, len(fields))
+	for k, t := range fields {
+		arrowFields[k] = arrow.Field{
+			Name: names[k], Type: t.Arrow(), Nullable: true,
+			Metadata: arrow.NewMetadata([]string{recordTypeKey}, []string{formatFieldType(t)}),
+		}
+	}
 	recordTypes.Lock()
 	defer recordTypes.Unlock()
-	mod, known := recordTypes.byText[key]
-	if !known {
-		arrowFields := make([]arrow.Field, len(fields))
-		for k, t := range fields {
-			arrowFields[k] = arrow.Field{
-				Name: names[k], Type: t.Arrow(), Nullable: true,
-				Metadata: arrow.NewMetadata([]string{recordTypeKey}, []string{formatFieldType(t)}),
-			}
-		}
+	if mod, known = recordTypes.byText[key]; !known {
 		mod = int32(len(recordTypes.shapes))
 		recordTypes.shapes = append(recordTypes.shapes, arrow.StructOf(arrowFields...))
 		recordTypes.byText[key] = mod
