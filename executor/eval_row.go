@@ -1,8 +1,6 @@
 package executor
 
 import (
-	"strconv"
-
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -22,17 +20,21 @@ func (b *builder) compileRow(e *plan.Row) (evaluator, error) {
 	if err != nil {
 		return nil, err
 	}
-	fields := make([]arrow.Field, len(items))
-	for i, item := range e.Items {
-		fields[i] = arrow.Field{Name: fieldName(i), Nullable: true, Metadata: fieldOID(item.Type())}
+	t := e.T
+	if names, _ := types.RecordFields(t); len(names) != len(items) {
+		t = recordOf(e.Items)
 	}
-	return &rowEval{items, fields}, nil
+	// The fields carry their SQL types, which the text form is written by.
+	return &rowEval{items, t.Arrow().(*arrow.StructType).Fields()}, nil
 }
 
-// fieldOID notes the SQL type of a field of a row: the Arrow type alone does not
-// tell how its text form is written.
-func fieldOID(t types.T) arrow.Metadata {
-	return arrow.NewMetadata([]string{"oid", "mod"}, []string{strconv.FormatUint(uint64(t.OID), 10), strconv.Itoa(int(t.Mod))})
+// recordOf is the type of a row with fields f1, f2, ….
+func recordOf(items []plan.Expr) types.T {
+	names, fields := make([]string, len(items)), make([]types.T, len(items))
+	for i, item := range items {
+		names[i], fields[i] = fieldName(i), item.Type()
+	}
+	return types.RecordOf(names, fields)
 }
 
 func (e *rowEval) eval(x *execution, in *batch) (types.Vec, error) {

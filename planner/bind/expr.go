@@ -207,11 +207,23 @@ func (x *exprBinder) wholeRow(it *item) plan.Expr {
 	if it.scalar {
 		return x.meta.Ref(it.cols[0].id)
 	}
-	row := &plan.Row{Typed: plan.Typed{T: types.Of(types.RecordOID)}}
+	row := &plan.Row{}
+	var names []string
 	for _, c := range it.visible() {
 		row.Items = append(row.Items, x.meta.Ref(c.id))
+		names = append(names, c.name)
 	}
+	row.T = recordType(names, row.Items)
 	return row
+}
+
+// recordType is the type of an anonymous row.
+func recordType(names []string, items []plan.Expr) types.T {
+	fields := make([]types.T, len(items))
+	for i, e := range items {
+		fields[i] = e.Type()
+	}
+	return types.RecordOf(names, fields)
 }
 
 func (x *exprBinder) boolExpr(e *ast.BoolExpr) plan.Expr {
@@ -285,10 +297,21 @@ func (x *exprBinder) collate(e *ast.Collate) plan.Expr {
 }
 
 func (x *exprBinder) row(e *ast.RowExpr) plan.Expr {
-	row := &plan.Row{Typed: plan.Typed{T: types.Of(types.RecordOID)}}
+	row := &plan.Row{}
 	for _, a := range e.Args {
+		if star, ok := a.(*ast.ColumnRef); ok && star.Star {
+			for _, t := range x.star(star, x) {
+				row.Items = append(row.Items, t.expr)
+			}
+			continue
+		}
 		row.Items = append(row.Items, x.typed(x.expr(a)))
 	}
+	names := make([]string, len(row.Items))
+	for i := range names {
+		names[i] = "f" + itoa(i+1)
+	}
+	row.T = recordType(names, row.Items)
 	return row
 }
 
@@ -384,6 +407,23 @@ func recordField(value plan.Expr, name string) plan.Expr {
 			return &plan.Field{Typed: plan.Typed{T: fields[k]}, Arg: value, Index: k, Name: name}
 		}
 	}
+	return nil
+}
+
+// field binds (row).name.
+func (x *exprBinder) field(value plan.Expr, name string, pos int) plan.Expr {
+	t := value.Type()
+	if t.OID != types.RecordOID {
+		fail(sqlerr.New(sqlerr.WrongObjectType, "column notation .%s applied to type %s, which is not a composite type",
+			name, typeName(t)).At(x.place(pos)))
+	}
+	names, fields := types.RecordFields(t)
+	for i := range names {
+		if names[i] == name {
+			return &plan.Field{Typed: plan.Typed{T: fields[i]}, Arg: value, Index: i, Name: name}
+		}
+	}
+	fail(sqlerr.New(sqlerr.UndefinedColumn, "could not identify column \"%s\" in record data type", name).At(x.place(pos)))
 	return nil
 }
 

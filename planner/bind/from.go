@@ -350,7 +350,7 @@ func (b *binder) rangeFunction(rf *ast.RangeFunction, s *scope, before []*item) 
 	if len(rf.Columns) > 0 {
 		fail(sqlerr.Unsupported("a column definition list for a function in FROM").At(b.place(rf.Position())))
 	}
-	for _, f := range rf.Functions {
+	for _, f := range spreadUnnest(rf.Functions) {
 		if len(f.Columns) > 0 {
 			fail(sqlerr.Unsupported("a column definition list for a function in FROM").At(b.place(rf.Position())))
 		}
@@ -373,6 +373,25 @@ func (b *binder) rangeFunction(rf *ast.RangeFunction, s *scope, before []*item) 
 	return b.functionNode(fs), []*item{it}
 }
 
+// spreadUnnest makes unnest(a, b) a call for each array, as Postgres does in
+// FROM.
+func spreadUnnest(list []ast.RangeFunctionItem) []ast.RangeFunctionItem {
+	var out []ast.RangeFunctionItem
+	for _, f := range list {
+		call, ok := f.Call.(*ast.FuncCall)
+		if !ok || len(call.Names) != 1 || call.Names[0] != "unnest" || len(call.Args) < 2 || call.Variadic {
+			out = append(out, f)
+			continue
+		}
+		for _, a := range call.Args {
+			one := *call
+			one.Args = []ast.Expr{a}
+			out = append(out, ast.RangeFunctionItem{Call: &one})
+		}
+	}
+	return out
+}
+
 // functionColumns adds the result columns of one call.
 func (b *binder) functionColumns(fs *logical.FunctionScan, it *item, e plan.Expr, name string, rf *ast.RangeFunction) {
 	fs.Calls = append(fs.Calls, e)
@@ -385,7 +404,7 @@ func (b *binder) functionColumns(fs *logical.FunctionScan, it *item, e plan.Expr
 		}
 		return
 	}
-	if rf.Alias != nil && len(rf.Functions) == 1 {
+	if rf.Alias != nil && len(spreadUnnest(rf.Functions)) == 1 {
 		name = rf.Alias.Name
 	}
 	id := b.meta.Add(logical.Column{Name: name, Qualifier: it.name, Type: e.Type()})

@@ -50,7 +50,8 @@ func (b *binder) targetList(list []*ast.ResTarget, x *exprBinder) []*targetItem 
 			continue
 		}
 		if ind, ok := t.Value.(*ast.Indirection); ok && len(ind.Steps) > 0 && ind.Steps[len(ind.Steps)-1].Star {
-			fail(sqlerr.Unsupported("expanding a composite value with .*").At(b.place(ind.Position())))
+			out = append(out, b.starOf(ind, x)...)
+			continue
 		}
 		name := t.Name
 		if name == "" {
@@ -93,6 +94,23 @@ func (b *binder) star(star *ast.ColumnRef, x *exprBinder) []*targetItem {
 		r := b.meta.Ref(c.id)
 		r.Pos = pos
 		out = append(out, &targetItem{name: c.name, expr: b.mark(r, pos), pos: b.place(pos)})
+	}
+	return out
+}
+
+// starOf expands (row).*.
+func (b *binder) starOf(ind *ast.Indirection, x *exprBinder) []*targetItem {
+	arg := *ind
+	arg.Steps = ind.Steps[:len(ind.Steps)-1]
+	value := x.expr(&arg)
+	names, fields := types.RecordFields(value.Type())
+	if value.Type().OID != types.RecordOID || names == nil {
+		fail(sqlerr.New(sqlerr.WrongObjectType, "type %s is not composite", typeName(value.Type())).At(b.place(ind.Position())))
+	}
+	var out []*targetItem
+	for i := range names {
+		e := &plan.Field{Typed: plan.Typed{T: fields[i]}, Arg: value, Index: i, Name: names[i]}
+		out = append(out, &targetItem{name: names[i], expr: e, pos: b.place(ind.Position())})
 	}
 	return out
 }

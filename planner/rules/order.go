@@ -36,8 +36,14 @@ func Order() []string {
 	return append(names, "hash_join")
 }
 
+// methods are Postgres' settings that switch a rule off, too.
+var methods = map[string]string{"hash_join": "enable_hashjoin", "point_lookup": "enable_indexscan"}
+
 // Enabled says whether a rule is switched on.
 func Enabled(setting func(string) string, name string) bool {
+	if m := methods[name]; m != "" && setting(m) == "off" {
+		return false
+	}
 	for _, off := range strings.Split(setting(DisabledSetting), ",") {
 		if strings.TrimSpace(off) == name {
 			return false

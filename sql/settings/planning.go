@@ -45,6 +45,7 @@ func init() {
 		&Setting{Name: "constraint_exclusion", Category: other, Help: "Kept for clients that set it.", Kind: Enum, Context: User, Default: "partition", Values: []string{"partition", "on", "off"}},
 		&Setting{Name: "plan_cache_mode", Category: other, Help: "Whether prepared plans know their parameters.", Kind: Enum, Context: User, Default: "auto", Values: []string{"auto", "force_generic_plan", "force_custom_plan"}},
 		&Setting{Name: "jit", Category: other, Help: "Kept for clients that set it; nothing is compiled.", Kind: Bool, Context: User, Default: "off"},
+		&Setting{Name: "quiver.disabled_rules", Category: other, Help: "Rules of the planner to leave out, separated by commas.", Kind: String, Context: User, Default: ""},
 		&Setting{Name: "geqo", Category: "Query Tuning / Genetic Query Optimizer", Help: "Kept for clients that set it.", Kind: Bool, Context: User, Default: "on"},
 	)
 }
