@@ -1,17 +1,39 @@
 // Package funcs is the registry of functions, operators and aggregates:
 // signature, volatility, strictness and a kernel over Arrow arrays. pg_proc,
-// pg_operator and pg_aggregate are views of it. A new function is a new row in
-// the file of its family (string.go, math.go, datetime.go, vector.go …).
+// pg_operator and pg_aggregate are views of it.
 //
-// Resolution of overloaded names follows the manual's chapter 10, Type
-// Conversion; see resolve.go. Kernels are mostly lifted from scalar Go
-// functions (lift.go): Lift2(func(a, b int64) (int64, error)) handles nulls,
-// constants and the builder.
+// What Postgres says of its built-ins lies in facts/ (see its README); a file a
+// family adds the implementations by signature, and with a function come the
+// operators over it:
 //
-// Functions that need the catalog (pg_get_indexdef, to_regclass) are
-// registered by package catalog, which may import funcs.
+//	kernel("lower(text)", Lift1(strings.ToLower))
 //
-// funcs imports sql/types and sql/sqlerr; vector functions are registered here
-// with kernels handed in by package executor through SetVectorKernels, because
-// sql imports nothing outside itself.
+// Start reading at Function, then Builtin (lookup.go) and Lift1 (lift.go).
+//   - lift.go, column.go: Lift2(func(a, b int64) int64) and its like turn Go
+//     functions into kernels that handle nulls, constants and builders; input
+//     says which Go type reads which SQL type. Hot operators have loops of
+//     their own (arith.go, compare.go).
+//   - resolve.go, resolve_operator.go, coerce.go, polymorphic.go: which
+//     overload a call means and to which types its arguments go, by the
+//     manual's chapter 10; CommonType is for UNION, CASE and their like.
+//     Functions over polymorphic or "any" arguments are handed out with a
+//     kernel for the types of the call (Impl.Specialize).
+//   - aggregate*.go: accumulators of many groups. rows.go, series.go:
+//     set-returning functions.
+//
+// Functions that need the catalog (pg_get_indexdef, to_regclass) are registered
+// by package catalog through Builtin. Vector functions are registered here with
+// the one float64 definition of each distance; package executor may hand in
+// faster kernels that agree with it through SetVectorKernels.
+//
+// Text compares by bytes (collation C), upper and lower follow Unicode.
+// Transcendental functions of float8 may differ from glibc's in the last bit.
+// Regular expressions are Postgres' advanced ones, on Go's engine: back
+// references and lookaround are refused (0A000).
+//
+// Every function has cases in testdata/golden, answered by PostgreSQL 15.
+//
+// funcs imports sql/types and sql/sqlerr, and nothing else of Quiver. The
+// registry is filled by init functions and read-only afterwards; kernels may
+// run on any goroutine.
 package funcs

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -29,6 +31,9 @@ type evaluator struct {
 	rowsType types.T
 	garbage  []arrow.Array
 }
+
+// covered are the functions that ran.
+var covered = map[types.OID]bool{}
 
 // value is an operand: a vector of n rows and its type.
 type value struct {
@@ -302,6 +307,7 @@ func (e *evaluator) apply(f *funcs.Function, args []value, targets []types.T, re
 	if a.Len() != rows {
 		return value{}, fmt.Errorf("%s gave %d rows instead of %d", f.Name, a.Len(), rows)
 	}
+	covered[f.OID] = true
 	v := value{e.keep(a), result}
 	v.Const = constant
 	if constant && f.Volatility != funcs.Volatile && result.OID != types.VoidOID {
@@ -429,6 +435,7 @@ func (e *evaluator) call(x *ast.FuncCall, n int) (value, error) {
 		return e.coerce(args[0], types.Of(r.CastTo), types.CastExplicit, n)
 	}
 	if r.Function.Aggregate != nil {
+		covered[r.Function.OID] = true
 		return e.aggregate(r, args, n)
 	}
 	return e.apply(r.Function, args, r.Args, r.Result, n)
@@ -536,6 +543,7 @@ func (e *evaluator) callRows(x *ast.FuncCall) (a arrow.Array, t types.T, ok bool
 			return types.EmptyArray(r.Result, e.mem), r.Result, true, nil
 		}
 	}
+	covered[r.Function.OID] = true
 	iterator, err := r.Function.Rows(e.context, vecs)
 	if err != nil {
 		return nil, t, true, err
@@ -563,6 +571,18 @@ func (e *evaluator) callRows(x *ast.FuncCall) (a arrow.Array, t types.T, ok bool
 type fakeSession struct {
 	settings map[string]string
 	notices  []string
+	random   *rand.Rand
+}
+
+func (s *fakeSession) Random() *rand.Rand {
+	if s.random == nil {
+		s.SetSeed(0)
+	}
+	return s.random
+}
+
+func (s *fakeSession) SetSeed(seed float64) {
+	s.random = rand.New(rand.NewPCG(math.Float64bits(seed), 1))
 }
 
 func (*fakeSession) CurrentUser() string { return "postgres" }
@@ -570,6 +590,9 @@ func (*fakeSession) SessionUser() string { return "postgres" }
 func (*fakeSession) Database() string    { return "postgres" }
 func (*fakeSession) BackendPID() int32   { return 4711 }
 func (s *fakeSession) Setting(name string) (string, bool) {
+	if name == "server_version" {
+		return "15.0", true
+	}
 	v, ok := s.settings[name]
 	return v, ok
 }

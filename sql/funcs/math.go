@@ -117,45 +117,79 @@ func trigonometry() {
 	kernel("acosh(float8)", Lift1E(bounded(func(x float64) bool { return x >= 1 }, math.Acosh)))
 	kernel("atanh(float8)", Lift1E(bounded(unit, math.Atanh)))
 	kernel("sind(float8)", Lift1E(bounded(finite, sinDegrees)))
-	kernel("cosd(float8)", Lift1E(bounded(finite, func(x float64) float64 { return sinDegrees(math.Mod(x, 360) + 90) })))
+	kernel("cosd(float8)", Lift1E(bounded(finite, cosDegrees)))
 	kernel("tand(float8)", Lift1E(bounded(finite, tanDegrees)))
-	kernel("cotd(float8)", Lift1E(bounded(finite, func(x float64) float64 { return 1 / tanDegrees(x) })))
+	kernel("cotd(float8)", Lift1E(bounded(finite, cotDegrees)))
 	kernel("asind(float8)", Lift1E(bounded(unit, func(x float64) float64 { return inverseDegrees(math.Asin(x)) })))
 	kernel("acosd(float8)", Lift1E(bounded(unit, func(x float64) float64 { return inverseDegrees(math.Acos(x)) })))
 	kernel("atand(float8)", Lift1(func(x float64) float64 { return inverseDegrees(math.Atan(x)) }))
 	kernel("atan2d(float8,float8)", Lift2(func(y, x float64) float64 { return inverseDegrees(math.Atan2(y, x)) }))
 }
 
-// sinDegrees is exact at the multiples of 30 degrees.
-func sinDegrees(x float64) float64 {
-	x = math.Mod(x, 360)
-	sign := 1.0
+// Functions of degrees are exact at the multiples of 30 and 45: sines up to 30
+// and cosines up to 60 degrees are scaled so that their ends come out right.
+
+// radiansPerDegree is a variable so that products with it are rounded as at run
+// time.
+var radiansPerDegree = math.Pi / 180
+
+func sinTo30(x float64) float64 {
+	return math.Sin(x*radiansPerDegree) / math.Sin(30*radiansPerDegree) / 2
+}
+
+func cosTo60(x float64) float64 {
+	return 1 - (1-math.Cos(x*radiansPerDegree))/(1-math.Cos(60*radiansPerDegree))/2
+}
+
+// sinQuadrant is the sine of 0 to 90 degrees.
+func sinQuadrant(x float64) float64 {
+	if x <= 30 {
+		return sinTo30(x)
+	}
+	return cosTo60(90 - x)
+}
+
+func cosQuadrant(x float64) float64 {
+	if x <= 60 {
+		return cosTo60(x)
+	}
+	return sinTo30(90 - x)
+}
+
+// quadrant brings an angle to 0 to 90 degrees; sin and cos are the signs that
+// the functions get.
+func quadrant(x float64) (angle, sin, cos float64) {
+	x, sin, cos = math.Mod(x, 360), 1, 1
 	if x < 0 {
-		x, sign = -x, -sign
+		x, sin = -x, -sin
 	}
 	if x > 180 {
-		x, sign = 360-x, -sign
+		x, sin = 360-x, -sin
 	}
 	if x > 90 {
-		x = 180 - x
+		x, cos = 180-x, -cos
 	}
-	switch x {
-	case 0:
-		return 0
-	case 30:
-		return sign * 0.5
-	case 90:
-		return sign
-	}
-	return sign * math.Sin(x*(math.Pi/180))
+	return x, sin, cos
+}
+
+func sinDegrees(x float64) float64 {
+	angle, sign, _ := quadrant(x)
+	return sign * sinQuadrant(angle)
+}
+
+func cosDegrees(x float64) float64 {
+	angle, _, sign := quadrant(x)
+	return sign * cosQuadrant(angle)
 }
 
 func tanDegrees(x float64) float64 {
-	s, c := sinDegrees(x), sinDegrees(math.Mod(x, 360)+90)
-	if math.Abs(math.Abs(math.Mod(x, 90))-45) < 1e-300 {
-		return math.Copysign(1, s) * math.Copysign(1, c)
-	}
-	return s / c
+	angle, sin, cos := quadrant(x)
+	return sin * cos * (sinQuadrant(angle) / cosQuadrant(angle) / (sinQuadrant(45) / cosQuadrant(45)))
+}
+
+func cotDegrees(x float64) float64 {
+	angle, sin, cos := quadrant(x)
+	return sin * cos * (cosQuadrant(angle) / sinQuadrant(angle) / (cosQuadrant(45) / sinQuadrant(45)))
 }
 
 // inverseDegrees turns radians into degrees, exact where the angle is a whole
