@@ -18,7 +18,7 @@ func (b *builder) join(j *logical.Join) *built {
 	if j.Kind == plan.JoinInner && right.node.Estimate().Rows > left.node.Estimate().Rows {
 		left, right = right, left
 	}
-	if b.hash {
+	if b.hash || j.Kind == plan.JoinAntiNull { // NOT IN knows no other way
 		if keys := equalities(j.Cond, left, right); len(keys.left) > 0 && (j.Kind != plan.JoinAntiNull || len(keys.rest) == 0 && len(keys.left) == 1) {
 			return b.hashJoin(j, left, right, keys)
 		}
