@@ -1,6 +1,7 @@
 package types
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 	"sync"
@@ -169,18 +170,15 @@ func ParseVector(dst []float32, s string) ([]float32, error) {
 		if i < len(s) && isSpace(s[i]) {
 			i = skipSpace(s, i)
 		}
-		x, n, outcome := scanFloat32(s[i:])
-		if n == 0 {
-			return dst, invalidText("vector", s)
-		}
-		if outcome == overflows {
-			return dst, sqlerr.New(sqlerr.NumericValueOutOfRange, "\"%s\" is out of range for type vector", s[i:i+n])
-		}
-		if err := checkElement(x); err != nil {
-			return dst, err
+		x, end := scanPlain(s, i)
+		if end == i {
+			var err error
+			if x, end, err = scanElement(s, i); err != nil {
+				return dst, err
+			}
 		}
 		dst = append(dst, x)
-		i += n
+		i = end
 		if i < len(s) && isSpace(s[i]) {
 			i = skipSpace(s, i)
 		}
@@ -195,6 +193,57 @@ func ParseVector(dst []float32, s string) ([]float32, error) {
 		}
 		return dst, nil
 	}
+}
+
+// scanPlain reads the usual spelling of an element, [-]digits[.digits] of at
+// most 15 digits, which float64 holds exactly: one division then rounds, and a
+// second rounding to float32 errs only on a tie (see scanFloat32). For anything
+// else end is i.
+func scanPlain(s string, i int) (x float32, end int) {
+	k := i
+	negative := k < len(s) && s[k] == '-'
+	if negative {
+		k++
+	}
+	digits, mantissa := k, uint64(0)
+	for k < len(s) && s[k]-'0' <= 9 {
+		mantissa = mantissa*10 + uint64(s[k]-'0')
+		k++
+	}
+	fraction := 0
+	if k < len(s) && s[k] == '.' {
+		k++
+		point := k
+		for k < len(s) && s[k]-'0' <= 9 {
+			mantissa = mantissa*10 + uint64(s[k]-'0')
+			k++
+		}
+		fraction = k - point
+		digits++
+	}
+	if n := k - digits; n < 1 || n > 15 || k == len(s) || s[k] != ',' && s[k] != ']' {
+		return 0, i
+	}
+	v := float64(mantissa) / exactPowers[fraction]
+	if math.Float64bits(v)&(1<<29-1) == 1<<28 {
+		return 0, i
+	}
+	if negative {
+		v = -v
+	}
+	return float32(v), k
+}
+
+// scanElement reads an element in any spelling of strtof.
+func scanElement(s string, i int) (x float32, end int, err error) {
+	x, n, outcome := scanFloat32(s[i:])
+	switch {
+	case n == 0:
+		return 0, i, invalidText("vector", s)
+	case outcome == overflows:
+		return 0, i, sqlerr.New(sqlerr.NumericValueOutOfRange, "\"%s\" is out of range for type vector", s[i:i+n])
+	}
+	return x, i + n, checkElement(x)
 }
 
 func skipSpace(s string, i int) int {
@@ -233,11 +282,15 @@ func parseVectorBinary(b array.Builder, data []byte, mod int32) error {
 		*buf = make([]float32, dim)
 	}
 	v := (*buf)[:dim]
-	for i := range v {
-		v[i] = math.Float32frombits(uint32(c.data[4*i])<<24 | uint32(c.data[4*i+1])<<16 | uint32(c.data[4*i+2])<<8 | uint32(c.data[4*i+3]))
-		if err := checkElement(v[i]); err != nil {
-			return err
-		}
+	const exponent = 0x7f800000 // all of its bits are set in NaN and infinity
+	odd := false
+	for i, in := 0, c.data; i < len(v) && len(in) >= 4; i, in = i+1, in[4:] {
+		x := binary.BigEndian.Uint32(in)
+		odd = odd || x&exponent == exponent
+		v[i] = math.Float32frombits(x)
+	}
+	if odd {
+		return CheckVector(v, NoMod)
 	}
 	AppendVector(b, v)
 	return nil
