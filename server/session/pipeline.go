@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/executor"
 	"quiver/planner"
@@ -29,7 +30,8 @@ type execution interface {
 // start takes a statement from its tree to an execution: the stages of
 // pipeline.go in order. given is what was prepared before, nil for a statement
 // met the first time; params are its parameters, which the execution borrows.
-// columns is nil for a statement that returns no rows.
+// columns is nil for a statement that returns no rows, and for one that was
+// prepared.
 func (s *Session) start(ctx context.Context, st *ast.Statement, given *plan.Statement, params []arrow.Array) (exec execution, columns []pgwire.Column, err error) {
 	if err := s.checkState(st); err != nil {
 		return nil, nil, err
@@ -48,6 +50,9 @@ func (s *Session) start(ctx context.Context, st *ast.Statement, given *plan.Stat
 	run, err := s.execute(ctx, planned, params)
 	if err != nil {
 		return nil, nil, err
+	}
+	if given != nil { // whoever prepared it knows its columns
+		return run, nil, nil
 	}
 	return run, resultColumns(planned.Columns), nil
 }
@@ -185,8 +190,19 @@ type planRun struct {
 	env    executor.Env
 	eval   types.EvalContext
 	fmt    types.Format
+	budget *executor.Budget
 	cursor *executor.Cursor
 	began  time.Time
+}
+
+// newRun takes the session's spare planRun, whose memory has all been given
+// back, or makes one.
+func (s *Session) newRun() *planRun {
+	if r := s.spare; r != nil && r.budget.Used() == 0 {
+		s.spare = nil
+		return r
+	}
+	return &planRun{s: s, budget: executor.NewBudget(memory.DefaultAllocator, s.cfg.StatementBytesMax)}
 }
 
 // execute begins the execution of a plan whose locks are held.
@@ -194,14 +210,14 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 	s.refreshDerived()
 	now := time.Now()
 	view := s.view()
-	r := &planRun{s: s, plan: p, began: now, fmt: *s.format(view)}
-	mem := s.budget()
+	r := s.newRun()
+	r.plan, r.began, r.fmt = p, now, *s.format(view)
 	r.eval = types.EvalContext{
-		Ctx: ctx, Mem: mem, Format: &r.fmt, TransactionTime: s.txn.time, StatementTime: now.UnixMicro(),
+		Ctx: ctx, Mem: r.budget, Format: &r.fmt, TransactionTime: s.txn.time, StatementTime: now.UnixMicro(),
 		Session: s, Catalog: view,
 	}
 	r.env = executor.Env{
-		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: mem, WorkMem: s.derived.workMem,
+		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: r.budget, WorkMem: s.derived.workMem,
 		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Parallel: s.derived.parallel,
 	}
 	if len(p.Tables) > 0 || !p.ReadOnly {
@@ -236,7 +252,12 @@ func (r *planRun) tag(dst []byte, rows int64) []byte {
 	return appendCount(dst, rows)
 }
 
+// close gives back what the execution holds; r may then be used for another.
 func (r *planRun) close() {
+	if r.plan == nil {
+		return
+	}
+	r.plan = nil
 	if r.cursor != nil {
 		if err := r.cursor.Close(); err != nil {
 			r.s.cfg.Logger.Warn("closing a statement", "error", err)
@@ -248,6 +269,7 @@ func (r *planRun) close() {
 		r.env.Snapshot = nil
 	}
 	r.s.stage("execute", r.began)
+	r.s.spare = r
 }
 
 // replan plans SQL text that a statement needs while it runs: defaults, checks.

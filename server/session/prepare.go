@@ -76,12 +76,12 @@ func (s *Session) executeStmt(ctx context.Context, v *ast.ExecuteStmt) (executio
 	if err != nil {
 		return nil, nil, err
 	}
-	exec, columns, err := s.start(ctx, p.stmt, p.plan, params)
+	exec, _, err := s.start(ctx, p.stmt, p.plan, params)
 	if err != nil {
 		releaseArrays(params)
 		return nil, nil, err
 	}
-	return &withParams{exec, params}, columns, nil
+	return &withParams{exec, params}, p.columns, nil
 }
 
 // withParams is an execution that owns its parameters.

@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/apache/arrow/go/v15/arrow/memory"
-
 	"quiver/catalog"
 	"quiver/catalog/pgcatalog"
 	"quiver/executor"
@@ -61,6 +59,11 @@ type Session struct {
 	running    running
 	sequences  sequences
 	names      pgcatalog.Names
+	// version and versionView are the catalog's newest version, as last seen.
+	version     *catalog.Version
+	versionView catalog.View
+	// spare is a planRun to use again.
+	spare *planRun
 	// several: the simple query has more statements than one, which then are a
 	// block of their own.
 	several bool
@@ -154,11 +157,6 @@ func (s *Session) Busy() {
 		s.derived.deadlineSet = false
 		_ = s.conn.NetConn().SetReadDeadline(time.Time{})
 	}
-}
-
-// budget is the memory of one statement.
-func (s *Session) budget() memory.Allocator {
-	return executor.NewBudget(memory.DefaultAllocator, s.cfg.StatementBytesMax)
 }
 
 // The methods of types.Session.

@@ -103,7 +103,10 @@ func (s *Session) view() catalog.View {
 		s.txn.store.Catalog().Refresh()
 		return s.txn.store.Catalog()
 	}
-	return s.cfg.Catalog.View(s.database.OID)
+	if version := s.cfg.Catalog.Current(); version != s.version {
+		s.version, s.versionView = version, version.In(s.database.OID)
+	}
+	return s.versionView
 }
 
 // commit ends the transaction; on an error it has been rolled back.
