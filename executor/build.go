@@ -81,6 +81,8 @@ func (b *builder) buildNode(n plan.Node) (operator, error) {
 		return b.buildHashJoin(n)
 	case *plan.NestedLoop:
 		return b.buildNestedLoop(n)
+	case *plan.Window:
+		return b.buildWindow(n)
 	case *plan.SetOp:
 		return b.buildSetOp(n)
 	case *plan.FunctionScan:

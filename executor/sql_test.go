@@ -147,3 +147,34 @@ func TestExplain(t *testing.T) {
 	}
 	w.want("SELECT count(*) FROM t", "3")
 }
+
+func TestWindow(t *testing.T) {
+	w := newWorld(t)
+	w.want("CREATE TABLE e (d text, n int)", "")
+	w.want("INSERT INTO e VALUES ('a',1),('a',2),('a',2),('a',4),('b',7),('b',NULL)", "")
+	w.want(`SELECT d, n, row_number() OVER w, rank() OVER w, dense_rank() OVER w, percent_rank() OVER w, cume_dist() OVER w, ntile(2) OVER w
+		FROM e WINDOW w AS (PARTITION BY d ORDER BY n) ORDER BY d, n, 3`, `
+a|1|1|1|1|0|0.25|1
+a|2|2|2|2|0.3333333333333333|0.75|1
+a|2|3|2|2|0.3333333333333333|0.75|2
+a|4|4|4|3|1|1|2
+b|7|1|1|1|0|0.5|1
+b|NULL|2|2|2|1|1|2`)
+	w.want(`SELECT n, lag(n) OVER w, lead(n, 2, -1) OVER w, first_value(n) OVER w, last_value(n) OVER w, nth_value(n, 2) OVER w
+		FROM e WHERE d = 'a' WINDOW w AS (ORDER BY n) ORDER BY 1, 3 DESC`, `
+1|NULL|2|1|1|NULL
+2|1|4|1|2|2
+2|2|-1|1|2|2
+4|2|-1|1|4|2`)
+	w.want(`SELECT n, sum(n) OVER (ORDER BY n), count(*) OVER (), sum(n) OVER (ORDER BY n ROWS BETWEEN 1 PRECEDING AND CURRENT ROW),
+		sum(n) OVER (ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 FOLLOWING), max(n) FILTER (WHERE n < 4) OVER (ORDER BY n ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING),
+		count(*) OVER (ORDER BY n GROUPS BETWEEN 1 PRECEDING AND 1 PRECEDING)
+		FROM e WHERE d = 'a' ORDER BY 1, 4`, `
+1|1|4|1|3|2|0
+2|5|4|3|5|2|1
+2|5|4|4|9|2|1
+4|9|4|6|9|NULL|2`)
+	w.want("SELECT ntile(0) OVER () FROM e", "22014: argument of ntile must be greater than zero")
+	w.want("SELECT sum(n) OVER (ROWS -1 PRECEDING) FROM e", "22013: frame starting offset must not be negative")
+	w.want("SELECT d, sum(sum(n)) OVER (ORDER BY d) FROM e GROUP BY d ORDER BY 1", "a|9\nb|16")
+}

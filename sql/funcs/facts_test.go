@@ -18,7 +18,7 @@ func TestFacts(t *testing.T) {
 		}
 		bySignature[signature] = f
 		works := 0
-		for _, has := range []bool{f.Kernel != nil, f.Rows != nil, f.Aggregate != nil, f.Specialize != nil} {
+		for _, has := range []bool{f.Kernel != nil, f.Rows != nil, f.Aggregate != nil, f.Window != nil, f.Specialize != nil} {
 			if has {
 				works++
 			}

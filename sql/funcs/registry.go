@@ -64,16 +64,18 @@ type Function struct {
 	Columns []Column
 }
 
-// Impl is how a function is computed: one of the three that apply, or, where
+// Impl is how a function is computed: one of the four that apply, or, where
 // the work depends on the argument types (polymorphic and "any" arguments), a
 // Specialize that makes one. Resolve hands out functions already specialised,
-// so that whoever runs a plan looks at Kernel, Rows and Aggregate alone.
+// so that whoever runs a plan looks at Kernel, Rows, Aggregate and Window alone.
 type Impl struct {
 	Kernel types.Kernel
 	// Rows is a set-returning function.
 	Rows RowsKernel
 	// Aggregate makes an accumulator.
 	Aggregate func(spec AggregateSpec) (Accumulator, error)
+	// Window computes a window function.
+	Window WindowKernel
 	// Specialize returns the Impl for a call.
 	Specialize func(call Signature) (Impl, error)
 }
