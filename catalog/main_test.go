@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"flag"
 	"os"
 	"testing"
 
@@ -8,6 +9,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(m.Run()) // the fuzzing engine leaves goroutines of its own
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -231,19 +231,18 @@ func currentSchema(c call) (any, error) {
 
 func currentSchemas(c call) (any, error) { return existingSchemas(c, c.bool(0)), nil }
 
-// existingSchemas is the effective search path: with pg_catalog's implicit
-// place when implicit is set.
+// existingSchemas are those of the search path that exist, with pg_catalog's
+// implicit place when implicit is set.
 func existingSchemas(c call, implicit bool) []string {
+	path, _ := namedPath(c.Session)
+	if implicit {
+		path = searchPathOf(c.Session)
+	}
 	names := []string{}
-	setting, _ := c.Session.Setting("search_path")
-	for i, name := range searchPathOf(c.Session) {
-		if c.view.SchemaByName(name) == nil {
-			continue
+	for _, name := range path {
+		if c.view.SchemaByName(name) != nil {
+			names = append(names, name)
 		}
-		if i == 0 && name == "pg_catalog" && !implicit && !strings.Contains(setting, "pg_catalog") {
-			continue
-		}
-		names = append(names, name)
 	}
 	return names
 }

@@ -89,6 +89,15 @@ func cutQuoted(s string) (name, rest string, ok bool) {
 // searchPathOf reads the setting search_path of a session: the names in it,
 // with "$user" replaced, pg_catalog first unless it is named.
 func searchPathOf(s types.Session) []string {
+	path, named := namedPath(s)
+	if !named {
+		path = append([]string{"pg_catalog"}, path...)
+	}
+	return path
+}
+
+// namedPath is the search path as it was set, and whether it names pg_catalog.
+func namedPath(s types.Session) (path []string, named bool) {
 	setting, user := `"$user", public`, "postgres"
 	if s != nil {
 		user = s.CurrentUser()
@@ -96,8 +105,6 @@ func searchPathOf(s types.Session) []string {
 			setting = v
 		}
 	}
-	var path []string
-	named := false
 	for rest := strings.TrimSpace(setting); rest != ""; {
 		name, tail, ok := cutIdent(rest)
 		if !ok {
@@ -110,8 +117,5 @@ func searchPathOf(s types.Session) []string {
 		path = append(path, name)
 		rest = strings.TrimLeft(tail, ", \t\n\r")
 	}
-	if !named {
-		path = append([]string{"pg_catalog"}, path...)
-	}
-	return path
+	return path, named
 }

@@ -210,6 +210,9 @@ func infoElementTypes(b *rows) error {
 
 func infoSequences(b *rows) error {
 	b.eachSequence(func(schema *catalog.Schema, s *catalog.Sequence) {
+		if c := columnOf(b.view.Table(s.OwnerTable), s.OwnerColumn); c != nil && c.Identity != 0 {
+			return // part of the column
+		}
 		shape := shapeOf(types.Of(s.Type))
 		b.add(b.catalogName(), schema.Name, s.Name, shape.name, shape.precision, 2, 0, decimal(s.Start), decimal(s.Min), decimal(s.Max),
 			decimal(s.Increment), yesNo(s.Cycle))
