@@ -69,32 +69,39 @@ func (w *worker) run(ctx context.Context, dsn string) error {
 // play runs one transaction. From the moment COMMIT is sent until its answer
 // comes, the fate is unknown.
 func (w *worker) play(ctx context.Context, conn *pgx.Conn, t transaction) error {
-	single := len(t.statements) == 1 && len(t.copies) == 0
-	if single {
+	if len(t.steps) == 1 && t.steps[0].copy == nil {
 		w.unknown = &t.after
-		_, err := conn.Exec(ctx, t.statements[0])
+		_, err := conn.Exec(ctx, t.steps[0].sql)
 		return err
 	}
 	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	for _, s := range t.statements {
-		if _, err := conn.Exec(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s, err)
-		}
-	}
-	for _, c := range t.copies {
-		var text strings.Builder
-		for _, r := range c.rows {
-			fmt.Fprintf(&text, "%d\t%d\t%d\t%s\n", r[0], w.worker, r[1], vectorOf(r[1]))
-		}
-		if _, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(text.String()), "COPY kv FROM STDIN"); err != nil {
-			return fmt.Errorf("COPY: %w", err)
+	for _, s := range t.steps {
+		if err := w.step(ctx, conn, s); err != nil {
+			return err
 		}
 	}
 	w.unknown = &t.after
 	_, err := conn.Exec(ctx, "COMMIT")
 	return err
+}
+
+func (w *worker) step(ctx context.Context, conn *pgx.Conn, s step) error {
+	if s.copy == nil {
+		if _, err := conn.Exec(ctx, s.sql); err != nil {
+			return fmt.Errorf("%s: %w", s.sql, err)
+		}
+		return nil
+	}
+	var text strings.Builder
+	for _, r := range s.copy {
+		fmt.Fprintf(&text, "%d\t%d\t%d\t%s\n", r[0], w.worker, r[1], vectorOf(r[1]))
+	}
+	if _, err := conn.PgConn().CopyFrom(ctx, strings.NewReader(text.String()), "COPY kv FROM STDIN"); err != nil {
+		return fmt.Errorf("COPY: %w", err)
+	}
+	return nil
 }
 
 // gone is nil for an error that a killed server explains.

@@ -71,15 +71,23 @@ func diffRows(table string, want, got map[int64]int64) []string {
 // keysPerWorker is the width of a worker's key range.
 const keysPerWorker = 1_000_000
 
-// transaction is a list of statements and what the state is after them.
+// transaction is a list of steps and what the state is after them.
 type transaction struct {
-	statements []string
-	copies     []copyIn
-	after      state
+	steps []step
+	after state
 }
 
-// copyIn is a COPY into the shared table, run after the statements.
-type copyIn struct{ rows [][2]int64 }
+// step is a statement, or a COPY of rows (id, v) into the shared table.
+type step struct {
+	sql  string
+	copy [][2]int64
+}
+
+func (t *transaction) do(statements ...string) {
+	for _, s := range statements {
+		t.steps = append(t.steps, step{sql: s})
+	}
+}
 
 // generator makes one worker's transactions.
 type generator struct {
@@ -122,8 +130,7 @@ func (g *generator) anyKey(s state) (int64, bool) {
 // transaction makes a random transaction over the state that now holds.
 func (g *generator) transaction(now state) transaction {
 	t := transaction{after: now.clone()}
-	steps := 1 + g.rnd.IntN(4)
-	for range steps {
+	for range 1 + g.rnd.IntN(4) {
 		switch p := g.rnd.IntN(100); {
 		case p < 35:
 			g.insert(&t, 1+g.rnd.IntN(20))
@@ -151,7 +158,7 @@ func (g *generator) insert(t *transaction, n int) {
 		t.after.rows[id] = v
 		vals = append(vals, fmt.Sprintf("(%d, %d, %d, '%s')", id, g.worker, v, vectorOf(v)))
 	}
-	t.statements = append(t.statements, "INSERT INTO kv VALUES "+strings.Join(vals, ", "))
+	t.do("INSERT INTO kv VALUES " + strings.Join(vals, ", "))
 }
 
 func (g *generator) update(t *transaction) {
@@ -161,7 +168,7 @@ func (g *generator) update(t *transaction) {
 	}
 	v := g.freshValue()
 	t.after.rows[id] = v
-	t.statements = append(t.statements, fmt.Sprintf("UPDATE kv SET v = %d, vec = '%s' WHERE id = %d", v, vectorOf(v), id))
+	t.do(fmt.Sprintf("UPDATE kv SET v = %d, vec = '%s' WHERE id = %d", v, vectorOf(v), id))
 }
 
 func (g *generator) remove(t *transaction) {
@@ -170,7 +177,7 @@ func (g *generator) remove(t *transaction) {
 		return
 	}
 	delete(t.after.rows, id)
-	t.statements = append(t.statements, fmt.Sprintf("DELETE FROM kv WHERE id = %d", id))
+	t.do(fmt.Sprintf("DELETE FROM kv WHERE id = %d", id))
 }
 
 func (g *generator) upsert(t *transaction) {
@@ -180,7 +187,7 @@ func (g *generator) upsert(t *transaction) {
 	}
 	v := g.freshValue()
 	t.after.rows[id] = v
-	t.statements = append(t.statements, fmt.Sprintf(
+	t.do(fmt.Sprintf(
 		"INSERT INTO kv VALUES (%d, %d, %d, '%s') ON CONFLICT (id) DO UPDATE SET v = excluded.v, vec = excluded.vec",
 		id, g.worker, v, vectorOf(v)))
 }
@@ -197,8 +204,7 @@ func (g *generator) ddl(t *transaction) {
 		name := fmt.Sprintf("w%d_t%d", g.worker, g.table)
 		a, b := g.freshValue(), g.freshValue()
 		t.after.tables[name] = map[int64]int64{1: a, 2: b}
-		t.statements = append(t.statements,
-			fmt.Sprintf("CREATE TABLE %s (id bigint PRIMARY KEY, v bigint NOT NULL)", name),
+		t.do(fmt.Sprintf("CREATE TABLE %s (id bigint PRIMARY KEY, v bigint NOT NULL)", name),
 			fmt.Sprintf("INSERT INTO %s VALUES (1, %d), (2, %d)", name, a, b))
 		return
 	}
@@ -206,33 +212,33 @@ func (g *generator) ddl(t *transaction) {
 	switch g.rnd.IntN(3) {
 	case 0:
 		delete(t.after.tables, name)
-		t.statements = append(t.statements, "DROP TABLE "+name)
+		t.do("DROP TABLE " + name)
 	case 1:
 		v := g.freshValue()
 		t.after.tables[name] = map[int64]int64{3: v}
-		t.statements = append(t.statements, "TRUNCATE "+name, fmt.Sprintf("INSERT INTO %s VALUES (3, %d)", name, v))
+		t.do("TRUNCATE "+name, fmt.Sprintf("INSERT INTO %s VALUES (3, %d)", name, v))
 	default:
 		v := g.freshValue()
 		t.after.tables[name][v] = v
-		t.statements = append(t.statements, fmt.Sprintf("INSERT INTO %s VALUES (%d, %d)", name, v, v))
+		t.do(fmt.Sprintf("INSERT INTO %s VALUES (%d, %d)", name, v, v))
 	}
 }
 
 // undone does work and rolls it back to a savepoint.
 func (g *generator) undone(t *transaction) {
 	v := g.freshValue()
-	t.statements = append(t.statements, "SAVEPOINT s",
+	t.do("SAVEPOINT s",
 		fmt.Sprintf("INSERT INTO kv VALUES (%d, %d, %d, '%s')", g.freshKey(), g.worker, v, vectorOf(v)),
 		fmt.Sprintf("UPDATE kv SET v = -1 WHERE id BETWEEN %d AND %d", int64(g.worker)*keysPerWorker, int64(g.worker)*keysPerWorker+5),
 		"ROLLBACK TO s", "RELEASE s")
 }
 
 func (g *generator) copy(t *transaction) {
-	var c copyIn
+	var rows [][2]int64
 	for range 50 + g.rnd.IntN(400) {
 		id, v := g.freshKey(), g.freshValue()
 		t.after.rows[id] = v
-		c.rows = append(c.rows, [2]int64{id, v})
+		rows = append(rows, [2]int64{id, v})
 	}
-	t.copies = append(t.copies, c)
+	t.steps = append(t.steps, step{copy: rows})
 }
