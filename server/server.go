@@ -291,6 +291,9 @@ func (s *Server) Close() error {
 		_ = c.conn.NetConn().SetReadDeadline(time.Now())
 	}
 	s.mu.Unlock()
+	if s.http != nil {
+		err = errors.Join(err, s.http.Close())
+	}
 	done := make(chan struct{})
 	go func() {
 		s.clients.Wait()
@@ -301,9 +304,6 @@ func (s *Server) Close() error {
 	case <-time.After(stopTimeout):
 		s.closeConnections()
 		<-done
-	}
-	if s.http != nil {
-		err = errors.Join(err, s.http.Close())
 	}
 	return err
 }
