@@ -122,9 +122,9 @@ func (f *flush) giveUp() {
 func (f *flush) write(ctx context.Context) error {
 	deltas := slices.Clone(f.deltas)
 	for memory := f.memory; len(memory) > 0; {
-		n, size := 1, memory[0].Bytes()
-		for n < len(memory) && size+memory[n].Bytes() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Keyed == memory[0].Schema().Keyed {
-			size += memory[n].Bytes()
+		n, size := 1, memory[0].Size()
+		for n < len(memory) && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Keyed == memory[0].Schema().Keyed {
+			size += memory[n].Size()
 			n++
 		}
 		if err := f.writeSegment(ctx, memory[:n], deltas); err != nil {

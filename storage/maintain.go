@@ -91,7 +91,7 @@ func (e *Engine) due() *shard {
 		if s.dirty == zeroPosition {
 			continue
 		}
-		if s.memoryBytes() > e.opts.SegmentBytesMax || s.age(now) > e.opts.SealAfter {
+		if s.size() > e.opts.SegmentBytesMax || s.age(now) > e.opts.SealAfter {
 			return s
 		}
 	}

@@ -204,6 +204,16 @@ func (s *shard) memoryBytes() (n int64) {
 	return n
 }
 
+// size is what the shard's rows take that are not in objects yet.
+func (s *shard) size() (n int64) {
+	v := s.pin()
+	defer v.release()
+	for _, m := range v.memory {
+		n += m.Size()
+	}
+	return n
+}
+
 // find looks a row id up in a view; src is nil if no segment has it.
 func (v *shardView) find(ctx context.Context, id uint64) (src source, pos int, err error) {
 	err = v.sources(func(s source) (bool, error) {

@@ -49,6 +49,8 @@ type Segment struct {
 	lastRowID uint64
 	ascending atomic.Bool
 	spilled   atomic.Bool
+	// spilledBytes is the part that lies in a file.
+	spilledBytes atomic.Int64
 
 	keys   hashIndex
 	rowIDs hashIndex // filled once the row ids stopped ascending
@@ -76,6 +78,9 @@ func (s *Segment) Rows() int { return int(s.rows.Load()) }
 
 // Bytes is the memory held, on and off the heap.
 func (s *Segment) Bytes() int64 { return s.bytes.Load() }
+
+// Size is what the rows take, in memory or spilled.
+func (s *Segment) Size() int64 { return s.bytes.Load() + s.spilledBytes.Load() }
 
 // Retain keeps the segment for another owner.
 func (s *Segment) Retain() { s.refs.Add(1) }

@@ -53,6 +53,7 @@ func (s *Segment) Spill(fs vfs.FS, name string) error {
 	}
 	s.spilled.Store(true)
 	s.bytes.Add(-freed)
+	s.spilledBytes.Store(freed)
 	m.Free(nil)
 	return nil
 }
