@@ -56,8 +56,8 @@ type TxnOptions struct {
 	Database  catalog.OID
 	// LockTimeout ends waits for locks with ErrLockTimeout; 0 is never.
 	LockTimeout time.Duration
-	// DeadlockTimeout is how long a wait lasts before a deadlock is searched;
-	// 0 is one second.
+	// DeadlockTimeout is how long a wait lasts before a deadlock is searched.
+	// With 0, at once, the victim is always the one that closes the circle.
 	DeadlockTimeout time.Duration
 }
 

@@ -507,3 +507,40 @@ func TestCreateTableRollsBack(t *testing.T) {
 	w.crash()
 	w.now(table, "1=a 2=b 3=c")
 }
+
+// TestUpdateChainWithinTransaction: a version that its own transaction replaced
+// again is no successor, for nobody keeps it.
+func TestUpdateChainWithinTransaction(t *testing.T) {
+	for _, flushed := range []bool{false, true} {
+		w := newWorld(t)
+		table := w.newTable("a")
+		tx := w.begin(TxnOptions{})
+		rows := w.insert(tx, table, []int64{1, 2}, "a", "b")
+		w.check(tx.Commit(w.ctx))
+		if flushed {
+			w.check(w.e.Checkpoint(w.ctx))
+		}
+		tx = w.begin(TxnOptions{})
+		w.change(tx, table, 1, "x")
+		w.change(tx, table, 1, "y")
+		w.change(tx, table, 2, "x")
+		w.change(tx, table, 2, "-")
+		w.check(tx.Commit(w.ctx))
+		for _, restart := range []bool{false, true} {
+			if restart {
+				w.crash()
+			}
+			tx = w.begin(TxnOptions{})
+			got, err := tx.LockRow(w.ctx, table, rows[0], LockForUpdate, WaitBlock)
+			w.check(err)
+			if got.Status != RowUpdated || got.Successor != w.find(tx, table, 1) {
+				t.Errorf("row 1 is %v", got)
+			}
+			if got, err = tx.LockRow(w.ctx, table, rows[1], LockForUpdate, WaitBlock); err != nil || got.Status != RowDeleted {
+				t.Errorf("row 2 is %v, %v", got, err)
+			}
+			w.expect(tx, table, "1=y")
+			tx.Rollback()
+		}
+	}
+}

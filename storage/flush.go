@@ -407,8 +407,8 @@ func (f *flush) carryOver(w *writtenSegment) {
 }
 
 // addDelta notes the delete of a flushed row for the next flush.
-func (s *shard) addDelta(d *deletion, at hlc.Timestamp) {
-	s.deltas = append(s.deltas, deltalog.Entry{RowID: uint64(d.row), Timestamp: uint64(at), Successor: uint64(d.successor), Key: d.key})
+func (s *shard) addDelta(d *deletion, successor RowID, at hlc.Timestamp) {
+	s.deltas = append(s.deltas, deltalog.Entry{RowID: uint64(d.row), Timestamp: uint64(at), Successor: uint64(successor), Key: d.key})
 }
 
 func encodePosition(p wal.Position) []byte {

@@ -90,11 +90,20 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 	if in.keys == nil {
 		return nil
 	}
+	// All keys are locked before any is looked up: what others committed while
+	// this waited must be in the views.
+	held := make([]bool, in.rows)
+	for row := range in.rows {
+		var err error
+		if held[row], err = in.t.lockKey(ctx, in.schema.table.Storage, in.hashes[row]); err != nil {
+			return err
+		}
+	}
 	views := in.t.pinTable(in.schema.table)
 	defer views.release()
 	left := map[int]bool{}
 	for row := range in.rows {
-		existing, clash, err := in.checkRow(ctx, views, row, left)
+		existing, clash, err := in.checkRow(ctx, views, row, held[row], left)
 		if err != nil {
 			return err
 		}
@@ -112,12 +121,8 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 
 // checkRow answers whether the key of a row is taken: by a row of the table, or
 // (existing 0) by an earlier one of the batch.
-func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, left map[int]bool) (existing RowID, clash bool, err error) {
+func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, held bool, left map[int]bool) (existing RowID, clash bool, err error) {
 	table, hash, key := in.schema.table, in.hashes[row], in.keys.Value(row)
-	held, err := in.t.lockKey(ctx, table.Storage, hash)
-	if err != nil {
-		return 0, false, err
-	}
 	if held {
 		// The transaction met the key before: as an own row, in this batch, or
 		// by deleting it.

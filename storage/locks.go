@@ -4,16 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
 	"quiver/catalog"
 	"quiver/storage/lock"
 )
-
-// deadlockTimeoutDefault is deadlock_timeout.
-const deadlockTimeoutDefault = time.Second
 
 // lockError maps the lock manager's errors to storage's.
 func lockError(err error) error {

@@ -33,6 +33,8 @@ type privateWrites struct {
 	// own has, per table storage, the deletes of committed rows: row id → index
 	// in deletes.
 	own map[catalog.StorageID]map[RowID]uint32
+	// chain finds, while committing, the delete of an own row.
+	chain map[RowID]int
 }
 
 // privateShard is what goes to one shard.
@@ -311,6 +313,12 @@ const adoptBytes = 4 << 20
 // apply makes the writes part of the shards, committed at at. It runs under
 // the pipeline's apply lock and cannot fail but for memory, which it waits for.
 func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Position, live func(*shard) bool) error {
+	p.chain = map[RowID]int{}
+	for i := range p.deletes {
+		if p.deletes[i].private != nil {
+			p.chain[p.deletes[i].row] = i
+		}
+	}
 	for _, ps := range p.order {
 		s := p.e.shard(ps.key, catalog.StorageID(ps.target.TableStorage))
 		if !live(s) {
@@ -332,7 +340,7 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		if !live(s) {
 			continue
 		}
-		if err := s.deleteRow(ctx, d, at); err != nil {
+		if err := s.deleteRow(ctx, d, p.lastSuccessor(d.successor, d.target), at); err != nil {
 			return err
 		}
 		s.markDirty(pos)
@@ -407,7 +415,7 @@ func copyRun(into, g *memorySegment, from, to int, at hlc.Timestamp) error {
 
 // deleteRow puts the tombstone of a committed row. A row that no segment has
 // was left out by a flush, which knew of the delete.
-func (s *shard) deleteRow(ctx context.Context, d *deletion, at hlc.Timestamp) error {
+func (s *shard) deleteRow(ctx context.Context, d *deletion, successor RowID, at hlc.Timestamp) error {
 	src, pos, err := s.view.find(ctx, uint64(d.row))
 	if err != nil || src == nil {
 		return err
@@ -415,11 +423,31 @@ func (s *shard) deleteRow(ctx context.Context, d *deletion, at hlc.Timestamp) er
 	if before, _ := src.tombstones().Get(pos); before != 0 {
 		return nil // replayed
 	}
-	src.tombstones().Set(pos, uint64(at), uint64(d.successor))
+	src.tombstones().Set(pos, uint64(at), uint64(successor))
 	if _, flushed := src.(*flushedSegment); flushed {
-		s.addDelta(d, at)
+		s.addDelta(d, successor, at)
 	}
 	return nil
+}
+
+// lastSuccessor follows a chain of own versions to the one that commits: those
+// between are visible to nobody and may not be kept. 0 when the last was deleted.
+func (p *privateWrites) lastSuccessor(row RowID, t *wal.Target) RowID {
+	for row != 0 {
+		_, g, pos := p.findAny(catalog.StorageID(t.TableStorage), row)
+		if g == nil {
+			return row
+		}
+		n, adopted := p.chain[row]
+		if !adopted {
+			if at, _ := g.Tombstones.Get(pos); at == 0 {
+				return row
+			}
+			return 0
+		}
+		row = p.deletes[n].successor
+	}
+	return 0
 }
 
 func (s *shard) markDirty(pos wal.Position) {

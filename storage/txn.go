@@ -169,11 +169,7 @@ func (t *txn) LockTable(ctx context.Context, table catalog.OID, mode TableLockMo
 
 // wait turns the options into the lock manager's.
 func (t *txn) wait(policy WaitPolicy) lock.Wait {
-	deadlock := t.opts.DeadlockTimeout
-	if deadlock == 0 {
-		deadlock = deadlockTimeoutDefault
-	}
-	return lock.Wait{No: policy != WaitBlock, Timeout: t.opts.LockTimeout, Deadlock: deadlock}
+	return lock.Wait{No: policy != WaitBlock, Timeout: t.opts.LockTimeout, Deadlock: t.opts.DeadlockTimeout}
 }
 
 // activeTxns are the transactions with chunks in the log, which must not be cut

@@ -138,11 +138,11 @@ func (c *Files) fetch(ctx context.Context, key string, size int64) (data []byte,
 	if err := c.copyTo(ctx, file, key, size); err != nil {
 		return nil, nil, 0, errors.Join(err, remove())
 	}
-	data, unmap, err = file.Map(size)
+	data, unmapFile, err := file.Map(size)
 	if err != nil {
 		return nil, nil, 0, errors.Join(err, remove())
 	}
-	return data, func() error { return errors.Join(unmap(), remove()) }, size, nil
+	return data, func() error { return errors.Join(unmapFile(), remove()) }, size, nil
 }
 
 const (
