@@ -8,7 +8,9 @@ import (
 )
 
 // The distances, and the functions of pgvector. Distances are summed in
-// float64 over the elements in order: this is the one definition that re-ranks
+// float64 over the elements in order, each product rounded first (the
+// conversions forbid the compiler to fuse it with the addition, as it does on
+// arm64), the same as vector.Exact: this is the one definition that re-ranks
 // candidates and that the batch kernels of SetVectorKernels agree with.
 func init() {
 	for signature, distance := range map[string]func(x, y []float32) float64{
@@ -69,7 +71,7 @@ func L2SquaredDistance(x, y []float32) (sum float64) {
 	y = y[:len(x)]
 	for i, v := range x {
 		d := float64(v) - float64(y[i])
-		sum += d * d
+		sum += float64(d * d)
 	}
 	return sum
 }
@@ -81,7 +83,7 @@ func L2Distance(x, y []float32) float64 { return math.Sqrt(L2SquaredDistance(x, 
 func InnerProduct(x, y []float32) (sum float64) {
 	y = y[:len(x)]
 	for i, v := range x {
-		sum += float64(v) * float64(y[i])
+		sum += float64(float64(v) * float64(y[i]))
 	}
 	return sum
 }
@@ -95,9 +97,9 @@ func CosineDistance(x, y []float32) float64 {
 	y = y[:len(x)]
 	for i, v := range x {
 		a, b := float64(v), float64(y[i])
-		xy += a * b
-		xx += a * a
-		yy += b * b
+		xy += float64(a * b)
+		xx += float64(a * a)
+		yy += float64(b * b)
 	}
 	return 1 - clampUnit(xy/math.Sqrt(xx*yy))
 }

@@ -23,10 +23,15 @@
 //	timetz                    FixedSizeBinary(12): microseconds int64, zone seconds west int32, little endian
 //	numeric                   Binary: a scale per value, see Numeric
 //	numeric(p≤38,s), stored   Decimal128(p,s), converted at the storage boundary (NaN = -2^127)
-//	vector(n)                 FixedSizeList<Float32>[n]; vector without n: List<Float32>
+//	vector(n)                 FixedSizeList<Float32>[n]; vector without n: List<Float32>;
+//	                          a relabelled vector(n) keeps its layout, so take both (VectorAt)
 //	T[]                       Struct<elements: List<T>, shape: Binary>; shape null: one dimension from 1
 //	record, composite         Struct
 //	void                      Null
+//
+// How values look is PostgreSQL 15's and pgvector's word for word: the files in
+// testdata hold their answers, and go test -rewrite with QUIVER_ORACLE set to a
+// connection string asks again.
 //
 // Start reading at Type, then registry.go. types is a leaf: it may import
 // sql/sqlerr and nothing else of Quiver.

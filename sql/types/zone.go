@@ -18,15 +18,15 @@ func LoadZone(name string) (zone Location, ok bool) {
 	if z, known := zones.Load(key); known {
 		return z.(Location), true
 	}
-	zone, ok = findZone(name)
-	if ok {
+	if zone, ok = findZone(name); ok {
 		zones.Store(key, zone)
+		return zone, true
 	}
-	return zone, ok
+	return posixZone(name)
 }
 
-// zones caches what LoadZone found; there are a few hundred names, and POSIX
-// specifications are not kept.
+// zones caches the zones of the tz database that LoadZone found, of which there
+// are a few hundred.
 var zones sync.Map
 
 func findZone(name string) (Location, bool) {
@@ -38,7 +38,7 @@ func findZone(name string) (Location, bool) {
 			return Location{Name: spelling, Loc: loc}, true
 		}
 	}
-	return posixZone(name)
+	return Location{}, false
 }
 
 // titleZone spells a zone as the tz database does: america/new_york →
