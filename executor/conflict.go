@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -43,8 +44,64 @@ func (a *conflictAction) remember(ids []storage.RowID) {
 }
 
 // insert adds the rows whose key is new and treats the others as the clause
-// says.
+// says. What RETURNING sees comes in the order of the rows.
 func (a *conflictAction) insert(ctx context.Context, o *insertOp, rows *batch) error {
+	var out affected
+	defer out.release()
+	if err := a.insertRows(ctx, o, rows, 0, &out); err != nil {
+		return err
+	}
+	if !o.returns { // the number of rows is all that is asked
+		return o.done(&batch{rows: len(out.refs)})
+	}
+	all, err := out.batch(o.x)
+	if err != nil || all == nil {
+		return err
+	}
+	defer all.release()
+	return o.done(all)
+}
+
+// affected gathers the rows that a batch inserted or updated.
+type affected struct {
+	refs  []rowRef
+	order []int // of each, the number of the row proposed for insertion
+	owned []*batch
+}
+
+// add takes over b, whose row i stands for row order[i].
+func (a *affected) add(b *batch, order []int) {
+	a.owned = append(a.owned, b)
+	for i, n := range order {
+		a.refs = append(a.refs, rowRef{b, int32(i)})
+		a.order = append(a.order, n)
+	}
+}
+
+func (a *affected) batch(x *execution) (*batch, error) {
+	if len(a.refs) == 0 {
+		return nil, nil
+	}
+	index := make([]int, len(a.refs))
+	for i := range index {
+		index[i] = i
+	}
+	slices.SortFunc(index, func(i, j int) int { return a.order[i] - a.order[j] })
+	refs := make([]rowRef, len(index))
+	for i, k := range index {
+		refs[i] = a.refs[k]
+	}
+	return gatherRows(x.mem, refs)
+}
+
+func (a *affected) release() {
+	for _, b := range a.owned {
+		b.release()
+	}
+}
+
+// insertRows inserts rows, of which the first has the given number.
+func (a *conflictAction) insertRows(ctx context.Context, o *insertOp, rows *batch, number int, out *affected) error {
 	ids, conflicts, err := o.x.env.Txn.Insert(ctx, o.table, o.partition, rows.cols, true)
 	if err != nil {
 		return err
@@ -52,42 +109,33 @@ func (a *conflictAction) insert(ctx context.Context, o *insertOp, rows *batch) e
 	if a.update {
 		a.remember(ids)
 	}
-	if len(conflicts) == 0 {
-		return o.done(rows)
+	left := make(map[int]bool, len(conflicts))
+	for _, c := range conflicts {
+		left[c.Row] = true
 	}
-	if err := a.inserted(o, rows, conflicts); err != nil {
-		return err
+	var kept []int32
+	var order []int
+	for i := range rows.rows {
+		if !left[i] {
+			kept, order = append(kept, int32(i)), append(order, number+i)
+		}
+	}
+	switch {
+	case len(kept) == rows.rows:
+		out.add(&batch{cols: retainAll(rows.cols), rows: rows.rows}, order)
+	case len(kept) > 0:
+		out.add(takeBatch(o.x.mem, rows, kept), order)
 	}
 	for _, c := range conflicts {
-		if err := a.settle(ctx, o, rows, c); err != nil {
+		if err := a.settle(ctx, o, rows, c, number, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// inserted counts and returns the rows without a conflict.
-func (a *conflictAction) inserted(o *insertOp, rows *batch, conflicts []storage.UniqueConflict) error {
-	left := make(map[int]bool, len(conflicts))
-	for _, c := range conflicts {
-		left[c.Row] = true
-	}
-	var kept []int32
-	for i := range rows.rows {
-		if !left[i] {
-			kept = append(kept, int32(i))
-		}
-	}
-	if len(kept) == 0 {
-		return nil
-	}
-	part := takeBatch(o.x.mem, rows, kept)
-	defer part.release()
-	return o.done(part)
-}
-
 // settle deals with one row whose key exists.
-func (a *conflictAction) settle(ctx context.Context, o *insertOp, rows *batch, c storage.UniqueConflict) error {
+func (a *conflictAction) settle(ctx context.Context, o *insertOp, rows *batch, c storage.UniqueConflict, number int, out *affected) error {
 	if !a.update {
 		return a.checkVisible(ctx, o, c)
 	}
@@ -101,9 +149,9 @@ func (a *conflictAction) settle(ctx context.Context, o *insertOp, rows *batch, c
 	row := rows.slice(c.Row, c.Row+1)
 	defer row.release()
 	if !ok { // deleted meanwhile: try to insert again
-		return a.insert(ctx, o, row)
+		return a.insertRows(ctx, o, row, number+c.Row, out)
 	}
-	return a.updateRow(ctx, o, row, locked)
+	return a.updateRow(ctx, o, row, locked, number+c.Row, out)
 }
 
 func secondTime() error {
@@ -129,7 +177,7 @@ func (a *conflictAction) checkVisible(ctx context.Context, o *insertOp, c storag
 }
 
 // updateRow applies DO UPDATE to a locked row.
-func (a *conflictAction) updateRow(ctx context.Context, o *insertOp, excluded *batch, id storage.RowID) error {
+func (a *conflictAction) updateRow(ctx context.Context, o *insertOp, excluded *batch, id storage.RowID, number int, out *affected) error {
 	o.x.dropLatest()
 	latest, err := o.x.latestSnapshot(ctx)
 	if err != nil {
@@ -162,13 +210,13 @@ func (a *conflictAction) updateRow(ctx context.Context, o *insertOp, excluded *b
 		return err
 	}
 	rows := &batch{cols: cols, rows: 1}
-	defer rows.release()
+	out.add(rows, []int{number})
 	ids, err := o.x.env.Txn.Update(ctx, o.table, []storage.RowID{id}, rows.cols)
 	if err != nil {
 		return err
 	}
 	a.remember(ids)
-	return o.done(rows)
+	return nil
 }
 
 // partitionOf resolves the storage partition of an INSERT: 0 is the default one.

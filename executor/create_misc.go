@@ -11,11 +11,14 @@ import (
 )
 
 func (d *ddl) createSchema(ctx context.Context, s *ast.CreateSchemaStmt) error {
+	if err := d.lockName(ctx, d.catalog().Database().OID, s.Name); err != nil {
+		return err
+	}
 	if d.catalog().SchemaByName(s.Name) != nil && s.IfNotExists {
 		d.notice(sqlerr.DuplicateSchema, "schema %s already exists, skipping", quoted(s.Name))
 		return nil
 	}
-	if err := d.newSchemaName(s.Name); err != nil {
+	if err := d.newSchemaName(ctx, s.Name); err != nil {
 		return err
 	}
 	oid, err := d.catalog().NewOID(ctx)
@@ -81,6 +84,9 @@ func (d *ddl) createDatabase(ctx context.Context, s *ast.CreateDatabaseStmt) err
 		if err := databaseOption(o); err != nil {
 			return err
 		}
+	}
+	if err := d.lockName(ctx, 0, s.Name); err != nil {
+		return err
 	}
 	if d.catalog().DatabaseByName(s.Name) != nil {
 		return sqlerr.New(sqlerr.DuplicateDatabase, "database %s already exists", quoted(s.Name))

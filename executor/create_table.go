@@ -23,6 +23,9 @@ func (d *ddl) createTable(ctx context.Context, s *ast.CreateTableStmt) error {
 	if err != nil {
 		return err
 	}
+	if err := d.lockName(ctx, schema.OID, s.Table.Name); err != nil {
+		return err
+	}
 	if d.catalog().Relation(schema.OID, s.Table.Name) != nil {
 		if s.IfNotExists {
 			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(s.Table.Name))
@@ -263,6 +266,8 @@ func (d *ddl) newPrimaryKey(ctx context.Context, table *catalog.Table, k *ast.Co
 	name := k.Name
 	if name == "" {
 		name = d.relationName(table.Schema, table.Name, "", "pkey")
+	} else if err := d.lockName(ctx, table.Schema, name); err != nil {
+		return nil, err
 	} else if d.catalog().Relation(table.Schema, name) != nil || name == table.Name {
 		return nil, duplicateRelation(name)
 	}

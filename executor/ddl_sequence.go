@@ -59,6 +59,9 @@ func (d *ddl) createSequence(ctx context.Context, n *ast.CreateSequenceStmt) err
 	if err != nil {
 		return err
 	}
+	if err := d.lockName(ctx, schema.OID, n.Name.Name); err != nil {
+		return err
+	}
 	if d.catalog().Relation(schema.OID, n.Name.Name) != nil {
 		if n.IfNotExists {
 			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(n.Name.Name))

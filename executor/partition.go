@@ -25,6 +25,9 @@ func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) e
 	if s.Name == catalog.DefaultPartition {
 		return sqlerr.New(sqlerr.ReservedName, "partition name %s is reserved", quoted(s.Name)).At(s.NamePos)
 	}
+	if err := d.lockName(ctx, table.Schema, s.Name); err != nil {
+		return err
+	}
 	if d.catalog().Relation(table.Schema, s.Name) != nil {
 		if s.IfNotExists {
 			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(s.Name))

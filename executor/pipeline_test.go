@@ -75,7 +75,7 @@ func TestOnConflict(t *testing.T) {
 		u.Columns = outputs(u.Returning...)
 		return u
 	}
-	w.expect(w.must(update("1|5", "4|200")), "4|200", "1|15")
+	w.expect(w.must(update("1|5", "4|200")), "1|15", "4|200")
 	w.expect(w.must(update("4|1")))
 	checkError(t, w.fails(update("5|1", "5|2")), sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time", "")
 	checkError(t, w.fails(update("1|1", "1|2")), sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time", "")

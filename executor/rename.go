@@ -17,9 +17,9 @@ import (
 func (d *ddl) rename(ctx context.Context, s *ast.RenameStmt) error {
 	switch s.Kind {
 	case ast.ObjectSchema:
-		return d.renameSchema(s)
+		return d.renameSchema(ctx, s)
 	case ast.ObjectDatabase:
-		return d.renameDatabase(s)
+		return d.renameDatabase(ctx, s)
 	case ast.ObjectTable, ast.ObjectIndex, ast.ObjectSequence, ast.ObjectView, ast.ObjectColumn, ast.ObjectConstraint:
 	default:
 		return sqlerr.Unsupported("ALTER … RENAME of this kind of object")
@@ -42,19 +42,19 @@ func (d *ddl) rename(ctx context.Context, s *ast.RenameStmt) error {
 		return sqlerr.Unsupported("renaming columns of %s", quoted(rel.Head().Name))
 	case ast.ObjectConstraint:
 		if table, ok := rel.(*catalog.Table); ok {
-			return d.renameConstraint(table, s)
+			return d.renameConstraint(ctx, table, s)
 		}
 		return sqlerr.Unsupported("renaming constraints of %s", quoted(rel.Head().Name))
 	}
-	return d.renameRelation(rel, s.NewName)
+	return d.renameRelation(ctx, rel, s.NewName)
 }
 
-func (d *ddl) renameSchema(s *ast.RenameStmt) error {
+func (d *ddl) renameSchema(ctx context.Context, s *ast.RenameStmt) error {
 	schema, err := d.schemaNamed(s.Names[0], 0)
 	if err != nil {
 		return err
 	}
-	if err := d.newSchemaName(s.NewName); err != nil {
+	if err := d.newSchemaName(ctx, s.NewName); err != nil {
 		return err
 	}
 	if isSystemSchema(schema) {
@@ -69,7 +69,10 @@ func (d *ddl) renameSchema(s *ast.RenameStmt) error {
 }
 
 // newSchemaName answers for names that a schema cannot have.
-func (d *ddl) newSchemaName(name string) error {
+func (d *ddl) newSchemaName(ctx context.Context, name string) error {
+	if err := d.lockName(ctx, d.catalog().Database().OID, name); err != nil {
+		return err
+	}
 	if d.catalog().SchemaByName(name) != nil {
 		return sqlerr.New(sqlerr.DuplicateSchema, "schema %s already exists", quoted(name))
 	}
@@ -80,7 +83,10 @@ func (d *ddl) newSchemaName(name string) error {
 	return nil
 }
 
-func (d *ddl) renameDatabase(s *ast.RenameStmt) error {
+func (d *ddl) renameDatabase(ctx context.Context, s *ast.RenameStmt) error {
+	if err := d.lockName(ctx, 0, s.NewName); err != nil {
+		return err
+	}
 	db := d.catalog().DatabaseByName(s.Names[0])
 	switch {
 	case db == nil:
@@ -100,7 +106,10 @@ func noDatabase(name string) error {
 }
 
 // renameRelation renames a table, index, sequence or partition.
-func (d *ddl) renameRelation(rel catalog.Relation, name string) error {
+func (d *ddl) renameRelation(ctx context.Context, rel catalog.Relation, name string) error {
+	if err := d.lockName(ctx, rel.SchemaOID(), name); err != nil {
+		return err
+	}
 	if d.catalog().Relation(rel.SchemaOID(), name) != nil {
 		return duplicateRelation(name)
 	}
@@ -245,7 +254,7 @@ func lastName(runes []rune, at int) (start, end int) {
 	}
 }
 
-func (d *ddl) renameConstraint(table *catalog.Table, s *ast.RenameStmt) error {
+func (d *ddl) renameConstraint(ctx context.Context, table *catalog.Table, s *ast.RenameStmt) error {
 	at := slices.IndexFunc(table.Constraints, func(k catalog.Constraint) bool { return k.Name == s.Column })
 	if at < 0 {
 		return sqlerr.New(sqlerr.UndefinedObject, "constraint %s for table %s does not exist", quoted(s.Column), quoted(table.Name))
@@ -254,7 +263,7 @@ func (d *ddl) renameConstraint(table *catalog.Table, s *ast.RenameStmt) error {
 		return sqlerr.New(sqlerr.DuplicateObject, "constraint %s for relation %s already exists", quoted(s.NewName), quoted(table.Name))
 	}
 	if oid := table.Constraints[at].Index; oid != 0 {
-		return d.renameRelation(d.catalog().RelationByOID(oid), s.NewName)
+		return d.renameRelation(ctx, d.catalog().RelationByOID(oid), s.NewName)
 	}
 	_, err := d.update(table, func(t *catalog.Table) { t.Constraints[at].Name = s.NewName })
 	return err
