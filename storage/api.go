@@ -255,6 +255,10 @@ type Txn interface {
 	// the successor recorded, in the old row's partition. columns as in Insert.
 	Update(ctx context.Context, table *catalog.Table, rows []RowID, columns []arrow.Array) ([]RowID, error)
 
+	// SetTimeouts changes the LockTimeout and DeadlockTimeout of Options for
+	// the waits to come: they may differ from statement to statement.
+	SetTimeouts(lock, deadlock time.Duration)
+
 	Savepoint() Savepoint
 	// RollbackTo undoes the writes, DDL and locks since the savepoint, which
 	// stays; Release forgets it and keeps its writes.

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sync"
+	"time"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -165,6 +166,11 @@ func (t *txn) LockTable(ctx context.Context, table catalog.OID, mode TableLockMo
 	}
 	_, err := t.owner().Lock(ctx, lock.Table(uint32(table)), lock.Mode(mode), t.wait(wait))
 	return lockError(err)
+}
+
+// SetTimeouts changes how long locks are waited for.
+func (t *txn) SetTimeouts(lock, deadlock time.Duration) {
+	t.opts.LockTimeout, t.opts.DeadlockTimeout = lock, deadlock
 }
 
 // wait turns the options into the lock manager's.

@@ -28,6 +28,7 @@ type derived struct {
 	// logMin is log_min_duration_statement; negative for never.
 	logMin time.Duration
 
+	lockTimeout, deadlockTimeout          time.Duration
 	idleTimeout, idleInTransactionTimeout time.Duration
 	deadlineSet                           bool
 }
@@ -45,6 +46,7 @@ func (s *Session) refreshDerived() {
 	d.parallel = min(1+int(s.values.Number("max_parallel_workers_per_gather")), max(s.cfg.Parallel, 1))
 	d.statementTimeout = s.duration("statement_timeout")
 	d.logMin = s.duration("log_min_duration_statement")
+	d.lockTimeout, d.deadlockTimeout = s.duration("lock_timeout"), s.duration("deadlock_timeout")
 	d.idleTimeout = s.duration("idle_session_timeout")
 	d.idleInTransactionTimeout = s.duration("idle_in_transaction_session_timeout")
 	if key := s.newPlanKey(); key != d.planKey {

@@ -24,6 +24,7 @@ var sentinels = []struct {
 	{storage.ErrSerialization, sqlerr.SerializationFailure, "could not serialize access due to concurrent update"},
 	{storage.ErrSerializationDelete, sqlerr.SerializationFailure, "could not serialize access due to concurrent delete"},
 	{storage.ErrDeadlock, sqlerr.DeadlockDetected, "deadlock detected"},
+	{storage.ErrLockTimeout, sqlerr.LockNotAvailable, "canceling statement due to lock timeout"},
 	{storage.ErrLockNotAvailable, sqlerr.LockNotAvailable, "could not obtain lock"},
 	{storage.ErrReadOnly, sqlerr.ReadOnlySQLTransaction, "cannot execute this statement in a read-only transaction"},
 	{storage.ErrUnknownOutcome, sqlerr.StatementCompletionUnknown, "the outcome of the commit is unknown"},
@@ -64,7 +65,7 @@ func (s *Session) Failed(err error) *sqlerr.Error {
 
 // clientError turns any error into the fields of an ErrorResponse.
 func (s *Session) clientError(err error) *sqlerr.Error {
-	if cause := s.running.cause(); cause != nil && cancellation(err) {
+	if cause := s.running.cause(); cause != nil && (errors.Is(err, cause) || cancellation(err)) {
 		return cancelError(cause)
 	}
 	var e *sqlerr.Error

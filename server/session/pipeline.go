@@ -65,6 +65,9 @@ func (s *Session) checkState(st *ast.Statement) error {
 	if name := needsNoBlock(st.Stmt); name != "" && s.txn.inBlock() {
 		return noBlockError(name)
 	}
+	if _, lock := st.Stmt.(*ast.LockStmt); lock && !s.several {
+		return s.needBlock("LOCK TABLE")
+	}
 	return nil
 }
 

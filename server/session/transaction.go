@@ -78,10 +78,15 @@ func (s *Session) startTransaction(state txnState) {
 
 // store returns the storage transaction, which begins now if it has not.
 func (s *Session) store(ctx context.Context) (storage.Txn, error) {
+	s.refreshDerived()
 	if s.txn.store != nil {
+		s.txn.store.SetTimeouts(s.derived.lockTimeout, s.derived.deadlockTimeout)
 		return s.txn.store, nil
 	}
-	opts := storage.TxnOptions{ReadOnly: s.txn.readOnly, Database: s.database.OID}
+	opts := storage.TxnOptions{
+		ReadOnly: s.txn.readOnly, Database: s.database.OID,
+		LockTimeout: s.derived.lockTimeout, DeadlockTimeout: s.derived.deadlockTimeout,
+	}
 	switch s.txn.isolation {
 	case "repeatable read":
 		opts.Isolation = storage.RepeatableRead

@@ -60,7 +60,7 @@ func init() {
 
 		&Setting{Name: "log_statement", Category: logging, Help: "Which statements are logged.", Kind: Enum, Context: SuperUser, Default: "none", Values: []string{"none", "ddl", "mod", "all"}},
 		&Setting{Name: "log_min_duration_statement", Category: "Reporting and Logging / When to Log", Help: "Log statements that take as long; -1 for none.", Kind: Int, Context: SuperUser, Default: "-1", Unit: "ms", Min: -1, Max: milli},
-		&Setting{Name: "deadlock_timeout", Category: "Lock Management", Help: "Kept for clients that set it; deadlocks are found at once.", Kind: Int, Context: SuperUser, Default: "1s", Unit: "ms", Min: 1, Max: milli},
+		&Setting{Name: "deadlock_timeout", Category: "Lock Management", Help: "How long a lock is waited for before a deadlock is looked for.", Kind: Int, Context: SuperUser, Default: "1s", Unit: "ms", Min: 1, Max: milli},
 		&Setting{Name: "track_activities", Category: "Statistics / Cumulative Query and Index Statistics", Help: "Kept for clients that ask.", Kind: Bool, Context: SuperUser, Default: "on"},
 	)
 }
