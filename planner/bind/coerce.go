@@ -117,11 +117,12 @@ func (b *binder) coerceUnknown(e plan.Expr, t types.T, mode coerceMode, pos int)
 	if null {
 		return b.mark(b.nullConst(t), pos)
 	}
-	if mode == coerceExplicit && t.Mod != types.NoMod && t.Type().Coerce != nil {
-		// An explicit cast truncates where input would fail: read without the
-		// modifier, then fit.
+	if t.Mod != types.NoMod && t.Type().Coerce != nil && t.OID != types.IntervalOID {
+		// As Postgres: read without the modifier, then fit, which is no error of
+		// the literal (and truncates where the cast is explicit). An interval
+		// needs it to read: INTERVAL '3' DAY.
 		bare := b.parseConst(text, types.Of(t.OID), pos)
-		return b.mark(&plan.Cast{Typed: plan.Typed{T: t}, Arg: bare, Explicit: true}, pos)
+		return b.mark(&plan.Cast{Typed: plan.Typed{T: t}, Arg: bare, Explicit: mode == coerceExplicit}, pos)
 	}
 	return b.mark(b.parseConst(text, t, pos), pos)
 }
