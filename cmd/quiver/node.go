@@ -93,6 +93,9 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		return nil, fmt.Errorf("the data directory %s is in use by another server: %w", cfg.data, err)
 	}
 	n.onClose(lock.Close)
+	if err := emptyCache(cfg.data); err != nil {
+		return nil, err
+	}
 
 	objects, err := openObjects(ctx, cfg, logger)
 	if err != nil {
@@ -179,6 +182,16 @@ func openData(dir string) (*vfs.OS, error) {
 		}
 	}
 	return vfs.NewOS(dir)
+}
+
+// emptyCache removes what an earlier process cached and spilled: none of it
+// means anything to this one.
+func emptyCache(dir string) error {
+	cache := filepath.Join(dir, filepath.FromSlash(cacheDir))
+	if err := os.RemoveAll(cache); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return os.Mkdir(cache, 0o700)
 }
 
 // openObjects opens the bucket: in S3, in a directory that was named, or in the

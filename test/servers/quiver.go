@@ -135,9 +135,14 @@ func (q *Quiver) TryStart() error {
 	w.Close()
 	ready := make(chan struct{})
 	exited := make(chan struct{})
-	go q.follow(r, ready)
+	followed := make(chan struct{})
+	go func() {
+		q.follow(r, ready)
+		close(followed)
+	}()
 	go func() {
 		cmd.Wait()
+		<-followed // the log is whole before anyone is told of the end
 		close(exited)
 	}()
 	q.cmd, q.exited = cmd, exited
@@ -172,8 +177,13 @@ func (q *Quiver) follow(r io.ReadCloser, ready chan struct{}) {
 	}
 }
 
-// Log is what the process printed so far, its first MiB.
+// Log is what the process printed so far, its first MiB. One that is just
+// ending gets the moment it needs to say why.
 func (q *Quiver) Log() string {
+	select {
+	case <-q.exited:
+	case <-time.After(time.Second):
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.log.String()
