@@ -17,6 +17,7 @@ func (b *builder) buildLimit(n *plan.Limit) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
+	lockOneByOne(input)
 	o := &limitOp{x: b.x, input: input, bounds: bounds}
 	if n.WithTies != nil {
 		if o.ties, err = b.compileKeys(n.WithTies); err != nil {

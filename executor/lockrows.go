@@ -11,7 +11,7 @@ import (
 )
 
 func (b *builder) buildLockRows(n *plan.LockRows) (operator, error) {
-	o := &lockRowsOp{x: b.x, targets: n.Targets, width: len(n.Input.Output())}
+	o := &lockRowsOp{x: b.x, targets: n.Targets}
 	var err error
 	if o.input, err = b.build(n.Input); err != nil {
 		return nil, err
@@ -30,15 +30,61 @@ type lockRowsOp struct {
 	input   operator
 	second  operator // the input once more, for re-checks
 	targets []plan.LockTarget
-	width   int
+	// single: yield a row at a time.
+	single bool
+	in     *batch // rows found and not yet looked at
+	at     int
 }
 
-func (o *lockRowsOp) open(ctx context.Context) error { return o.input.open(ctx) }
-func (o *lockRowsOp) close()                         { o.input.close() }
+// lockOneByOne makes FOR UPDATE below a LIMIT lock no more rows than are asked
+// for: those of a batch beyond would be locked for nothing.
+func lockOneByOne(op operator) {
+	switch op := op.(type) {
+	case *watchedOp:
+		lockOneByOne(op.operator)
+	case *projectOp:
+		lockOneByOne(op.input)
+	case *lockRowsOp:
+		op.single = true
+	}
+}
+
+func (o *lockRowsOp) open(ctx context.Context) error {
+	o.close()
+	return o.input.open(ctx)
+}
+
+func (o *lockRowsOp) close() {
+	o.input.close()
+	if o.in != nil {
+		o.in.release()
+		o.in = nil
+	}
+}
+
+// some returns the next rows to lock; nil at the end.
+func (o *lockRowsOp) some(ctx context.Context) (*batch, error) {
+	if o.in == nil || o.at == o.in.rows {
+		if o.in != nil {
+			o.in.release()
+			o.in = nil
+		}
+		in, err := o.input.next(ctx)
+		if err != nil || in == nil {
+			return nil, err
+		}
+		if !o.single {
+			return in, nil
+		}
+		o.in, o.at = in, 0
+	}
+	o.at++
+	return o.in.slice(o.at-1, o.at), nil
+}
 
 func (o *lockRowsOp) next(ctx context.Context) (*batch, error) {
 	for {
-		in, err := o.input.next(ctx)
+		in, err := o.some(ctx)
 		if err != nil || in == nil {
 			return nil, err
 		}

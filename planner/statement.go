@@ -50,7 +50,10 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 			return nil, err
 		}
 		node.Query, node.QueryColumns = query.Root, query.Columns
-		out.Tables, out.Counted = query.Tables, true
+		out.Tables = query.Tables
+		if create.WithData {
+			out.Tag, out.Counted = "SELECT", true
+		}
 	}
 	if opts.View != nil {
 		out.Stamp = opts.View.Stamp()
