@@ -18,8 +18,12 @@ type bound struct {
 
 	// limit is for L2 and L1: a score above it is too far.
 	limit float32
-	// farthest is for InnerProduct and Cosine: the distance not to exceed.
-	farthest float64
+	// farthest is for InnerProduct: the distance not to exceed; the square of
+	// the error is at most square·perSquare + constant.
+	farthest, perSquare, constant float64
+	// positive is, for Cosine, the sign of the cosine to reach; dot² is compared
+	// with square·perSquare.
+	positive bool
 	open     bool // anything may be near enough
 }
 
@@ -38,6 +42,27 @@ const slack = 1 + 0x1p-40
 func (b *bound) set(farthest float64) {
 	b.open = math.IsNaN(farthest) || math.IsInf(farthest, 1)
 	b.farthest = farthest
+	switch b.distance {
+	case InnerProduct:
+		// The error is at most γ|q||x| + tiny, and (a+b)² ≤ 2a² + 2b² saves the
+		// root.
+		b.perSquare = 2 * b.gamma * b.gamma * b.length * b.length * (1 + 2*b.gamma) * slack
+		b.constant = b.perSquare*b.tiny + 2*b.tiny*b.tiny
+		return
+	case Cosine:
+		// The cosine is at most (dot + tiny) / (|q||x|) + γ, and must not stay
+		// below 1 - farthest.
+		cosine := 1 - farthest - b.gamma - 0x1p-40
+		b.positive = cosine > 0
+		b.perSquare = cosine * cosine * b.length * b.length
+		if b.positive {
+			b.perSquare *= (1 - 2*b.gamma) / slack
+		} else {
+			b.perSquare *= (1 + 2*b.gamma) * slack
+		}
+		b.open = b.open || b.length < 1e-15
+		return
+	}
 	sum := farthest
 	if b.distance == L2 {
 		sum = farthest * farthest
@@ -55,26 +80,20 @@ func (b *bound) set(farthest float64) {
 // length; a row of which the float32 sums say too little is not excluded.
 func (b *bound) exceeds(dot32, square32 float32) bool {
 	dot, square := float64(dot32), float64(square32)
-	if b.open || !(square < math.MaxFloat32/2) || !(math.Abs(dot) < math.MaxFloat32/2) {
+	// NaN and what may have overflowed fail these comparisons.
+	if b.open || !(square < math.MaxFloat32/2) || !(dot < math.MaxFloat32/2) || !(dot > -math.MaxFloat32/2) {
 		return false
 	}
 	if b.distance == InnerProduct {
-		// The distance is -dot ± (γ|q||x| + tiny); (a+b)² ≤ 2a² + 2b² saves
-		// the root.
 		margin := -dot - b.farthest
-		error2 := 2*b.gamma*b.gamma*b.length*b.length*(square*(1+2*b.gamma)+b.tiny) + 2*b.tiny*b.tiny
-		return margin > 0 && error2*slack < margin*margin*(1-0x1p-40)
+		return margin > 0 && square*b.perSquare+b.constant < margin*margin*(1-0x1p-40)
 	}
-	if square < 1e-30 || b.length < 1e-15 {
+	if square < 1e-30 {
 		return false
 	}
-	// The cosine is at most (dot + tiny) / (|q||x|) + γ, and must stay below
-	// 1 - farthest.
-	cosine := 1 - b.farthest - b.gamma - 0x1p-40
 	dot += b.tiny
-	own, most := dot*dot, cosine*cosine*b.length*b.length*square
-	if cosine > 0 {
-		return dot < 0 || own*slack < most*(1-2*b.gamma)
+	if b.positive {
+		return dot < 0 || dot*dot < square*b.perSquare
 	}
-	return dot < 0 && own > most*(1+2*b.gamma)*slack
+	return dot < 0 && dot*dot > square*b.perSquare
 }
