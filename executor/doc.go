@@ -7,6 +7,18 @@
 // its input once its output is built. Memory comes from Env.Mem, which has a
 // budget and makes allocations beyond it 53200.
 //
+// # Instances
+//
+// Operators and evaluators are built once and can be opened again: a finished
+// execution's tree goes back to its plan.Statement for the next. So nothing of
+// one execution may stay in them past close, or past a reset hook of builder.
+// A single pipeline starts no goroutine; only vector search runs several.
+//
+// # Spilling
+//
+// Sort, DISTINCT, aggregation, hash joins and kept rows (spool.go) that outgrow
+// Env.WorkMem go to temporary files, unlinked when they are opened.
+//
 // # Where to start
 //
 // api.go (Env, Cursor), build.go (plan node → operator), eval.go (expressions),
