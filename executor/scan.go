@@ -8,7 +8,6 @@ import (
 
 	"quiver/catalog"
 	"quiver/planner/plan"
-	"quiver/sql/types"
 	"quiver/storage"
 )
 
@@ -307,14 +306,6 @@ func liveColumns(table *catalog.Table) []*catalog.Column {
 		if !table.Columns[i].Dropped() {
 			out = append(out, &table.Columns[i])
 		}
-	}
-	return out
-}
-
-func columnTypes(columns []*catalog.Column) []types.T {
-	out := make([]types.T, len(columns))
-	for i, c := range columns {
-		out[i] = c.Type
 	}
 	return out
 }

@@ -63,12 +63,12 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 
 // readOnlyUtility: what a read-only transaction may run.
 func readOnlyUtility(s ast.Stmt) bool {
-	switch s.(type) {
+	switch s := s.(type) {
 	case *ast.TransactionStmt, *ast.SetStmt, *ast.ShowStmt, *ast.PrepareStmt, *ast.ExecuteStmt, *ast.DeallocateStmt, *ast.DiscardStmt,
 		*ast.DeclareCursorStmt, *ast.FetchStmt, *ast.CloseStmt, *ast.CheckpointStmt, *ast.ListenStmt, *ast.UnlistenStmt, *ast.NotifyStmt:
 		return true
 	case *ast.CopyStmt:
-		return !s.(*ast.CopyStmt).From
+		return !s.From
 	}
 	return false
 }

@@ -64,7 +64,7 @@ func TestSearchIsExact(t *testing.T) {
 			for i := range rows.Keep {
 				rows.Keep[i] = byte(r.Uint32())
 				if sparse {
-					rows.Keep[i] &= byte(r.Uint32()) & byte(r.Uint32()) & byte(r.Uint32())
+					rows.Keep[i] &= 1 << r.IntN(8)
 				}
 			}
 		}

@@ -410,23 +410,6 @@ func recordField(value plan.Expr, name string) plan.Expr {
 	return nil
 }
 
-// field binds (row).name.
-func (x *exprBinder) field(value plan.Expr, name string, pos int) plan.Expr {
-	t := value.Type()
-	if t.OID != types.RecordOID {
-		fail(sqlerr.New(sqlerr.WrongObjectType, "column notation .%s applied to type %s, which is not a composite type",
-			name, typeName(t)).At(x.place(pos)))
-	}
-	names, fields := types.RecordFields(t)
-	for i := range names {
-		if names[i] == name {
-			return &plan.Field{Typed: plan.Typed{T: fields[i]}, Arg: value, Index: i, Name: name}
-		}
-	}
-	fail(sqlerr.New(sqlerr.UndefinedColumn, "could not identify column \"%s\" in record data type", name).At(x.place(pos)))
-	return nil
-}
-
 func (x *exprBinder) subscript(value plan.Expr, steps []ast.IndirectionStep, pos int) plan.Expr {
 	t := value.Type()
 	if t.Type().Elem == 0 || t.Type().Category != types.CategoryArray {

@@ -1,8 +1,6 @@
 package bind
 
 import (
-	"github.com/apache/arrow/go/v15/arrow/array"
-
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -297,17 +295,4 @@ func template(c *plan.Call) *plan.Call {
 // fold evaluates a cast of a constant; anything else comes back as it is.
 func (b *binder) fold(e plan.Expr) plan.Expr {
 	return logical.Fold(e, b.Format)
-}
-
-// stringOf returns the text of a constant string.
-func stringOf(e plan.Expr) (string, bool) {
-	c, ok := e.(*plan.Const)
-	if !ok || c.Value.IsNull(0) {
-		return "", false
-	}
-	s, ok := c.Value.(*array.String)
-	if !ok {
-		return "", false
-	}
-	return s.Value(0), true
 }

@@ -89,14 +89,6 @@ func (c *Conn) end(at int) error {
 // empty buffers a message without a body.
 func (c *Conn) empty(kind byte) error { return c.end(c.begin(kind)) }
 
-// text buffers a message of one string.
-func (c *Conn) text(kind byte, s string) error {
-	at := c.begin(kind)
-	c.out = append(c.out, s...)
-	c.out = append(c.out, 0)
-	return c.end(at)
-}
-
 // ParseComplete, BindComplete and their like are answers without a body.
 func (c *Conn) ParseComplete() error   { return c.empty('1') }
 func (c *Conn) BindComplete() error    { return c.empty('2') }

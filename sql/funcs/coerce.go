@@ -109,12 +109,6 @@ func CanCoerce(source, target types.OID, context types.CastContext) bool {
 	return path != PathNone
 }
 
-// binaryCoercible says whether source passes for target as it is.
-func binaryCoercible(source, target types.OID) bool {
-	path, cast := FindPath(source, target, types.CastImplicit)
-	return path == PathRelabel && (source == target || cast != nil)
-}
-
 // CommonType is the type that the branches of construct get ("UNION", "CASE",
 // "ARRAY", "VALUES", "COALESCE", "GREATEST", "LEAST", "IN" …): manual section
 // 10.5. The modifier stays when all agree in type and modifier.

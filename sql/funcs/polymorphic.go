@@ -27,11 +27,6 @@ func isAnyCompatible(oid types.OID) bool {
 	return false
 }
 
-// isAnyArray says whether oid is a polymorphic array.
-func isAnyArray(oid types.OID) bool {
-	return oid == types.AnyArrayOID || oid == types.AnyCompatibleArrayOID
-}
-
 // resolvePolymorphic replaces the polymorphic types among declared, and result,
 // by what the actual types of the arguments make them. It fails when they do
 // not agree, as enforce_generic_type_consistency does.

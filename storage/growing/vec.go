@@ -147,12 +147,6 @@ func (v *vec) buffers(f func(**memory.Buffer)) {
 	}
 }
 
-// bytes is what the buffers take.
-func (v *vec) bytes() (n int64) {
-	v.buffers(func(b **memory.Buffer) { n += int64((*b).Cap()) })
-	return n
-}
-
 // varUsed is the guess for the next chunk: what this one used.
 func (v *vec) varUsed() int {
 	if v.kind == kindList {
