@@ -142,7 +142,9 @@ func run(t *testing.T, file string, steps []*step, dsn string) [][]string {
 	sessions := map[string]*session{}
 	get := func(name string) *session {
 		if sessions[name] == nil {
-			conn, err := pgconn.Connect(ctx, dsn+"&search_path="+schema+",public&client_min_messages=error")
+			// A deadlock is looked for after deadlock_timeout: it is kept short, so
+			// that the one who closes the circle finds it.
+			conn, err := pgconn.Connect(ctx, dsn+"&search_path="+schema+",public&client_min_messages=error&deadlock_timeout=50ms")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,8 +217,7 @@ func TestScripts(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scripts: %v", err)
 	}
-	// A deadlock is looked for after deadlock_timeout: keep it short.
-	postgres := servers.StartPostgres(t, "deadlock_timeout=50ms")
+	postgres := servers.StartPostgres(t)
 	var quiver *servers.Quiver
 	if !*rewrite {
 		quiver = servers.StartQuiver(t, "")
