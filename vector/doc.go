@@ -15,9 +15,9 @@
 // computed and offered to a heap. So the answer is exact whichever kernel ran,
 // ties are by row id, and the exact form runs for a few rows only.
 //
-// The assembly is generated: go generate ./vector runs internal/asmgen.
+// The assembly is generated: go generate ./vector runs tools/asmgen, in the module of tools.
 //
 // Start reading at Distance, then Search.
 package vector
 
-//go:generate go run ./internal/asmgen/main.go -out kernel_amd64.s -stubs kernel_stub_amd64.go -pkg vector
+//go:generate go run -C ../tools ./asmgen -out ../vector/kernel_amd64.s -stubs ../vector/kernel_stub_amd64.go -pkg vector

@@ -1,5 +1,3 @@
-//go:build ignore
-
 // Command asmgen writes the distance kernels for amd64. Run it by go generate
 // in package vector.
 //
