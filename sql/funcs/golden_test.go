@@ -70,7 +70,8 @@ var uncovered = map[string]bool{
 	"aclitemeq": true, // its type has no values yet
 }
 
-// TestGoldenCoverage: every function has a row of examples.
+// TestGoldenCoverage: every function has a row of examples. Window functions
+// need rows around them: test/slt/testdata/pg_window.slt has theirs.
 func TestGoldenCoverage(t *testing.T) {
 	files, err := filepath.Glob("testdata/golden/*.txt")
 	if err != nil {
@@ -86,7 +87,7 @@ func TestGoldenCoverage(t *testing.T) {
 	}
 	var missing []string
 	for _, f := range funcs.Functions() {
-		if !covered[f.OID] && !uncovered[f.Name] {
+		if f.Kind != funcs.KindWindow && !covered[f.OID] && !uncovered[f.Name] {
 			missing = append(missing, fmt.Sprintf("%s%v", f.Name, f.Args))
 		}
 	}
