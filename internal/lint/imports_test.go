@@ -77,7 +77,7 @@ var layers = []struct {
 
 // fences names the only packages that may import a heavy library.
 var fences = []struct {
-	library string
+	module string
 	only    []string
 }{
 	{"github.com/jackc/pgproto3/v2", []string{"quiver/server/pgwire"}},
@@ -108,7 +108,7 @@ func TestForbiddenImports(t *testing.T) {
 				t.Errorf("%s may not import %s", p.ImportPath, imp)
 			}
 			for _, f := range fences {
-				if under(imp, f.library) && !underAny(p.ImportPath, f.only) {
+				if under(imp, f.module) && !underAny(p.ImportPath, f.only) {
 					t.Errorf("%s may not import %s: that is for %v", p.ImportPath, imp, f.only)
 				}
 			}
