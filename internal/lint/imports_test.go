@@ -78,7 +78,7 @@ var layers = []struct {
 // fences names the only packages that may import a heavy library.
 var fences = []struct {
 	module string
-	only    []string
+	only   []string
 }{
 	{"github.com/jackc/pgproto3/v2", []string{"quiver/server/pgwire"}},
 	{"github.com/pganalyze/pg_query_go/v5", []string{"quiver/sql/parse"}},
