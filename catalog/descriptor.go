@@ -135,21 +135,33 @@ const DefaultPartition = "_default"
 // Index is a row of pg_index and pg_class with relkind i.
 type Index struct {
 	Object
-	Schema   OID               `json:"schema"`
-	Database OID               `json:"database"`
-	Table    OID               `json:"table"`
-	Method   string            `json:"method"` // btree
-	Unique   bool              `json:"unique,omitempty"`
-	Primary  bool              `json:"primary,omitempty"`
-	Columns  []IndexColumn     `json:"columns"`
-	Options  map[string]string `json:"options,omitempty"`
+	Schema   OID `json:"schema"`
+	Database OID `json:"database"`
+	Table    OID `json:"table"`
+	// Storage names the index in object keys; REINDEX gives it a new one. 0 for
+	// the index of a primary key, which is part of the segments themselves.
+	Storage StorageID `json:"storage,omitempty"`
+	// Method is the access method: btree, or a kind of vector index.
+	Method  string        `json:"method"`
+	Unique  bool          `json:"unique,omitempty"`
+	Primary bool          `json:"primary,omitempty"`
+	Columns []IndexColumn `json:"columns"`
+	// Predicate is the SQL text of a partial index's WHERE, "" for none.
+	Predicate string            `json:"predicate,omitempty"`
+	Options   map[string]string `json:"options,omitempty"`
 }
 
 // IndexColumn is a key column of an index.
 type IndexColumn struct {
-	Number     int16 `json:"number"` // of the table's column
-	Desc       bool  `json:"desc,omitempty"`
-	NullsFirst bool  `json:"nulls_first,omitempty"`
+	// Number is of the table's column, 0 for an expression.
+	Number int16 `json:"number"`
+	// Expr is the SQL text of an expression, and Type the type of its value.
+	Expr string  `json:"expr,omitempty"`
+	Type types.T `json:"type,omitempty"`
+	// Opclass is the operator class, "" for the type's default.
+	Opclass    string `json:"opclass,omitempty"`
+	Desc       bool   `json:"desc,omitempty"`
+	NullsFirst bool   `json:"nulls_first,omitempty"`
 }
 
 // Sequence is a row of pg_sequence and pg_class with relkind S. Its current

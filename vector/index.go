@@ -1,0 +1,209 @@
+package vector
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Element is how the numbers of a vector are kept.
+type Element uint8
+
+// The elements, with the types of pgvector that have them.
+const (
+	Float32 Element = iota // vector
+	Float16                // halfvec
+	Bit                    // bit: Dim bits, the first in the highest bit of byte 0
+	Sparse                 // sparsevec
+)
+
+// Space says which vectors an index holds and how it compares them. Dim is the
+// number of elements of each.
+type Space struct {
+	Element  Element
+	Distance Distance
+	Dim      int
+}
+
+// Column is the vectors of one segment by position: what an index is built
+// from, and re-ranks with. It may be read by many goroutines at once.
+type Column interface {
+	// Len is the number of positions.
+	Len() int
+	// Row returns the vector at a position, nil for null, valid while the
+	// Column is open and never to be changed. Its encoding is that of the
+	// Space: little-endian float32 or float16 at an address aligned to 4 or 2
+	// bytes; the bytes of a bit string; for a sparse vector the count n as an
+	// uint32, n indexes from 0 as uint32, ascending, and n float32.
+	Row(position int) []byte
+}
+
+// Candidate is a position that a search proposes, with the distance it reckons
+// with: the caller computes the exact one.
+type Candidate struct {
+	Position uint32
+	Distance float32
+}
+
+// SearchRequest asks an index for the nearest vectors.
+type SearchRequest struct {
+	// Query is in the encoding of Column.Row.
+	Query []byte
+	// K is the number of candidates wanted; the index looks as far as it takes
+	// for the true nearest K to be among them at the wanted recall.
+	K int
+	// Recall is the share of the true nearest that should be found (0.95): the
+	// effort that the index measured for it when it was built is taken.
+	// Effort, when above 0, is taken instead: hnsw.ef_search, ivfflat.probes.
+	Recall float64
+	Effort int
+	// Keep has a bit a position, least significant first: others are not
+	// proposed. nil keeps all. Kept is the number of bits set.
+	Keep []byte
+	Kept int
+	// Column has the vectors that the index was built from, for re-ranking.
+	Column Column
+}
+
+// SearchStats counts the work of searches, for EXPLAIN ANALYZE.
+type SearchStats struct {
+	// Nodes or lists visited, exact distances computed, codes scored, rows
+	// scored again from the column, and bytes read for it.
+	Visited, Distances, Codes, Reranked, BytesRead int64
+}
+
+// Add adds the counts of another search.
+func (s *SearchStats) Add(o SearchStats) {
+	s.Visited += o.Visited
+	s.Distances += o.Distances
+	s.Codes += o.Codes
+	s.Reranked += o.Reranked
+	s.BytesRead += o.BytesRead
+}
+
+// Index finds the nearest vectors of one segment without comparing all. It does
+// not change; searches may run at once.
+type Index interface {
+	// Kind is the access method: "hnsw", "ivfflat", …
+	Kind() string
+	Space() Space
+	// Len is the number of vectors held: nulls, and vectors that have no
+	// distance (no length under cosine), have no place in it.
+	Len() int
+	// Search appends candidates to dst, nearest first. Fewer than K of them
+	// when K are kept means that the index holds no more.
+	Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error)
+	// Iterate proposes ever farther candidates, for conditions that are known
+	// only afterwards. K is the size of the first batch.
+	Iterate(r *SearchRequest, stats *SearchStats) Iterator
+	// ResidentBytes is the memory that searches need at hand; mapped raw
+	// vectors are not counted.
+	ResidentBytes() int64
+	// Close gives up what the index holds; its parts may be unmapped after it.
+	Close()
+}
+
+// Iterator belongs to one goroutine.
+type Iterator interface {
+	// Next appends the next batch of candidates: none has been proposed before,
+	// and all but a few are farther than those of earlier batches. No more
+	// candidates is the end.
+	Next(ctx context.Context, dst []Candidate) ([]Candidate, error)
+	Close()
+}
+
+// Growing is an index of a growing segment: positions are added while searches
+// run, and each is found as soon as Append has returned.
+type Growing interface {
+	Index
+	// Append adds positions up to end; one goroutine at a time calls it, and it
+	// may use workers of its own.
+	Append(ctx context.Context, column Column, end, workers int) error
+	// Save writes the parts of an Index of the same vectors at other positions:
+	// moved gives the new position of an old one, or false if it is gone.
+	Save(ctx context.Context, parts PartWriter, moved func(old uint32) (uint32, bool)) error
+}
+
+// PartWriter creates the files of an index. Nothing counts before Close.
+type PartWriter interface {
+	Create(part string) (io.WriteCloser, error)
+}
+
+// Parts gives the files of a saved index, mapped: valid until the Index is
+// closed. A part that is absent is an error.
+type Parts interface {
+	Open(part string) ([]byte, error)
+}
+
+// PartPositions is the part that every kind has: the position of each ordinal,
+// little-endian uint32, NoPosition for a row that is gone. It alone is
+// rewritten when rows of a segment are removed or reordered; it follows a
+// header that Kind.Reorder keeps.
+const PartPositions = "positions"
+
+// NoPosition marks an ordinal whose row is gone.
+const NoPosition = ^uint32(0)
+
+// Options are the parameters of CREATE INDEX … WITH (…) and the limits of a
+// build.
+type Options struct {
+	// M and EfConstruction of graphs; Lists of inverted files. 0 is the
+	// default of the kind.
+	M, EfConstruction, Lists int
+	// Quantization is "none", "sq8", "rabitq", …; "" is the default of the kind.
+	Quantization string
+	// Bits a dimension of a quantisation that has a choice; 0 is its default.
+	Bits int
+	// Workers that build, and the memory that they may use together, in bytes
+	// (0: no limit): a build that would need more fails with ErrMemory before
+	// it starts, naming what it needs.
+	Workers     int
+	MemoryBytes int64
+	// Progress, if set, is called now and then from any worker.
+	Progress func(phase string, done, total int64)
+}
+
+// Estimate is what an index will take.
+type Estimate struct {
+	BuildBytes, ResidentBytes, StoredBytes int64
+}
+
+// Kind is an access method.
+type Kind interface {
+	// Name is the access method's: "hnsw", "ivfflat", …
+	Name() string
+	// Check tells whether the options and the space are possible.
+	Check(Space, Options) error
+	Estimate(s Space, rows int, o Options) Estimate
+	// Build makes the index of a column and writes its parts.
+	Build(ctx context.Context, s Space, column Column, o Options, parts PartWriter) error
+	// Open opens a saved index; it verifies every part before it uses it.
+	Open(parts Parts) (Index, error)
+	// NewGrowing is an empty index for a growing segment; nil if the kind has
+	// none, whereupon growing segments are searched exactly.
+	NewGrowing(Space, Options) (Growing, error)
+	// Reorder writes PartPositions anew for a segment whose rows moved.
+	Reorder(old Parts, parts PartWriter, moved func(old uint32) (uint32, bool)) error
+}
+
+// kinds are the access methods that exist; each file of a kind adds its own.
+var kinds []Kind
+
+// Kinds returns the access methods.
+func Kinds() []Kind { return kinds }
+
+// KindByName finds an access method; nil if there is none.
+func KindByName(name string) Kind {
+	for _, k := range kinds {
+		if k.Name() == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// ErrMemory: the limit of Options.MemoryBytes is too low for the build.
+var ErrMemory = errors.New("vector: not enough memory to build the index")
+
+// ErrCorrupt: a part of an index is not what was written.
+var ErrCorrupt = errors.New("vector: corrupt index")
