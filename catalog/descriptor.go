@@ -146,6 +146,9 @@ type Index struct {
 	Unique  bool          `json:"unique,omitempty"`
 	Primary bool          `json:"primary,omitempty"`
 	Columns []IndexColumn `json:"columns"`
+	// Invalid: CREATE INDEX CONCURRENTLY has not finished, or failed. Such an
+	// index is kept up to date but not searched.
+	Invalid bool `json:"invalid,omitempty"`
 	// Predicate is the SQL text of a partial index's WHERE, "" for none.
 	Predicate string            `json:"predicate,omitempty"`
 	Options   map[string]string `json:"options,omitempty"`
@@ -158,7 +161,7 @@ type IndexColumn struct {
 	// Expr is the SQL text of an expression, and Type the type of its value.
 	Expr string  `json:"expr,omitempty"`
 	Type types.T `json:"type,omitempty"`
-	// Opclass is the operator class, "" for the type's default.
+	// Opclass is the operator class, the default one too; "" for btree.
 	Opclass    string `json:"opclass,omitempty"`
 	Desc       bool   `json:"desc,omitempty"`
 	NullsFirst bool   `json:"nulls_first,omitempty"`

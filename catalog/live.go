@@ -9,8 +9,9 @@ import (
 // beyond the descriptors. A view leads to it by LiveOf; every version of one
 // Catalog shares one.
 type Live struct {
-	c    *Catalog
-	size atomic.Pointer[func(table *Table) int64]
+	c      *Catalog
+	size   atomic.Pointer[func(table *Table) int64]
+	builds atomic.Pointer[func() []IndexProgress]
 }
 
 // LiveOf returns what lies behind a view.
@@ -42,4 +43,36 @@ func (l *Live) TableSize(table *Table) int64 {
 // SequenceValue is Catalog.SequenceValue.
 func (l *Live) SequenceValue(ctx context.Context, s *Sequence) (last int64, called bool, err error) {
 	return l.c.SequenceValue(ctx, s)
+}
+
+// IndexProgress is one index being built: a row of
+// pg_stat_progress_create_index.
+type IndexProgress struct {
+	PID             int32 // of the backend that waits for it
+	Database        OID
+	Table, Index    OID
+	Command         string // CREATE INDEX, CREATE INDEX CONCURRENTLY, REINDEX …
+	Phase           string // initializing, loading tuples …
+	BlocksTotal     int64  // segments to build
+	BlocksDone      int64
+	TuplesTotal     int64 // rows of the segments
+	TuplesDone      int64
+	PartitionsTotal int64
+	PartitionsDone  int64
+}
+
+// SetIndexBuilds installs storage's answer to pg_stat_progress_create_index.
+func (c *Catalog) SetIndexBuilds(builds func() []IndexProgress) {
+	c.Current().live.builds.Store(&builds)
+}
+
+// IndexBuilds lists the indexes being built.
+func (l *Live) IndexBuilds() []IndexProgress {
+	if l == nil {
+		return nil
+	}
+	if f := l.builds.Load(); f != nil {
+		return (*f)()
+	}
+	return nil
 }

@@ -255,6 +255,14 @@ type Txn interface {
 	// the successor recorded, in the old row's partition. columns as in Insert.
 	Update(ctx context.Context, table *catalog.Table, rows []RowID, columns []arrow.Array) ([]RowID, error)
 
+	// BuildIndex builds the vector index b.Index over the rows of b.Table that
+	// are committed, on which the caller holds LockShare or
+	// LockShareUpdateExclusive: growing segments are flushed, small ones
+	// merged, and the parts written under b.Index.Storage. They count once the
+	// transaction that puts the descriptor commits; a rollback leaves nothing
+	// behind. It returns when all are built; ctx ends it.
+	BuildIndex(ctx context.Context, b IndexBuild) error
+
 	// SetTimeouts changes the LockTimeout and DeadlockTimeout of Options for
 	// the waits to come: they may differ from statement to statement.
 	SetTimeouts(lock, deadlock time.Duration)
