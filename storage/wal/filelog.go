@@ -18,7 +18,7 @@ type FileOptions struct {
 	// FileBytes is the size of a file (default 16 MiB). A record must fit.
 	FileBytes int64
 	// PendingBytesMax bounds what waits to be written (default 8 MiB); past it
-	// Append waits.
+	// Append waits. From a 32nd part of it on, the log writes unasked.
 	PendingBytesMax int
 	// SparesMax is how many files that were cut are kept to be used again
 	// (default 4).
@@ -39,9 +39,10 @@ func (o *FileOptions) setDefaults() {
 
 // FileLog is a Log over files of one directory.
 //
-// Append frames the record into the pending batch and returns. One goroutine
-// (writer.go) takes the batch, writes it, syncs once and completes its futures;
-// meanwhile the next batch gathers, so that concurrent commits share a sync.
+// Append frames the record into the pending batch and returns. Whoever waits for
+// it first takes the batch, writes it, syncs once and completes its futures
+// (writer.go); meanwhile the next batch gathers, so that concurrent commits
+// share a sync, and a lone one changes goroutines for nothing.
 // A second goroutine zeroes the next file ahead of need (files.go), since
 // writing into blocks that were never written costs a sync a journal commit.
 //
@@ -71,12 +72,14 @@ type FileLog struct {
 	fenced  error
 	closed  bool
 
-	wake    chan struct{} // the writer has something to do
+	// writing is held (a value sent) by whoever writes; it guards current.
+	writing chan struct{}
+	wake    chan struct{} // much is pending
 	prepare chan struct{} // the preparer has
 	stop    chan struct{}
 	done    sync.WaitGroup
 
-	current *logFile // the writer's own
+	current *logFile
 	cutting sync.Mutex
 }
 
@@ -111,6 +114,7 @@ type part struct {
 
 // future is one record's share of a batch.
 type future struct {
+	log      *FileLog
 	position Position
 	batch    *batch
 }
@@ -118,9 +122,26 @@ type future struct {
 func (f *future) Position() Position    { return f.position }
 func (f *future) Done() <-chan struct{} { return f.batch.done }
 
+// Wait writes the batch itself if nobody is writing.
 func (f *future) Wait() error {
-	<-f.batch.done
-	return f.batch.err
+	b := f.batch
+	select {
+	case <-b.done:
+		return b.err
+	default:
+	}
+	select {
+	case <-b.done:
+	case f.log.writing <- struct{}{}:
+		// Nobody else writes, so the batch is done or the pending one.
+		select {
+		case <-b.done:
+		default:
+			f.log.writePending()
+		}
+		<-f.log.writing
+	}
+	return b.err
 }
 
 // Append adds a record to the pending batch.
@@ -145,12 +166,14 @@ func (l *FileLog) Append(record []byte) (Future, error) {
 	}
 	p := l.part()
 	p.buf = appendFrame(p.buf, p.base, l.sequence, uint32(l.sequence-l.pending.sequence), record)
-	f := &future{position: Position{Stream: l.options.Stream, Offset: l.base + uint64(l.at)}, batch: l.pending}
+	f := &future{log: l, position: Position{Stream: l.options.Stream, Offset: l.base + uint64(l.at)}, batch: l.pending}
 	l.sequence++
 	l.at += size
 	b := l.pending
 	b.bytes, b.next, b.end = b.bytes+int(size), l.sequence, l.last()
-	signal(l.wake)
+	if b.bytes >= l.options.PendingBytesMax/32 {
+		signal(l.wake)
+	}
 	return f, nil
 }
 

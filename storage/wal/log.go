@@ -45,7 +45,8 @@ func (p Position) Less(q Position) bool { return p.Offset < q.Offset }
 
 func (p Position) String() string { return fmt.Sprintf("%d/%X", p.Stream, p.Offset) }
 
-// Future is the outcome of an Append.
+// Future is the outcome of an Append. A record may stay unwritten until its
+// future, or that of a later record, is waited for, or the log is closed.
 type Future interface {
 	// Position is where the record lies; known at once.
 	Position() Position

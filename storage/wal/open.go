@@ -24,7 +24,7 @@ func OpenFiles(fsys vfs.FS, dir string, options FileOptions) (_ *FileLog, err er
 	}
 	l := &FileLog{
 		fs: fsys, dir: dir, options: options,
-		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{}),
+		writing: make(chan struct{}, 1), wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	l.room.L = &l.mu
 	if l.lock, err = fsys.Lock(l.path(lockName)); err != nil {

@@ -1,20 +1,23 @@
 package wal
 
-// writeLoop takes batches until Close, and then the last one.
+// writeLoop writes what gathers while nobody waits for it: much of it, and at
+// Close the rest.
 func (l *FileLog) writeLoop() {
 	defer l.done.Done()
-	for {
+	for stopped := false; !stopped; {
 		select {
 		case <-l.wake:
-			l.writePending()
 		case <-l.stop:
-			l.writePending()
-			return
+			stopped = true
 		}
+		l.writing <- struct{}{}
+		l.writePending()
+		<-l.writing
 	}
 }
 
-// writePending writes and syncs what is pending and completes its futures.
+// writePending writes and syncs what is pending and completes its futures. The
+// caller holds writing.
 func (l *FileLog) writePending() {
 	l.mu.Lock()
 	b := l.pending
