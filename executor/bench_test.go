@@ -75,3 +75,32 @@ func BenchmarkInsertRow(b *testing.B) {
 		return []arrow.Array{int8Param(int64(100000 + i))}
 	}, types.Int8OID)
 }
+
+// BenchmarkSumNumeric adds up a million numeric(12,2): rows in memory, then in
+// objects whose columns are unpacked at first, then in the cache.
+func BenchmarkSumNumeric(b *testing.B) {
+	w := newWorld(b)
+	if out := w.sql("CREATE TABLE n (v numeric(12,2)); INSERT INTO n SELECT g * 0.37 FROM generate_series(1, 1000000) g"); out != "" {
+		b.Fatal(out)
+	}
+	sum := func(b *testing.B) {
+		tx := w.begin(storage.ReadCommitted)
+		defer tx.Rollback()
+		stmt, err := w.plan(tx, "SELECT sum(v) FROM n")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			env, done := w.env(tx)
+			env.Mem, env.Eval.Mem = memory.DefaultAllocator, memory.DefaultAllocator
+			w.runPrepared(b, stmt, env)
+			done()
+		}
+	}
+	b.Run("growing", sum)
+	if err := w.engine.Checkpoint(w.ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("flushed", sum)
+}

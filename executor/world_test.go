@@ -47,8 +47,6 @@ type world struct {
 	dir     string
 }
 
-type noObjects struct{ objstore.Store }
-
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
@@ -58,7 +56,7 @@ func newWorld(t testing.TB) *world {
 	}
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
-	e, err := storage.Open(ctx, storage.Options{Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: noObjects{}, Manual: true})
+	e, err := storage.Open(ctx, storage.Options{Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -269,7 +269,11 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 	for _, field := range schema.Fields {
 		w := segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type), NoStats: true}
 		if c := columnOf(f.table, field.ID); c != nil && c.Type.Type().Compare != nil {
-			w.Compare, w.NoStats = c.Type.Type().Compare, false
+			w.NoStats = false
+			// What is stored in a form of its own has the order of that form.
+			if arrow.TypeEqual(field.Type, arrowType(c)) {
+				w.Compare = c.Type.Type().Compare
+			}
 		}
 		fields = append(fields, w)
 	}

@@ -18,7 +18,8 @@ type insertion struct {
 	t         *txn
 	schema    *tableSchema
 	partition *catalog.Partition
-	columns   []arrow.Array
+	columns   []arrow.Array // as given
+	stored    []arrow.Array // the same as they are held
 	rows      int
 	keys      *array.Binary // nil without a primary key
 	hashes    []uint64
@@ -57,6 +58,9 @@ func (t *txn) newInsertion(table *catalog.Table, partition catalog.OID, columns 
 	if len(columns) != len(schema.columns) {
 		return nil, errColumns(table, len(columns), len(schema.columns))
 	}
+	if in.stored, err = schema.toStorage(columns); err != nil {
+		return nil, err
+	}
 	if len(columns) > 0 {
 		in.rows = columns[0].Len()
 	}
@@ -69,6 +73,7 @@ func (t *txn) newInsertion(table *catalog.Table, partition catalog.OID, columns 
 }
 
 func (in *insertion) close() {
+	releaseAll(in.stored)
 	if in.keys != nil {
 		in.keys.Release()
 	}
@@ -197,7 +202,7 @@ func (in *insertion) store() error {
 		}
 	}
 	if max(in.schema.table.Shards, 1) == 1 && kept == in.rows {
-		return in.storeRows(0, growing.Rows{Columns: in.columns, RowIDs: rowIDsOf(in.ids), Keys: in.keys, Hashes: in.hashes})
+		return in.storeRows(0, growing.Rows{Columns: in.stored, RowIDs: rowIDsOf(in.ids), Keys: in.keys, Hashes: in.hashes})
 	}
 	byShard := make([][]int, max(in.schema.table.Shards, 1))
 	for row, id := range in.ids {
@@ -231,7 +236,7 @@ func (in *insertion) storeSome(shard int, rows []int) error {
 			taken.Keys.Release()
 		}
 	}()
-	for _, c := range in.columns {
+	for _, c := range in.stored {
 		a, err := takeRows(c, rows)
 		if err != nil {
 			return err

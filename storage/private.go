@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -303,7 +304,12 @@ func replayKeys(c *wal.Insert) (*array.Binary, error) {
 			return nil, fmt.Errorf("storage: the log names key type %d, which is not known", k.Type)
 		}
 	}
-	return encodeKeys(c.Columns, columns, keyTypes, c.Rows()), nil
+	keys := make([]arrow.Array, len(c.Columns))
+	for i, k := range columns {
+		keys[k] = keyTypes[i].FromStorage(c.Columns[k], memory.DefaultAllocator)
+	}
+	defer releaseAll(keys)
+	return encodeKeys(keys, columns, keyTypes, c.Rows()), nil
 }
 
 // adoptBytes is from where on a private segment is adopted as it is instead of

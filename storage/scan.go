@@ -5,7 +5,11 @@ import (
 	"sort"
 	"sync/atomic"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"quiver/catalog"
+	"quiver/sql/types"
 )
 
 // scanPlan is what the scanners of one Scan share: the units to read, taken
@@ -150,16 +154,27 @@ func (p *scanPlan) mayMatch(ctx context.Context, src source, start int) (bool, e
 		if c == nil || failed != nil {
 			return nil
 		}
-		s, err := src.stats(ctx, field, arrowType(c), start)
+		s, err := src.stats(ctx, field, storageType(c), start)
 		if err != nil {
 			failed = err
 		}
 		if s != nil {
+			s.fromStorage(c.Type)
 			held = append(held, s)
 		}
 		return s
 	})
 	return may, failed
+}
+
+// fromStorage turns bounds of a column of type t into what filters compare.
+func (s *ColumnStats) fromStorage(t types.T) {
+	for _, bound := range []*arrow.Array{&s.Min, &s.Max} {
+		if stored := *bound; stored != nil {
+			*bound = t.FromStorage(stored, memory.DefaultAllocator)
+			stored.Release()
+		}
+	}
 }
 
 func (s *ColumnStats) release() {

@@ -264,12 +264,17 @@ func (c *scanner) load(ctx context.Context, u *unit, which []int) error {
 		if c.one, err = u.src.load(ctx, c.one[:0], c.p.schema.fields[i:i+1], u.start, u.end); err != nil {
 			return err
 		}
-		if c.loaded[i] = c.one[0]; c.loaded[i] == nil {
-			if c.loaded[i], err = missing(c.p.schema.columns[i], u.end-u.start); err != nil {
+		column := c.p.schema.columns[i]
+		stored := c.one[0]
+		if stored == nil {
+			if c.loaded[i], err = missing(column, u.end-u.start); err != nil {
 				return err
 			}
+			continue
 		}
-		c.stats.BytesRead += u.src.bytesOf(c.loaded[i : i+1])
+		c.stats.BytesRead += u.src.bytesOf(c.one)
+		c.loaded[i] = column.Type.FromStorage(stored, memory.DefaultAllocator)
+		stored.Release()
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func newTableSchema(table *catalog.Table, index *catalog.Index) (*tableSchema, e
 		}
 		s.columns = append(s.columns, c)
 		s.fields = append(s.fields, int32(c.Field))
-		fields = append(fields, growing.Field{ID: c.Field, Type: arrowType(c)})
+		fields = append(fields, growing.Field{ID: c.Field, Type: storageType(c)})
 	}
 	if index != nil {
 		for _, k := range index.Columns {
@@ -94,7 +94,26 @@ func newTableSchema(table *catalog.Table, index *catalog.Index) (*tableSchema, e
 	return s, err
 }
 
-func arrowType(c *catalog.Column) arrow.DataType { return c.Type.Type().ArrowType(c.Type.Mod) }
+// arrowType is the Arrow type of a column as statements see it, storageType as
+// segments, the log and objects hold it (types.Stored).
+func arrowType(c *catalog.Column) arrow.DataType { return c.Type.Arrow() }
+
+func storageType(c *catalog.Column) arrow.DataType { return c.Type.StorageArrow() }
+
+// toStorage returns columns in the form in which they are held. The caller
+// releases them.
+func (s *tableSchema) toStorage(columns []arrow.Array) ([]arrow.Array, error) {
+	stored := make([]arrow.Array, 0, len(columns))
+	for i, a := range columns {
+		a, err := s.columns[i].Type.ToStorage(a, memory.DefaultAllocator)
+		if err != nil {
+			releaseAll(stored)
+			return nil, err
+		}
+		stored = append(stored, a)
+	}
+	return stored, nil
+}
 
 // encodeKeys returns the encoded primary keys of rows.
 func encodeKeys(columns []arrow.Array, key []int, keyTypes []types.T, rows int) *array.Binary {

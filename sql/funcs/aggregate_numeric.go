@@ -3,8 +3,10 @@ package funcs
 import (
 	"math"
 	"math/big"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"quiver/sql/types"
 )
@@ -14,8 +16,8 @@ func init() {
 	aggregateOf("avg(int8)", func(s *bigSum, v int64) error { s.sum.add(v); s.n++; return nil }, (*bigSum).mean)
 	aggregateOf("avg(int4)", func(s *bigSum, v int32) error { s.sum.add(int64(v)); s.n++; return nil }, (*bigSum).mean)
 	aggregateOf("avg(int2)", func(s *bigSum, v int16) error { s.sum.add(int64(v)); s.n++; return nil }, (*bigSum).mean)
-	aggregateOf("sum(numeric)", (*numericSum).add, (*numericSum).total)
-	aggregateOf("avg(numeric)", (*numericSum).add, (*numericSum).mean)
+	aggregate("sum(numeric)", func(AggregateSpec) (Accumulator, error) { return &numericFold{}, nil })
+	aggregate("avg(numeric)", func(AggregateSpec) (Accumulator, error) { return &numericFold{mean: true}, nil })
 
 	for _, v := range []struct {
 		names      []string
@@ -90,30 +92,47 @@ func (s *bigSum) mean() (types.Numeric, error) {
 	return sum.Div(types.NumericFromInt64(s.n))
 }
 
-// numericSum adds numerics; the scale is the greatest seen.
-type numericSum struct {
-	sum types.Numeric
-	n   int64
+// numericFold is the accumulator of sum and avg of numerics, which reads their
+// stored form.
+type numericFold struct {
+	states []types.NumericSum
+	mean   bool
 }
 
-func (s *numericSum) add(v types.Numeric) (err error) {
-	s.n++
-	s.sum, err = s.sum.Add(v)
-	return err
-}
-
-func (s *numericSum) total() (types.Numeric, error) {
-	if s.n == 0 {
-		return s.sum, null
+func (f *numericFold) Update(_ *types.EvalContext, groups []uint32, ngroups int, args []types.Vec, n int) error {
+	f.states = grown(f.states, ngroups)
+	a := args[0].Array.(*array.Binary)
+	offsets, bytes := types.NumericBytes(a)
+	nulls := a.NullN() > 0
+	for i := range n {
+		row := args[0].Row(i)
+		if nulls && a.IsNull(row) {
+			continue
+		}
+		if err := f.states[groups[i]].Add(bytes[offsets[row]:offsets[row+1]]); err != nil {
+			return err
+		}
 	}
-	return s.sum, nil
+	return nil
 }
 
-func (s *numericSum) mean() (types.Numeric, error) {
-	if s.n == 0 {
-		return s.sum, null
-	}
-	return s.sum.Div(types.NumericFromInt64(s.n))
+func (f *numericFold) Result(c *types.EvalContext, ngroups int) (arrow.Array, error) {
+	f.states = grown(f.states, ngroups)
+	return fill(c, nil, ngroups, func(i int) (types.Numeric, error) {
+		s := &f.states[i]
+		if s.Count == 0 {
+			return types.Numeric{}, null
+		}
+		sum, err := s.Total()
+		if err != nil || !f.mean {
+			return sum, err
+		}
+		return sum.Div(types.NumericFromInt64(s.Count))
+	})
+}
+
+func (f *numericFold) Bytes() int64 {
+	return int64(cap(f.states)) * int64(unsafe.Sizeof(types.NumericSum{}))
 }
 
 // numericMoments are count, Σx and Σx², exactly.

@@ -91,3 +91,31 @@ func BenchmarkNumericAdd(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStoredNumeric turns 4,096 numeric(12,2) into what storage keeps and
+// back.
+func BenchmarkStoredNumeric(b *testing.B) {
+	column := T{NumericOID, NumericTypmod(12, 2)}
+	bld := NewBuilder(column, memory.DefaultAllocator)
+	for i := range 4096 {
+		AppendNumeric(bld, NewNumeric(int64(i)*37, 2))
+	}
+	a := bld.NewArray()
+	stored, err := column.ToStorage(a, memory.DefaultAllocator)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("encode", func(b *testing.B) {
+		b.SetBytes(4096 * 16)
+		for b.Loop() {
+			x, _ := column.ToStorage(a, memory.DefaultAllocator)
+			x.Release()
+		}
+	})
+	b.Run("decode", func(b *testing.B) {
+		b.SetBytes(4096 * 16)
+		for b.Loop() {
+			column.FromStorage(stored, memory.DefaultAllocator).Release()
+		}
+	})
+}

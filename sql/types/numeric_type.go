@@ -13,7 +13,7 @@ import (
 func registerNumeric() {
 	define(&Type{
 		OID: NumericOID, Name: "numeric", Len: -1, Align: 'i', Storage: 'm', Category: CategoryNumeric,
-		Array: NumericArrayOID, ArrowType: always(arrowBytes),
+		Array: NumericArrayOID, ArrowType: always(arrowBytes), Stored: storedNumeric,
 		AppendText: func(dst []byte, a arrow.Array, i int, _ *Format) []byte {
 			return NumericAt(a, i).AppendText(dst)
 		},

@@ -67,6 +67,9 @@ type Type struct {
 
 	// ArrowType is the Arrow type of a column of this type with modifier mod.
 	ArrowType func(mod int32) arrow.DataType
+	// Stored is how storage keeps a column of this type with modifier mod. Nil,
+	// or a nil answer, is as ArrowType says.
+	Stored func(mod int32) *Stored
 
 	// AppendText appends the text form (typoutput). f is never nil.
 	AppendText func(dst []byte, a arrow.Array, i int, f *Format) []byte

@@ -9,8 +9,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 )
 
-// Version is the format version that is written.
-const Version = 1
+// Version is the format version that is written, and the only one read. Since 2,
+// numeric(p,s) is decimal128 where that holds it.
+const Version = 2
 
 const (
 	headMagic    = "QBL1"

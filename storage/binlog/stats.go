@@ -3,6 +3,8 @@ package binlog
 import (
 	"bytes"
 	"cmp"
+	"math"
+	"math/bits"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -42,7 +44,7 @@ func bounds(a arrow.Array, compare Compare) (lo, hi int, ok bool) {
 	return lo, hi, ok
 }
 
-// fastBounds is bounds for the integers that every file has.
+// fastBounds is bounds for the integers that every file has, and for decimals.
 func fastBounds(a arrow.Array) (lo, hi int, ok, done bool) {
 	switch a := a.(type) {
 	case *array.Int32:
@@ -51,6 +53,8 @@ func fastBounds(a arrow.Array) (lo, hi int, ok, done bool) {
 		lo, hi, ok = ordered(a, a.Int64Values())
 	case *array.Uint64:
 		lo, hi, ok = ordered(a, a.Uint64Values())
+	case *array.Decimal128:
+		lo, hi, ok = orderedDecimals(a, a.Values())
 	default:
 		return 0, 0, false, false
 	}
@@ -163,8 +167,42 @@ func compareFloats[T float32 | float64](x, y T) int {
 	return 0
 }
 
+// decimalNaN is how numeric's NaN is stored: no 38 digits reach it.
+var decimalNaN = decimal128.New(math.MinInt64, 0)
+
+// compareDecimals puts NaN last, as compareFloats does. Taking one from a
+// number takes it below zero around to the greatest of all.
 func compareDecimals(x, y decimal128.Num) int {
-	return x.Cmp(y)
+	xhi, xlo := decimalRank(x)
+	yhi, ylo := decimalRank(y)
+	if c := cmp.Compare(xhi, yhi); c != 0 {
+		return c
+	}
+	return cmp.Compare(xlo, ylo)
+}
+
+// decimalRank is x - 1 in 128 bits.
+func decimalRank(x decimal128.Num) (hi int64, lo uint64) {
+	lo, borrow := bits.Sub64(x.LowBits(), 1, 0)
+	return x.HighBits() - int64(borrow), lo
+}
+
+func orderedDecimals(a arrow.Array, values []decimal128.Num) (lo, hi int, ok bool) {
+	nulls := a.NullN() > 0
+	for i, v := range values {
+		if nulls && a.IsNull(i) {
+			continue
+		}
+		switch {
+		case !ok:
+			lo, hi, ok = i, i, true
+		case compareDecimals(v, values[lo]) < 0:
+			lo = i
+		case compareDecimals(v, values[hi]) > 0:
+			hi = i
+		}
+	}
+	return lo, hi, ok
 }
 
 // appendBound encodes row i as a bound, or nothing if it is too long.

@@ -60,7 +60,9 @@ const HeaderBytes = 40
 // PayloadBytesMax bounds a record's payload.
 const PayloadBytesMax = RecordBytesMax - HeaderBytes
 
-const recordVersion = 1
+// recordVersion is that of records; since 2, numeric(p,s) is decimal128 where that
+// holds it, as in binlogs.
+const recordVersion = 2
 
 // AppendHeader appends all of r but the payload, which follows it.
 func (r *Record) AppendHeader(dst []byte) []byte {
