@@ -11,6 +11,8 @@ const (
 	InnerProduct                 // <#>: -Σxy
 	Cosine                       // <=>: 1 - Σxy / (|x||y|), NaN when x or y has no length
 	L1                           // <+>: Σ|x-y|
+	Hamming                      // <~>: bits that differ
+	Jaccard                      // <%>: 1 - bits in both / bits in either, 1 when none is in both
 )
 
 // String names the distance as pgvector's operator classes do.
@@ -22,14 +24,19 @@ func (d Distance) String() string {
 		return "cosine"
 	case L1:
 		return "L1"
+	case Hamming:
+		return "Hamming"
+	case Jaccard:
+		return "Jaccard"
 	}
 	return "L2"
 }
 
-// Exact returns the distance of x and y, which have equal length: float64
-// arithmetic over the elements from first to last, each product rounded before
-// it is added. This is the definition that results are sorted by and shown
-// with; every machine computes the same bits.
+// Exact returns the distance, L2 to L1, of x and y, which have equal length:
+// float64 arithmetic over the elements from first to last, each product rounded
+// before it is added. This is the definition that results are sorted by and
+// shown with; every machine computes the same bits. Space.Exact does the same
+// for any element.
 func Exact(d Distance, x, y []float32) float64 {
 	switch d {
 	case InnerProduct:
@@ -81,6 +88,11 @@ func exactCosine(x, y []float32) float64 {
 		xx += float64(a * a)
 		yy += float64(b * b)
 	}
+	return cosineDistance(xy, xx, yy)
+}
+
+// cosineDistance is 1 - cosine, from an inner product and squared lengths.
+func cosineDistance(xy, xx, yy float64) float64 {
 	cos := xy / math.Sqrt(xx*yy)
 	switch {
 	case cos > 1:

@@ -15,6 +15,11 @@
 // computed and offered to a heap. So the answer is exact whichever kernel ran,
 // ties are by row id, and the exact form runs for a few rows only.
 //
+// A Space is an element (float32, float16, bit, sparse), a distance and a
+// dimension. Space.Exact and NewSpaceSearch are the same two things for any of
+// them: every half is a float32, so halves are scored as those; bits and sparse
+// vectors are compared exactly at once.
+//
 // The assembly is generated: go generate ./vector runs tools/asmgen, in the module of tools.
 //
 // Start reading at Distance, then Search.

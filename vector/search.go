@@ -9,8 +9,13 @@ const blockRows = 128
 // Feed it rows in any order by Add; it belongs to one goroutine. Searches over
 // parts of the rows are joined by TopK.Merge.
 type Search struct {
+	element  Element
 	distance Distance
-	query    []float32
+	query    []float32 // of Float32; of Float16 its values
+	halves   []uint16
+	bits     []byte
+	sparse   SparseVector
+	widened  []float32 // rows of halves as float32
 	top      *TopK
 	bound    bound
 	kernels  Kernels
@@ -27,9 +32,34 @@ func NewSearch(d Distance, query []float32, k int) *Search {
 	return &Search{distance: d, query: query, top: NewTopK(k), bound: newBound(d, query), kernels: fastest}
 }
 
-// Rows are vectors in memory, row i being Values[i*Stride:][:dim].
+// NewSpaceSearch begins a search in any space for the k rows nearest to query,
+// which is in the encoding of Column.Row, is kept and must not change.
+func NewSpaceSearch(space Space, query []byte, k int) *Search {
+	s := &Search{element: space.Element, distance: space.Distance, top: NewTopK(k), kernels: fastest}
+	switch space.Element {
+	case Float32:
+		s.query = Float32sOf(query)
+	case Float16:
+		s.halves = HalvesOf(query)
+		s.query = make([]float32, len(s.halves))
+		HalvesToFloat32(s.query, s.halves)
+	case Bit:
+		s.bits = query
+	case Sparse:
+		s.sparse = SparseOf(query)
+	}
+	s.bound = newBound(s.distance, s.query)
+	return s
+}
+
+// Rows are vectors in memory, row i being Values[i*Stride:][:dim], or the same
+// of Halves, or Bits[i*Stride:][:(dim+7)/8], or Sparse.row(i): what the element
+// of the search has.
 type Rows struct {
 	Values []float32
+	Halves []uint16
+	Bits   []byte
+	Sparse SparseRows
 	Stride int
 	N      int
 	// IDs are the row ids; nil numbers the rows from FirstID.
@@ -37,6 +67,19 @@ type Rows struct {
 	FirstID uint64
 	// Keep has a bit a row, least significant first; nil keeps all.
 	Keep []byte
+}
+
+// SparseRows are sparse vectors in memory: row i has the elements from
+// Offsets[i] to Offsets[i+1].
+type SparseRows struct {
+	Offsets []int32
+	Indexes []uint32
+	Values  []float32
+}
+
+func (r *SparseRows) row(i int) SparseVector {
+	from, to := r.Offsets[i], r.Offsets[i+1]
+	return SparseVector{Indexes: r.Indexes[from:to], Values: r.Values[from:to]}
 }
 
 func (r *Rows) id(i int) uint64 {
@@ -86,16 +129,47 @@ func (s *Search) Add(rows Rows) {
 	}
 }
 
-// block scores n rows and confirms those that may be among the nearest.
+// widenedMax bounds the elements of halves that are widened at a time, so that
+// they stay in a cache near by.
+const widenedMax = 1 << 13
+
+// block compares n rows.
 func (s *Search) block(rows *Rows, start, n int) {
-	values := rows.Values[start*rows.Stride:]
 	s.Scored += int64(n)
+	switch s.element {
+	case Bit, Sparse:
+		for i := start; i < start+n; i++ {
+			if rows.kept(i) {
+				s.confirm(rows, i)
+			}
+		}
+	case Float16:
+		dim := len(s.query)
+		for most := max(1, widenedMax/max(dim, 1)); n > 0; {
+			m := min(n, most)
+			if len(s.widened) < m*dim {
+				s.widened = make([]float32, m*dim)
+			}
+			for i := range m {
+				HalvesToFloat32(s.widened[i*dim:(i+1)*dim], rows.Halves[(start+i)*rows.Stride:][:dim])
+			}
+			s.score(rows, s.widened, dim, start, m)
+			start, n = start+m, n-m
+		}
+	default:
+		s.score(rows, rows.Values[start*rows.Stride:], rows.Stride, start, n)
+	}
+}
+
+// score scores n rows from start, whose float32 values are given, and confirms
+// those that may be among the nearest.
+func (s *Search) score(rows *Rows, values []float32, stride, start, n int) {
 	switch s.distance {
 	case L2, L1:
 		if s.distance == L2 {
-			s.kernels.ScoreSquaredL2(s.query, values, rows.Stride, n, s.scores[:])
+			s.kernels.ScoreSquaredL2(s.query, values, stride, n, s.scores[:])
 		} else {
-			s.kernels.ScoreL1(s.query, values, rows.Stride, n, s.scores[:])
+			s.kernels.ScoreL1(s.query, values, stride, n, s.scores[:])
 		}
 		for i, score := range s.scores[:n] {
 			if score > s.bound.limit || !rows.kept(start+i) {
@@ -104,7 +178,7 @@ func (s *Search) block(rows *Rows, start, n int) {
 			s.confirm(rows, start+i)
 		}
 	default:
-		s.kernels.ScoreDot(s.query, values, rows.Stride, n, s.scores[:], s.squares[:])
+		s.kernels.ScoreDot(s.query, values, stride, n, s.scores[:], s.squares[:])
 		for i, dot := range s.scores[:n] {
 			if s.bound.exceeds(dot, s.squares[i]) || !rows.kept(start+i) {
 				continue
@@ -114,11 +188,24 @@ func (s *Search) block(rows *Rows, start, n int) {
 	}
 }
 
+// exact is the exact distance of row i.
+func (s *Search) exact(rows *Rows, i int) float64 {
+	at := i * rows.Stride
+	switch s.element {
+	case Float16:
+		return ExactHalf(s.distance, s.halves, rows.Halves[at:at+len(s.halves)])
+	case Bit:
+		return ExactBits(s.distance, s.bits, rows.Bits[at:at+len(s.bits)])
+	case Sparse:
+		return ExactSparse(s.distance, s.sparse, rows.Sparse.row(i))
+	}
+	return Exact(s.distance, s.query, rows.Values[at:at+len(s.query)])
+}
+
 // confirm computes the exact distance of row i and offers it.
 func (s *Search) confirm(rows *Rows, i int) {
 	s.Confirmed++
-	at := i * rows.Stride
-	d := Exact(s.distance, s.query, rows.Values[at:at+len(s.query)])
+	d := s.exact(rows, i)
 	if s.top.Push(Neighbor{Row: rows.id(i), Distance: d}) && s.top.Full() {
 		s.bound.set(s.top.Farthest().Distance)
 	}
