@@ -208,6 +208,10 @@ type Snapshot interface {
 	Scan(ctx context.Context, spec ScanSpec) (Scanner, error)
 	// ScanParallel splits a scan into at most n Scanners over disjoint parts.
 	ScanParallel(ctx context.Context, spec ScanSpec, n int) ([]Scanner, error)
+	// VectorSegments returns the segments that a vector search reads, each to be
+	// closed before the Snapshot is. Those that the filter cannot match are left
+	// out, and counted in the Stats of the first.
+	VectorSegments(ctx context.Context, spec VectorSpec) ([]SearchSegment, error)
 	// Rows estimates a table's live rows for the planner.
 	Rows(table *catalog.Table) int64
 	Close()

@@ -17,6 +17,7 @@ import (
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/sql/types"
+	"quiver/storage/segment"
 	"quiver/storage/wal"
 )
 
@@ -136,10 +137,11 @@ func newTestTable(ctx context.Context, c *catalog.Txn, name string, shards int) 
 	table := &catalog.Table{
 		Object: catalog.Object{OID: oids[0], Name: name},
 		Schema: catalog.PublicSchemaOID, Database: catalog.PostgresDatabaseOID,
-		Storage: storages[0], SchemaVersion: 1, NextField: 102, Shards: shards, PrimaryKey: oids[1],
+		Storage: storages[0], SchemaVersion: 1, NextField: 103, Shards: shards, PrimaryKey: oids[1],
 		Columns: []catalog.Column{
 			{Number: 1, Field: 100, Name: "id", Type: types.Of(types.Int8OID), State: catalog.StatePublic, NotNull: true},
 			{Number: 2, Field: 101, Name: "name", Type: types.Of(types.TextOID), State: catalog.StatePublic},
+			{Number: 3, Field: vectorField, Name: "v", Type: types.T{OID: types.VectorOID, Mod: testDim}, State: catalog.StatePublic},
 		},
 	}
 	index := &catalog.Index{
@@ -171,18 +173,34 @@ func (w *world) check(err error) {
 	}
 }
 
-// columnsOf makes the columns of rows of (id, name); "" is a null.
+// columnsOf makes the columns of rows of (id, name, v); "" is a null, with a
+// vector that is null, too.
 func columnsOf(ids []int64, names []string) []arrow.Array {
 	ib, nb := array.NewInt64Builder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)
+	vb := array.NewFixedSizeListBuilder(memory.DefaultAllocator, testDim, arrow.PrimitiveTypes.Float32)
 	for i, id := range ids {
 		ib.Append(id)
 		if names[i] == "" {
 			nb.AppendNull()
+			vb.AppendNull()
 		} else {
 			nb.Append(names[i])
+			vb.Append(true)
+			vb.ValueBuilder().(*array.Float32Builder).AppendValues(vectorOf(id, names[i]), nil)
 		}
 	}
-	return []arrow.Array{ib.NewArray(), nb.NewArray()}
+	return []arrow.Array{ib.NewArray(), nb.NewArray(), vb.NewArray()}
+}
+
+const (
+	vectorField = catalog.FieldID(102)
+	testDim     = 4
+)
+
+// vectorOf is the vector of a row of (id, name).
+func vectorOf(id int64, name string) []float32 {
+	h := segment.KeyHash([]byte(name))
+	return []float32{float32(id), float32(h & 0xff), float32(h >> 8 & 0xff), 1}
 }
 
 func (w *world) insert(tx *txn, table *catalog.Table, ids []int64, names ...string) []RowID {

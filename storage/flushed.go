@@ -16,6 +16,7 @@ import (
 type flushedSegment struct {
 	*segment.Flushed
 	descriptor *catalog.Segment
+	live       liveMask
 }
 
 func (f *flushedSegment) retain()                         { f.Retain() }

@@ -84,7 +84,7 @@ func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedS
 	if err != nil {
 		return nil, err
 	}
-	return &flushedSegment{f, d}, nil
+	return &flushedSegment{Flushed: f, descriptor: d}, nil
 }
 
 // loadDeletes applies every delta log of a shard to all its segments.

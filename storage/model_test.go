@@ -161,6 +161,7 @@ func (m *model) check(s *modelTxn) {
 		}
 	}
 	m.checkParallel(snapshot, want)
+	m.w.expectVectors(snapshot, m.table, m.text(want), m.text(part), filter)
 }
 
 func (m *model) checkParallel(s Snapshot, want map[int64]string) {

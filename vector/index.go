@@ -38,6 +38,13 @@ type Column interface {
 	Row(position int) []byte
 }
 
+// Runs is implemented by Columns whose rows lie side by side in memory.
+type Runs interface {
+	// Run returns n rows from position on, one after the other, none of them
+	// null; or nil and the number of nulls from position on. n is at least 1.
+	Run(position int) (rows []byte, n int)
+}
+
 // Candidate is a position that a search proposes, with the distance it reckons
 // with: the caller computes the exact one.
 type Candidate struct {

@@ -53,6 +53,29 @@ type File struct {
 	close func() error
 	place *list.Element // in idle
 	gone  bool          // forgotten: closed at the last unpin
+
+	derivedMu sync.Mutex // guards derived
+	derived   map[any]any
+}
+
+// Derived returns what compute made of the file at the first call with key: a
+// view of its pages, say. It is valid while the file is pinned and needs no
+// closing.
+func (f *File) Derived(key any, compute func() (any, error)) (any, error) {
+	f.derivedMu.Lock()
+	defer f.derivedMu.Unlock()
+	if v, ok := f.derived[key]; ok {
+		return v, nil
+	}
+	v, err := compute()
+	if err != nil {
+		return nil, err
+	}
+	if f.derived == nil {
+		f.derived = map[any]any{}
+	}
+	f.derived[key] = v
+	return v, nil
 }
 
 // NewFiles returns an empty cache.

@@ -290,6 +290,9 @@ func (s *Segment) FindRow(id uint64) int {
 	return found
 }
 
+// Locate returns the chunk of a position, counted from 0, and the row there.
+func (s *Segment) Locate(pos int) (chunk, row int) { return s.layout.locate(pos) }
+
 // ChunkAt returns the bounds of the chunk that holds pos, cut at the published
 // rows.
 func (s *Segment) ChunkAt(pos int) (start, end int) {

@@ -175,6 +175,24 @@ func (s *Flushed) Column(ctx context.Context, field catalog.FieldID, start, end 
 	return array.Concatenate(pieces, s.shelf.Mem)
 }
 
+// Open returns the file of a field, pinned, or nil if the segment has it not.
+func (s *Flushed) Open(ctx context.Context, field catalog.FieldID) (*cache.File, error) {
+	f := s.columns[field]
+	if f == nil {
+		return nil, nil
+	}
+	return s.shelf.Files.Open(ctx, f.Key, f.Bytes)
+}
+
+// Event returns the i-th event of a field of a file that Open returned: valid
+// while the file is pinned. The caller releases the array.
+func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.FieldID, i int) (arrow.Array, error) {
+	if file.Reader.Event(int32(field), i).Codec == binlog.None {
+		return file.Reader.Read(ctx, int32(field), i)
+	}
+	return s.event(ctx, file, field, i)
+}
+
 // event returns one event: in place if it is stored as it is, else unpacked.
 func (s *Flushed) event(ctx context.Context, file *cache.File, field catalog.FieldID, event int) (arrow.Array, error) {
 	entry := file.Reader.Event(int32(field), event)

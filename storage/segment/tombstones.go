@@ -1,6 +1,8 @@
 package segment
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 
@@ -15,20 +17,27 @@ const tombstoneRows = 4096
 // where something is deleted, so a scan of untouched rows does no work a row.
 //
 // One writer at a time; readers need no lock. A reader that found a timestamp
-// finds its successor, too.
+// finds its successor, too, and one that found a bit of gone finds a timestamp
+// and a newest that is no older.
 type Tombstones struct {
 	mu     sync.Mutex // makes blocks
 	blocks atomic.Pointer[[]atomic.Pointer[tombstoneBlock]]
 	count  atomic.Int64
+	newest atomic.Uint64
 }
 
 type tombstoneBlock struct {
 	at, successor [tombstoneRows]atomic.Uint64
+	gone          [tombstoneRows / 64]atomic.Uint64 // a bit a row that has a timestamp
+	newest        atomic.Uint64
 	count         atomic.Int32
 }
 
 // Count is the number of deleted rows.
 func (t *Tombstones) Count() int64 { return t.count.Load() }
+
+// Newest is no older than any timestamp.
+func (t *Tombstones) Newest() uint64 { return t.newest.Load() }
 
 // Set deletes the row at pos. A second Set of a row changes nothing.
 func (t *Tombstones) Set(pos int, at, successor uint64) {
@@ -40,13 +49,26 @@ func (t *Tombstones) Set(pos int, at, successor uint64) {
 	b.successor[i].Store(successor)
 	b.count.Add(1) // before the timestamp: Mask skips blocks without any
 	b.at[i].Store(at)
+	t.raise(b, at)
+	b.gone[i/64].Or(1 << (i % 64))
 	t.count.Add(1)
+}
+
+// raise is called by the one writer.
+func (t *Tombstones) raise(b *tombstoneBlock, at uint64) {
+	if at > b.newest.Load() {
+		b.newest.Store(at)
+	}
+	if at > t.newest.Load() {
+		t.newest.Store(at)
+	}
 }
 
 // Move gives a deleted row another timestamp.
 func (t *Tombstones) Move(pos int, at uint64) {
 	if b := t.block(pos / tombstoneRows); b != nil && b.at[pos%tombstoneRows].Load() != 0 {
 		b.at[pos%tombstoneRows].Store(at)
+		t.raise(b, at)
 	}
 }
 
@@ -56,7 +78,9 @@ func (t *Tombstones) Clear(pos int) {
 	if b == nil || b.at[pos%tombstoneRows].Load() == 0 {
 		return
 	}
-	b.at[pos%tombstoneRows].Store(0)
+	i := pos % tombstoneRows
+	b.gone[i/64].And(^uint64(1 << (i % 64)))
+	b.at[i].Store(0)
 	b.count.Add(-1)
 	t.count.Add(-1)
 }
@@ -91,6 +115,38 @@ func (t *Tombstones) Mask(start, n int, visible []byte, gone func(at uint64) boo
 		}
 	}
 	return cleared
+}
+
+// Live fills alive, which has (rows+63)/64*8 bytes, with a bit for each row of
+// [0, rows) that was not deleted at or before t, and returns how many there are.
+func (t *Tombstones) Live(rows int, at uint64, alive []byte) (kept int) {
+	for word := range (rows + 63) / 64 {
+		keep := ^uint64(0)
+		if left := rows - word*64; left < 64 {
+			keep = 1<<left - 1
+		}
+		if b := t.block(word * 64 / tombstoneRows); b != nil {
+			gone := b.gone[word%(tombstoneRows/64)].Load()
+			if gone != 0 && b.newest.Load() > at {
+				gone = b.before(word%(tombstoneRows/64), gone, at)
+			}
+			keep &^= gone
+		}
+		binary.LittleEndian.PutUint64(alive[word*8:], keep)
+		kept += bits.OnesCount64(keep)
+	}
+	return kept
+}
+
+// before keeps the bits of rows deleted at or before t.
+func (b *tombstoneBlock) before(word int, gone, t uint64) uint64 {
+	for rest := gone; rest != 0; rest &= rest - 1 {
+		i := bits.TrailingZeros64(rest)
+		if b.at[word*64+i].Load() > t {
+			gone &^= 1 << i
+		}
+	}
+	return gone
 }
 
 // Any says whether a row of [start, start+n) may be deleted.

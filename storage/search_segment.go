@@ -1,0 +1,530 @@
+package storage
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/catalog"
+	"quiver/vector"
+)
+
+// VectorSegments returns the segments that a vector search reads: flushed ones,
+// those in memory, and the transaction's own. Those that the filter cannot match
+// are left out, and counted by the first one's Stats. The caller closes each,
+// before the snapshot.
+func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]SearchSegment, error) {
+	p := &scanPlan{s: s, spec: spec.Scan}
+	p.spec.Fields, p.spec.WithRowID, p.spec.Key, p.spec.RowIDs = nil, false, nil, nil
+	var err error
+	if p.schema, err = newScanSchema(p.spec); err != nil {
+		return nil, err
+	}
+	column := columnOf(spec.Scan.Table, spec.Field)
+	if column == nil {
+		return nil, fmt.Errorf("storage: table %q has no field %d", spec.Scan.Table.Name, spec.Field)
+	}
+	var out []SearchSegment
+	add := func(src source, limit int, own bool) error {
+		if limit == 0 {
+			return nil
+		}
+		p.segments++
+		if p.spec.Filter != nil && !own {
+			may, err := p.mayMatch(ctx, src, -1)
+			if err != nil {
+				return err
+			}
+			if !may {
+				p.pruned++
+				return nil
+			}
+		}
+		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, column: column, index: spec.Index})
+		return nil
+	}
+	for _, part := range s.partitions(spec.Scan) {
+		for shard := range max(spec.Scan.Table.Shards, 1) {
+			key := shardKey{part.Storage, shard}
+			if v := s.pin(key); v != nil {
+				err := v.sources(func(src source) (bool, error) { return true, add(src, src.limit(s.at), false) })
+				if err != nil {
+					return nil, err
+				}
+			}
+			for _, g := range s.own.shard(key) {
+				if err := add(g, s.own.rows[g], true); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(out) > 0 {
+		first := out[0].(*searchSegment)
+		first.stats.Segments, first.stats.SegmentsPruned = p.segments, p.pruned
+	}
+	return out, nil
+}
+
+// searchSegment is a SearchSegment. It scans row groups as a scanner does.
+type searchSegment struct {
+	scanner
+	src    source
+	own    bool
+	rows   int
+	column *catalog.Column
+	index  *catalog.Index
+
+	holder
+	vectors vector.Column
+	// visible is what Visible answered, nil before it did and when nothing is
+	// hidden; it may be shared.
+	visible Bitmap
+	kept    int
+	looked  bool
+	// lent are bitmaps that Close gives back.
+	lent []*[]byte
+}
+
+func (s *searchSegment) Rows() int { return s.rows }
+
+func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
+	if s.vectors != nil {
+		return s.vectors, nil
+	}
+	var err error
+	switch src := s.src.(type) {
+	case *flushedSegment:
+		s.vectors, err = src.vectors(ctx, &s.holder, s.column)
+	case *memorySegment:
+		s.vectors, err = src.vectors(&s.holder, s.column, s.rows)
+	}
+	return s.vectors, err
+}
+
+func (s *searchSegment) Index() (vector.Index, int) { return nil, 0 }
+
+// Visible says which rows the snapshot sees.
+func (s *searchSegment) Visible(ctx context.Context) (Bitmap, int, error) {
+	if s.looked {
+		return s.visible, s.kept, nil
+	}
+	var err error
+	switch {
+	case s.own:
+		s.kept = s.rows
+		if t := s.src.tombstones(); t.Count() > 0 {
+			s.visible = s.bitmap(true)
+			s.kept -= t.Mask(0, s.rows, s.visible, s.p.s.own.gone)
+		}
+	default:
+		err = s.committed(ctx)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if s.kept == s.rows {
+		s.visible = nil
+	}
+	s.stats.RowsDeleted += int64(s.rows - s.kept)
+	s.looked = true
+	return s.visible, s.kept, nil
+}
+
+// committed fills visible and kept for a segment of committed rows.
+func (s *searchSegment) committed(ctx context.Context) error {
+	at := uint64(s.p.s.at)
+	s.kept = s.rows
+	if f, ok := s.src.(*flushedSegment); ok {
+		if s.visible, s.kept = f.live.get(f, at); s.visible == nil && s.kept < s.rows {
+			s.visible = s.bitmap(false)
+			s.kept = f.live.compute(f, at, s.visible)
+		}
+		if f.Manifest.MaxTimestamp > at {
+			if err := s.hideLater(ctx, f); err != nil {
+				return err
+			}
+		}
+	} else if t := s.src.tombstones(); t.Count() > 0 {
+		s.visible = s.bitmap(false)
+		s.kept = t.Live(s.rows, at, s.visible[:(s.rows+63)/64*8])
+	}
+	return s.hideOwn(ctx)
+}
+
+// private makes visible a bitmap that may be changed.
+func (s *searchSegment) private() {
+	shared := s.visible
+	s.visible = s.bitmap(shared == nil)
+	if shared != nil {
+		copy(s.visible, shared)
+	}
+}
+
+// hideLater hides the rows that were committed after the snapshot.
+func (s *searchSegment) hideLater(ctx context.Context, f *flushedSegment) error {
+	s.private()
+	group := make(Bitmap, 0, 512)
+	for start := 0; start < s.rows; {
+		_, end := f.group(start)
+		group = append(group[:0], make([]byte, (end-start+7)/8)...)
+		bitutil.CopyBitmap(s.visible, start, end-start, group, 0)
+		if _, err := f.hide(ctx, start, end, s.p.s.at, group); err != nil {
+			return err
+		}
+		bitutil.CopyBitmap(group, 0, end-start, s.visible, start)
+		start = end
+	}
+	s.kept = bitutil.CountSetBits(s.visible, 0, s.rows)
+	return nil
+}
+
+// hideOwn hides the rows that the transaction itself deleted before.
+func (s *searchSegment) hideOwn(ctx context.Context) error {
+	if s.p.s.own == nil {
+		return nil
+	}
+	w := s.p.s.t.writes
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	own := w.own[s.p.spec.Table.Storage]
+	if len(own) == 0 {
+		return nil
+	}
+	changed := false
+	hide := func(pos int) {
+		if !changed {
+			s.private()
+			changed = true
+		}
+		if bitutil.BitIsSet(s.visible, pos) {
+			bitutil.ClearBit(s.visible, pos)
+			s.kept--
+		}
+	}
+	if len(own) > s.rows/16 {
+		for start := 0; start < s.rows; {
+			_, end := s.src.group(start)
+			end = min(end, s.rows)
+			a, err := s.src.rowIDs(ctx, start, end)
+			if err != nil {
+				return err
+			}
+			for i, id := range a.(*array.Uint64).Uint64Values() {
+				if n, deleted := own[RowID(id)]; deleted && uint64(n) < s.p.s.own.deletes {
+					hide(start + i)
+				}
+			}
+			a.Release()
+			start = end
+		}
+		return nil
+	}
+	for id, n := range own {
+		if uint64(n) >= s.p.s.own.deletes {
+			continue
+		}
+		pos, err := s.src.findRow(ctx, uint64(id))
+		if err != nil {
+			return err
+		}
+		if pos >= 0 && pos < s.rows {
+			hide(pos)
+		}
+	}
+	return nil
+}
+
+// Matching is Visible and the filter.
+func (s *searchSegment) Matching(ctx context.Context, from, to int) (Bitmap, int, error) {
+	visible, _, err := s.Visible(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	out := s.bitmap(false)
+	clear(out)
+	to = min(to, s.rows)
+	kept := 0
+	for start := from; start < to; {
+		if err := ctx.Err(); err != nil {
+			return nil, 0, context.Cause(ctx)
+		}
+		_, end := s.src.group(start)
+		end = min(end, to)
+		n, err := s.matchGroup(ctx, start, end, visible, out)
+		if err != nil {
+			return nil, 0, err
+		}
+		kept += n
+		start = end
+	}
+	return out, kept, nil
+}
+
+// matchGroup sets the bits of out for the rows of [start, end) that pass.
+func (s *searchSegment) matchGroup(ctx context.Context, start, end int, visible, out Bitmap) (int, error) {
+	s.stats.RowGroups++
+	rows := end - start
+	bits := out[start/8 : (end+7)/8]
+	apart := start%8 != 0 || end%8 != 0
+	if apart {
+		bits = make(Bitmap, (rows+7)/8)
+	}
+	if visible == nil {
+		for i := range bits {
+			bits[i] = 0xff
+		}
+		if rows%8 != 0 {
+			bits[len(bits)-1] = 1<<(rows%8) - 1
+		}
+	} else {
+		bitutil.CopyBitmap(visible, start, rows, bits, 0)
+	}
+	before := bitutil.CountSetBits(bits, 0, rows)
+	if s.p.spec.Filter != nil && before > 0 {
+		if err := s.evalGroup(ctx, start, end, bits); err != nil {
+			return 0, err
+		}
+	}
+	kept := bitutil.CountSetBits(bits, 0, rows)
+	s.stats.RowsFiltered += int64(before - kept)
+	if apart && kept > 0 {
+		bitutil.CopyBitmap(bits, 0, rows, out, start)
+	}
+	return kept, nil
+}
+
+func (s *searchSegment) evalGroup(ctx context.Context, start, end int, bits Bitmap) error {
+	if !s.own {
+		may, err := s.p.mayMatch(ctx, s.src, start)
+		if err != nil {
+			return err
+		}
+		if !may {
+			s.stats.RowGroupsPruned++
+			clear(bits)
+			return nil
+		}
+	}
+	s.loaded = append(s.loaded[:0], make([]arrow.Array, len(s.p.schema.fields))...)
+	defer func() { releaseAll(s.loaded) }()
+	u := unit{src: s.src, own: s.own, start: start, end: end}
+	if err := s.load(ctx, &u, s.p.schema.filter); err != nil {
+		return err
+	}
+	s.stats.RowsRead += int64(end - start)
+	s.inputs = s.inputs[:0]
+	for _, i := range s.p.schema.filter {
+		s.inputs = append(s.inputs, s.loaded[i])
+	}
+	return s.p.spec.Filter.Eval(ctx, s.inputs, end-start, bits)
+}
+
+// Test sets keep[i] to whether positions[i] is visible and passes the filter.
+func (s *searchSegment) Test(ctx context.Context, positions []uint32, keep []bool) error {
+	visible, _, err := s.Visible(ctx)
+	if err != nil {
+		return err
+	}
+	n := len(positions)
+	bits := make(Bitmap, (n+7)/8)
+	left := 0
+	for i, pos := range positions {
+		if int(pos) < s.rows && visible.Get(int(pos)) {
+			bitutil.SetBit(bits, i)
+			left++
+		}
+	}
+	if s.p.spec.Filter != nil && left > 0 {
+		columns, err := s.take(ctx, s.p.schema.columnsAt(s.p.schema.filter), positions)
+		if err != nil {
+			return err
+		}
+		err = s.p.spec.Filter.Eval(ctx, columns, n, bits)
+		releaseAll(columns)
+		if err != nil {
+			return err
+		}
+		s.stats.RowsRead += int64(n)
+	}
+	kept := 0
+	for i := range positions {
+		if keep[i] = bitutil.BitIsSet(bits, i); keep[i] {
+			kept++
+		}
+	}
+	s.stats.RowsFiltered += int64(left - kept)
+	return nil
+}
+
+func (s *scanSchema) columnsAt(which []int) []*catalog.Column {
+	out := make([]*catalog.Column, len(which))
+	for i, w := range which {
+		out[i] = s.columns[w]
+	}
+	return out
+}
+
+// RowIDs appends the row ids of positions.
+func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uint32) ([]RowID, error) {
+	f, flushed := s.src.(*flushedSegment)
+	if !flushed {
+		for _, pos := range positions {
+			id, err := s.src.rowID(ctx, int(pos))
+			if err != nil {
+				return dst, err
+			}
+			dst = append(dst, RowID(id))
+		}
+		return dst, nil
+	}
+	column, err := f.vectors(ctx, &s.holder, &rowIDColumn)
+	if err != nil {
+		return dst, err
+	}
+	for _, pos := range positions {
+		dst = append(dst, RowID(binary.LittleEndian.Uint64(column.Row(int(pos)))))
+	}
+	return dst, nil
+}
+
+// rowIDColumn describes the hidden column of row ids.
+var rowIDColumn = catalog.Column{Field: catalog.RowIDField}
+
+// Take reads columns of rows by position.
+func (s *searchSegment) Take(ctx context.Context, fields []catalog.FieldID, positions []uint32) ([]arrow.Array, error) {
+	columns := make([]*catalog.Column, len(fields))
+	for i, f := range fields {
+		if columns[i] = columnOf(s.p.spec.Table, f); columns[i] == nil {
+			return nil, fmt.Errorf("storage: table %q has no field %d", s.p.spec.Table.Name, f)
+		}
+	}
+	return s.take(ctx, columns, positions)
+}
+
+func (s *searchSegment) take(ctx context.Context, columns []*catalog.Column, positions []uint32) ([]arrow.Array, error) {
+	out := make([]arrow.Array, 0, len(columns))
+	for _, c := range columns {
+		a, err := s.takeOne(ctx, c, positions)
+		if err != nil {
+			releaseAll(out)
+			return nil, err
+		}
+		out = append(out, a)
+		s.stats.BytesRead += s.src.bytesOf(out[len(out)-1:])
+	}
+	return out, nil
+}
+
+func (s *searchSegment) takeOne(ctx context.Context, c *catalog.Column, positions []uint32) (arrow.Array, error) {
+	if len(positions) == 0 {
+		return array.MakeArrayOfNull(memory.DefaultAllocator, arrowType(c), 0), nil
+	}
+	pieces := make([]arrow.Array, 0, len(positions))
+	defer func() { releaseAll(pieces) }()
+	one := [1]catalog.FieldID{c.Field}
+	for i := 0; i < len(positions); {
+		start := int(positions[i])
+		_, groupEnd := s.src.group(start)
+		end := start + 1
+		for i++; i < len(positions) && int(positions[i]) == end && end < groupEnd; i++ {
+			end++
+		}
+		n := len(pieces)
+		var err error
+		if pieces, err = s.src.load(ctx, pieces, one[:], start, end); err != nil {
+			return nil, err
+		}
+		if pieces[n] == nil {
+			return missing(c, len(positions))
+		}
+	}
+	if len(pieces) == 1 {
+		pieces[0].Retain()
+		return pieces[0], nil
+	}
+	return array.Concatenate(pieces, memory.DefaultAllocator)
+}
+
+func (s *searchSegment) Close() error {
+	s.holder.close()
+	for _, b := range s.lent {
+		bitmaps.Put(b)
+	}
+	s.lent, s.visible, s.vectors = nil, nil, nil
+	return nil
+}
+
+// bitmaps are kept between searches: one of a large segment has many kilobytes.
+var bitmaps = sync.Pool{New: func() any { return new([]byte) }}
+
+// bitmap lends a bitmap for all rows, a multiple of 8 bytes long, until Close.
+func (s *searchSegment) bitmap(set bool) Bitmap {
+	p := bitmaps.Get().(*[]byte)
+	n := (s.rows + 63) / 64 * 8
+	if cap(*p) < n {
+		*p = make([]byte, n)
+	}
+	*p = (*p)[:n]
+	s.lent = append(s.lent, p)
+	if set {
+		setAll(*p, s.rows)
+	}
+	return *p
+}
+
+// setAll sets the first n bits and clears the others.
+func setAll(b []byte, n int) {
+	for i := range b {
+		b[i] = 0xff
+	}
+	if n%8 != 0 {
+		b[n/8] = 1<<(n%8) - 1
+	}
+	clear(b[(n+7)/8:])
+}
+
+// liveMask keeps, for a flushed segment, which rows were not deleted when it
+// was last asked: it serves every search until the next delete.
+type liveMask struct {
+	current atomic.Pointer[liveRows]
+}
+
+type liveRows struct {
+	count  int64  // of tombstones
+	newest uint64 // none of them is newer
+	alive  Bitmap
+	kept   int
+}
+
+// get returns the mask for a reader at t, if it is at hand; with none at hand
+// kept is below the number of rows, and with nothing deleted the mask is nil.
+func (m *liveMask) get(f *flushedSegment, at uint64) (alive Bitmap, kept int) {
+	count := f.Tombstones.Count()
+	if count == 0 {
+		return nil, f.Rows()
+	}
+	// Every delete at or before t is counted, so an equal count says that
+	// nothing visible at t is missing, and newest that nothing is in excess.
+	if c := m.current.Load(); c != nil && c.count == count && c.newest <= at {
+		return c.alive, c.kept
+	}
+	return nil, -1
+}
+
+// compute fills alive and, if it can serve others, keeps a copy.
+func (m *liveMask) compute(f *flushedSegment, at uint64, alive Bitmap) (kept int) {
+	count := f.Tombstones.Count()
+	kept = f.Tombstones.Live(f.Rows(), at, alive)
+	if newest := f.Tombstones.Newest(); newest <= at && f.Tombstones.Count() == count {
+		m.current.Store(&liveRows{count: count, newest: newest, alive: append(Bitmap(nil), alive...), kept: kept})
+	}
+	return kept
+}
