@@ -124,6 +124,8 @@ func width(cols []plan.OutputColumn) float64 {
 			w += float64(t.Len)
 		case c.Type.OID == types.VectorOID && c.Type.Mod > 0:
 			w += 4*float64(c.Type.Mod) + 8
+		case c.Type.OID == types.HalfvecOID && c.Type.Mod > 0:
+			w += 2*float64(c.Type.Mod) + 8
 		default:
 			w += 32
 		}

@@ -73,6 +73,10 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	return projects[0]
 }
 
+// searched are the types that the vector search compares; the others are sorted
+// by the distance computed.
+var searched = map[types.OID]bool{types.VectorOID: true}
+
 // distance takes column <op> query apart: the column of the scan, and the query,
 // which must not depend on the row.
 func distance(e plan.Expr, s *logical.Scan) (*logical.ScanColumn, plan.Expr, string) {
@@ -81,7 +85,7 @@ func distance(e plan.Expr, s *logical.Scan) (*logical.ScanColumn, plan.Expr, str
 		return nil, nil, ""
 	}
 	op := funcs.LookupOperator(call.Operator, call.Args[0].Type().OID, call.Args[1].Type().OID)
-	if op == nil || op.Distance == "" {
+	if op == nil || op.Distance == "" || !searched[op.Left] {
 		return nil, nil, ""
 	}
 	var own logical.ColSet

@@ -17,6 +17,8 @@ func openExtension(x any, a arrow.Array) {
 		p.at = func(i int) types.Interval { return types.IntervalAt(a, i) }
 	case *input[types.Timetz]:
 		p.at = func(i int) types.Timetz { return types.TimetzAt(a, i) }
+	case *input[[]types.Half]:
+		p.at = func(i int) []types.Half { return types.HalfvecAt(a, i) }
 	case *input[[]string]:
 		p.at = func(i int) []string { return stringsAt(a, i) }
 	default:
@@ -36,6 +38,9 @@ func outputExtension(x any, mem memory.Allocator) {
 	case *output[types.Timetz]:
 		b := types.NewBuilder(types.Of(types.TimetzOID), mem)
 		p.builder, p.put = b, func(v types.Timetz) { types.AppendTimetz(b, v) }
+	case *output[[]types.Half]:
+		b := types.NewBuilder(types.Of(types.HalfvecOID), mem)
+		p.builder, p.put = b, func(v []types.Half) { types.AppendHalfvec(b, v) }
 	default:
 		panic(unreadable(x))
 	}

@@ -22,9 +22,8 @@
 //     set-returning functions.
 //
 // Functions that need the catalog (pg_get_indexdef, to_regclass) are registered
-// by package catalog through Builtin. Vector functions are registered here with
-// the one float64 definition of each distance; package executor may hand in
-// faster kernels that agree with it through SetVectorKernels.
+// by package catalog through Builtin. The distances of vectors have one
+// definition, in float64, which is also that of package vector.
 //
 // Text compares by bytes (collation C), upper and lower follow Unicode.
 // Transcendental functions of float8 may differ from glibc's in the last bit.

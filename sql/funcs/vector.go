@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"cmp"
 	"math"
 
 	"quiver/sql/sqlerr"
@@ -11,7 +12,7 @@ import (
 // float64 over the elements in order, each product rounded first (the
 // conversions forbid the compiler to fuse it with the addition, as it does on
 // arm64), the same as vector.Exact: this is the one definition that re-ranks
-// candidates and that the batch kernels of SetVectorKernels agree with.
+// candidates.
 func init() {
 	for signature, distance := range map[string]func(x, y []float32) float64{
 		"l2_distance(vector,vector)":                   L2Distance,
@@ -24,21 +25,21 @@ func init() {
 	} {
 		kernel(signature, Lift2E(func(x, y []float32) (float64, error) {
 			if len(x) != len(y) {
-				return 0, errDimensions(len(x), len(y))
+				return 0, errDimensions("vector", len(x), len(y))
 			}
 			return distance(x, y), nil
 		}))
 	}
-	for _, name := range []string{"<->", "<#>", "<=>", "<+>"} {
-		o := LookupOperator(name, types.VectorOID, types.VectorOID)
-		o.Distance = o.Function.Name
-	}
+	markDistances(types.VectorOID, "<->", "<#>", "<=>", "<+>")
 
 	kernel("vector_dims(vector)", Lift1(func(x []float32) int32 { return int32(len(x)) }))
-	kernel("vector_norm(vector)", Lift1(func(x []float32) float64 { return math.Sqrt(InnerProduct(x, x)) }))
+	kernel("vector_norm(vector)", Lift1(norm))
 	kernel("l2_normalize(vector)", Lift1E(l2Normalize))
-	kernel("subvector(vector,int4,int4)", Lift3E(subvector))
-	kernel("vector_cmp(vector,vector)", Lift2(func(x, y []float32) int32 { return int32(types.CompareVectors(x, y)) }))
+	kernel("subvector(vector,int4,int4)", Lift3E(func(x []float32, start, count int32) ([]float32, error) {
+		from, to := subvector(len(x), start, count)
+		return x[from:to], types.CheckVector(x[from:to], types.NoMod)
+	}))
+	kernel("vector_cmp(vector,vector)", Lift2(func(x, y []float32) int32 { return int32(sign(types.CompareVectors(x, y))) }))
 	kernel("vector_concat(vector,vector)", Lift2E(func(x, y []float32) ([]float32, error) {
 		v := append(append(make([]float32, 0, len(x)+len(y)), x...), y...)
 		return v, types.CheckVector(v, types.NoMod)
@@ -48,22 +49,20 @@ func init() {
 	kernel("vector_mul(vector,vector)", Lift2E(elementwise(func(a, b float32) (float32, error) { return floatOp('*', a, b) })))
 }
 
-// SetVectorKernels replaces the kernels of vector functions, by name
-// (l2_distance …), with faster ones that give the same values and errors. The
-// executor calls it from an init function.
-func SetVectorKernels(kernels map[string]types.Kernel) {
-	for name, k := range kernels {
-		fs := functionsByName[name]
-		if len(fs) != 1 || fs[0].Extension != "vector" {
-			panic("funcs: no vector function " + name)
-		}
-		fs[0].Kernel = k
+// markDistances marks the operators that a vector search answers.
+func markDistances(oid types.OID, names ...string) {
+	for _, name := range names {
+		o := LookupOperator(name, oid, oid)
+		o.Distance = o.Function.Name
 	}
 }
 
+// sign is what comparison functions answer: -1, 0 or 1.
+func sign(order int) int { return cmp.Compare(order, 0) }
+
 // errDimensions is pgvector's error for operands of different length.
-func errDimensions(a, b int) error {
-	return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", a, b)
+func errDimensions(typeName string, a, b int) error {
+	return sqlerr.New(sqlerr.DataException, "different %s dimensions %d and %d", typeName, a, b)
 }
 
 // L2SquaredDistance is Σ(x-y)². x and y have equal length, as for all distances.
@@ -132,7 +131,7 @@ func clampUnit(v float64) float64 {
 func elementwise(f func(a, b float32) (float32, error)) func(x, y []float32) ([]float32, error) {
 	return func(x, y []float32) ([]float32, error) {
 		if len(x) != len(y) {
-			return nil, errDimensions(len(x), len(y))
+			return nil, errDimensions("vector", len(x), len(y))
 		}
 		v := make([]float32, len(x))
 		for i := range v {
@@ -148,12 +147,12 @@ func elementwise(f func(a, b float32) (float32, error)) func(x, y []float32) ([]
 // l2Normalize scales x to length 1; a vector without length stays.
 func l2Normalize(x []float32) ([]float32, error) {
 	v := make([]float32, len(x))
-	norm := math.Sqrt(InnerProduct(x, x))
-	if norm == 0 {
+	length := norm(x)
+	if length == 0 {
 		return v, nil
 	}
 	for i, e := range x {
-		v[i] = float32(float64(e) / norm)
+		v[i] = float32(float64(e) / length)
 		if isInf(v[i]) {
 			return nil, floatOverflow()
 		}
@@ -161,13 +160,15 @@ func l2Normalize(x []float32) ([]float32, error) {
 	return v, nil
 }
 
-// subvector takes count elements from start, counted from 1, as substring
-// does.
-func subvector(x []float32, start, count int32) ([]float32, error) {
-	from, to := int64(start), int64(start)+int64(count)
-	from, to = max(from, 1), min(to, int64(len(x))+1)
-	if count < 1 || from > int64(len(x)) || to <= from {
-		return nil, types.CheckVector(nil, types.NoMod)
+// norm is the Euclidean length.
+func norm(x []float32) float64 { return math.Sqrt(InnerProduct(x, x)) }
+
+// subvector is the part that count elements from start, counted from 1, have in
+// a vector of n; empty when there is none.
+func subvector(n int, start, count int32) (from, to int) {
+	first, end := max(int64(start), 1), min(int64(start)+int64(count), int64(n)+1)
+	if count < 1 || first > int64(n) || end <= first {
+		return 0, 0
 	}
-	return x[from-1 : to-1], nil
+	return int(first) - 1, int(end) - 1
 }

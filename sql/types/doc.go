@@ -25,6 +25,7 @@
 //	numeric(p≤38,s), stored   Decimal128(p,s), converted at the storage boundary (NaN = -2^127)
 //	vector(n)                 FixedSizeList<Float32>[n]; vector without n: List<Float32>;
 //	                          a relabelled vector(n) keeps its layout, so take both (VectorAt)
+//	halfvec(n), halfvec       as vector, over Float16 (HalfvecAt)
 //	T[]                       Struct<elements: List<T>, shape: Binary>; shape null: one dimension from 1
 //	record, composite         Struct
 //	void                      Null

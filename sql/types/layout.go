@@ -72,6 +72,8 @@ func AppendFrom(b array.Builder, a arrow.Array, i int) {
 		b.Append(a.(*array.Uint32).Value(i))
 	case *array.Uint64Builder:
 		b.Append(a.(*array.Uint64).Value(i))
+	case *array.Float16Builder:
+		b.Append(a.(*array.Float16).Value(i))
 	case *array.Float32Builder:
 		b.Append(a.(*array.Float32).Value(i))
 	case *array.Float64Builder:
@@ -111,10 +113,14 @@ func appendList(b listAppender, values array.Builder, a arrow.Array, i int) {
 	start, end := l.ValueOffsets(i)
 	b.Append(true)
 	elems := l.ListValues()
-	if floats, ok := elems.(*array.Float32); ok {
-		// Only vectors have fixed size; the nulls below them belong to null rows.
-		if _, isVector := a.(*array.FixedSizeList); isVector || floats.NullN() == 0 {
-			values.(*array.Float32Builder).AppendValues(floats.Float32Values()[start:end], nil)
+	// Only vectors have fixed size; the nulls below them belong to null rows.
+	if _, isVector := a.(*array.FixedSizeList); isVector || elems.NullN() == 0 {
+		switch elems := elems.(type) {
+		case *array.Float32:
+			values.(*array.Float32Builder).AppendValues(elems.Float32Values()[start:end], nil)
+			return
+		case *array.Float16:
+			values.(*array.Float16Builder).AppendValues(elems.Values()[start:end], nil)
 			return
 		}
 	}

@@ -1,7 +1,7 @@
 package types
 
-// OIDs of the built-in types, as in Postgres' pg_type.dat. vector's lie in the
-// range of user objects, as they do where pgvector is installed: clients find
+// OIDs of the built-in types, as in Postgres' pg_type.dat. Those of pgvector lie
+// in the range of user objects, as they do where it is installed: clients find
 // them by name.
 const (
 	BoolOID               OID = 16
@@ -59,8 +59,12 @@ const (
 	AnyCompatibleOID      OID = 5077
 	AnyCompatibleArrayOID OID = 5078
 
-	VectorOID      OID = 16385
-	VectorArrayOID OID = 16386
+	VectorOID         OID = 16385
+	VectorArrayOID    OID = 16386
+	HalfvecOID        OID = 16387
+	HalfvecArrayOID   OID = 16388
+	SparsevecOID      OID = 16389
+	SparsevecArrayOID OID = 16390
 )
 
 // OIDs of the remaining types that clients and catalogs name.

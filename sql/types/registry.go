@@ -14,7 +14,7 @@ var (
 func init() {
 	for _, family := range []func(){
 		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
-		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerPseudoTypes, registerRecord,
+		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerHalfvec, registerPseudoTypes, registerRecord,
 		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts, registerDatetimeCasts,
 	} {
 		family()

@@ -3,8 +3,6 @@ package types
 import (
 	"encoding/binary"
 	"math"
-	"strconv"
-	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -27,7 +25,9 @@ func registerVector() {
 		AppendText: func(dst []byte, a arrow.Array, i int, _ *Format) []byte {
 			return AppendVectorText(dst, VectorAt(a, i))
 		},
-		ParseText: parseVectorText,
+		ParseText: func(b array.Builder, s string, mod int32, _ *Format) error {
+			return denseVector.parseText(b, s, mod)
+		},
 		AppendBinary: func(dst []byte, a arrow.Array, i int) []byte {
 			return appendVectorBinary(dst, VectorAt(a, i))
 		},
@@ -38,9 +38,11 @@ func registerVector() {
 		AppendKey: func(dst []byte, a arrow.Array, i int) []byte {
 			return keyVector(dst, VectorAt(a, i))
 		},
-		ParseMod:  parseVectorMod,
-		FormatMod: func(mod int32) string { return "(" + strconv.Itoa(int(mod)) + ")" },
-		Coerce:    coerceVectors,
+		ParseMod:  denseVector.parseMod,
+		FormatMod: formatDimensions,
+		Coerce: func(c *EvalContext, a arrow.Array, mod int32, _ bool) (arrow.Array, error) {
+			return coerceDense(denseVector, c, a, mod, VectorAt, AppendVector)
+		},
 	})
 }
 
@@ -81,43 +83,13 @@ func AppendVector(b array.Builder, v []float32) {
 
 // CheckVector says whether v may be a vector(mod): 22000 or 54000 as pgvector.
 func CheckVector(v []float32, mod int32) error {
-	if err := checkDimensions(len(v), mod); err != nil {
+	if err := denseVector.checkDimensions(len(v), mod); err != nil {
 		return err
 	}
 	for _, x := range v {
-		if err := checkElement(x); err != nil {
+		if err := denseVector.checkElement(x); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func checkDimensions(n int, mod int32) error {
-	switch {
-	case n < 1:
-		return errNoDimensions()
-	case n > VectorDimensionsMax:
-		return errTooManyDimensions()
-	case mod > 0 && n != int(mod):
-		return sqlerr.New(sqlerr.DataException, "expected %d dimensions, not %d", mod, n)
-	}
-	return nil
-}
-
-func errNoDimensions() error {
-	return sqlerr.New(sqlerr.DataException, "vector must have at least 1 dimension")
-}
-
-func errTooManyDimensions() error {
-	return sqlerr.New(sqlerr.ProgramLimitExceeded, "vector cannot have more than %d dimensions", VectorDimensionsMax)
-}
-
-func checkElement(x float32) error {
-	switch {
-	case x != x:
-		return sqlerr.New(sqlerr.DataException, "NaN not allowed in vector")
-	case x > math.MaxFloat32 || x < -math.MaxFloat32:
-		return sqlerr.New(sqlerr.DataException, "infinite value not allowed in vector")
 	}
 	return nil
 }
@@ -132,67 +104,6 @@ func AppendVectorText(dst []byte, v []float32) []byte {
 		dst = AppendFloat32(dst, x, 1)
 	}
 	return append(dst, ']')
-}
-
-// scratch holds the elements of a vector until all of it is known to be good.
-var scratch = sync.Pool{New: func() any { return new([]float32) }}
-
-func parseVectorText(b array.Builder, s string, mod int32, _ *Format) error {
-	buf := scratch.Get().(*[]float32)
-	defer scratch.Put(buf)
-	v, err := ParseVector((*buf)[:0], s)
-	*buf = v
-	if err != nil {
-		return err
-	}
-	if err := checkDimensions(len(v), mod); err != nil {
-		return err
-	}
-	AppendVector(b, v)
-	return nil
-}
-
-// ParseVector appends the elements of the text form s to dst, with pgvector's
-// rules and errors.
-func ParseVector(dst []float32, s string) ([]float32, error) {
-	i := skipSpace(s, 0)
-	if i >= len(s) || s[i] != '[' {
-		return dst, invalidText("vector", s).WithDetail("Vector contents must start with \"[\".")
-	}
-	i = skipSpace(s, i+1)
-	if i < len(s) && s[i] == ']' {
-		return dst, errNoDimensions()
-	}
-	for start := len(dst); ; i++ {
-		if len(dst)-start == VectorDimensionsMax {
-			return dst, errTooManyDimensions()
-		}
-		if i < len(s) && isSpace(s[i]) {
-			i = skipSpace(s, i)
-		}
-		x, end := scanPlain(s, i)
-		if end == i {
-			var err error
-			if x, end, err = scanElement(s, i); err != nil {
-				return dst, err
-			}
-		}
-		dst = append(dst, x)
-		i = end
-		if i < len(s) && isSpace(s[i]) {
-			i = skipSpace(s, i)
-		}
-		if i < len(s) && s[i] == ',' {
-			continue
-		}
-		if i >= len(s) || s[i] != ']' {
-			return dst, invalidText("vector", s)
-		}
-		if skipSpace(s, i+1) != len(s) {
-			return dst, invalidText("vector", s).WithDetail("Junk after closing right brace.")
-		}
-		return dst, nil
-	}
 }
 
 // scanPlain reads the usual spelling of an element, [-]digits[.digits] of at
@@ -234,18 +145,6 @@ func scanPlain(s string, i int) (x float32, end int) {
 	return float32(v), k
 }
 
-// scanElement reads an element in any spelling of strtof.
-func scanElement(s string, i int) (x float32, end int, err error) {
-	x, n, outcome := scanFloat32(s[i:])
-	switch {
-	case n == 0:
-		return 0, i, invalidText("vector", s)
-	case outcome == overflows:
-		return 0, i, sqlerr.New(sqlerr.NumericValueOutOfRange, "\"%s\" is out of range for type vector", s[i:i+n])
-	}
-	return x, i + n, checkElement(x)
-}
-
 func skipSpace(s string, i int) int {
 	for i < len(s) && isSpace(s[i]) {
 		i++
@@ -267,7 +166,7 @@ func parseVectorBinary(b array.Builder, data []byte, mod int32) error {
 	if c.bad {
 		return errInsufficientData()
 	}
-	if err := checkDimensions(dim, mod); err != nil {
+	if err := denseVector.checkDimensions(dim, mod); err != nil {
 		return err
 	}
 	if unused != 0 {
@@ -315,40 +214,4 @@ func keyVector(dst []byte, v []float32) []byte {
 		dst = keyFloat32(append(dst, 1), x)
 	}
 	return append(dst, 0)
-}
-
-func parseVectorMod(args []string) (int32, error) {
-	n, err := oneMod(args)
-	switch {
-	case err != nil:
-		return 0, err
-	case n < 1:
-		return 0, sqlerr.New(sqlerr.InvalidParameterValue, "dimensions for type vector must be at least 1")
-	case n > VectorDimensionsMax:
-		return 0, sqlerr.New(sqlerr.InvalidParameterValue, "dimensions for type vector cannot exceed %d", VectorDimensionsMax)
-	}
-	return n, nil
-}
-
-// coerceVectors checks dimensions and gives vector(n) its fixed layout.
-func coerceVectors(c *EvalContext, a arrow.Array, mod int32, _ bool) (arrow.Array, error) {
-	if fixed, ok := a.DataType().(*arrow.FixedSizeListType); mod <= 0 || ok && fixed.Len() == mod {
-		a.Retain()
-		return a, nil
-	}
-	b := NewBuilder(T{OID: VectorOID, Mod: mod}, c.Mem)
-	defer b.Release()
-	b.Reserve(a.Len())
-	for i := range a.Len() {
-		if a.IsNull(i) {
-			b.AppendNull()
-			continue
-		}
-		v := VectorAt(a, i)
-		if err := checkDimensions(len(v), mod); err != nil {
-			return nil, err
-		}
-		AppendVector(b, v)
-	}
-	return b.NewArray(), nil
 }

@@ -15,8 +15,8 @@ run -c 'CREATE EXTENSION vector'
 omitted="'internal','cstring','_cstring','point','box','lseg','path','polygon','circle','line','tsvector','tsquery',
 'gtsvector','inet','cidr','macaddr','macaddr8','trigger','event_trigger','language_handler','fdw_handler',
 'index_am_handler','table_am_handler','tsm_handler','money','txid_snapshot','pg_snapshot','pg_lsn','refcursor','tid',
-'pg_brin_bloom_summary','pg_brin_minmax_multi_summary','pg_ndistinct','pg_dependencies','pg_mcv_list','halfvec',
-'sparsevec','_halfvec','_sparsevec','regconfig','regdictionary'"
+'pg_brin_bloom_summary','pg_brin_minmax_multi_summary','pg_ndistinct','pg_dependencies','pg_mcv_list',
+'regconfig','regdictionary'"
 
 proc="
 WITH p AS (
