@@ -10,7 +10,7 @@ import (
 // Catalog shares one.
 type Live struct {
 	c      *Catalog
-	size   atomic.Pointer[func(table *Table) int64]
+	size   atomic.Pointer[func(table, partition StorageID) int64]
 	builds atomic.Pointer[func() []IndexProgress]
 }
 
@@ -26,19 +26,31 @@ func LiveOf(v View) *Live {
 }
 
 // SetTableSize installs storage's answer to pg_relation_size: the bytes of a
-// table in memory and in objects.
-func (c *Catalog) SetTableSize(size func(table *Table) int64) { c.Current().live.size.Store(&size) }
+// table, or of one of its partitions if that is not 0, in memory and in objects.
+func (c *Catalog) SetTableSize(size func(table, partition StorageID) int64) {
+	c.Current().live.size.Store(&size)
+}
 
 // TableSize is the bytes that a table takes; 0 when nobody knows.
-func (l *Live) TableSize(table *Table) int64 {
+func (l *Live) TableSize(table *Table) int64 { return l.sizeOf(table.Storage, 0) }
+
+// PartitionSize is the bytes that a partition of a table takes.
+func (l *Live) PartitionSize(table *Table, p *Partition) int64 {
+	return l.sizeOf(table.Storage, p.Storage)
+}
+
+func (l *Live) sizeOf(table, partition StorageID) int64 {
 	if l == nil {
 		return 0
 	}
 	if f := l.size.Load(); f != nil {
-		return (*f)(table)
+		return (*f)(table, partition)
 	}
 	return 0
 }
+
+// InDatabase returns the newest version as a database shows it.
+func (l *Live) InDatabase(database OID) View { return l.c.View(database) }
 
 // SequenceValue is Catalog.SequenceValue.
 func (l *Live) SequenceValue(ctx context.Context, s *Sequence) (last int64, called bool, err error) {

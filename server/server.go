@@ -89,6 +89,9 @@ func Listen(opts Options) (*Server, error) {
 			return nil, err
 		}
 	}
+	if err := opts.Config.ProvideLive(); err != nil {
+		return nil, err
+	}
 	s := &Server{opts: opts, auth: auth, live: map[int32]*client{}}
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	if s.listener, err = net.Listen("tcp", opts.Addr); err != nil {
@@ -286,9 +289,9 @@ func (s *Server) Close() error {
 	s.stop(errStopping)
 	s.mu.Lock()
 	for _, c := range s.live {
-		// A session that waits for its client wakes up; one in a statement is
-		// told by its context.
-		_ = c.conn.NetConn().SetReadDeadline(time.Now())
+		if c.session == nil { // sessions are told by their context
+			_ = c.conn.NetConn().SetReadDeadline(time.Now())
+		}
 	}
 	s.mu.Unlock()
 	if s.http != nil {

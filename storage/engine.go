@@ -141,6 +141,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
 	}
 	e.pipeline.e = e
+	e.catalog.SetTableSize(e.tableSize)
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
 	e.jobs = jobs.NewRunner(e.logger)

@@ -55,7 +55,7 @@ func (t *txn) Catalog() *catalog.Txn { return t.catalog }
 // owner returns the transaction's hold on locks.
 func (t *txn) owner() *lock.Owner {
 	if t.locks == nil {
-		t.locks = t.e.locks.NewOwner()
+		t.locks = t.e.locks.NewOwner(uint64(t.id))
 	}
 	return t.locks
 }

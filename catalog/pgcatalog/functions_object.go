@@ -33,7 +33,7 @@ func init() {
 	define(always(0), "pg_indexes_size(regclass)")
 	define(databaseSizeByName, "pg_database_size(name)")
 	define(databaseSizeByOID, "pg_database_size(oid)")
-	define(databaseSize, "pg_tablespace_size(oid)", "pg_tablespace_size(name)")
+	define(tablespaceSize, "pg_tablespace_size(oid)", "pg_tablespace_size(name)")
 	define(always(""), "pg_tablespace_location(oid)")
 	define(relationFilenode, "pg_relation_filenode(regclass)")
 	define(null, "pg_relation_filepath(regclass)")
@@ -149,8 +149,11 @@ func relationSize(c call) (any, error) {
 	if r == nil {
 		return nil, nil
 	}
-	if t := tableOf(c.view, r); t != nil {
-		return catalog.LiveOf(c.view).TableSize(t), nil
+	switch r := r.(type) {
+	case *catalog.Table:
+		return catalog.LiveOf(c.view).TableSize(r), nil
+	case *catalog.Partition:
+		return catalog.LiveOf(c.view).PartitionSize(c.view.Table(r.Table), r), nil
 	}
 	return 0, nil
 }
@@ -166,22 +169,39 @@ func relationForkSize(c call) (any, error) {
 		WithHint("Valid fork names are \"main\", \"fsm\", \"vm\", and \"init\".")
 }
 
-func databaseSize(c call) (any, error) {
-	total := int64(0)
-	for _, s := range c.view.Schemas() {
-		for _, r := range c.view.Relations(s.OID) {
+// sizeOfTables is the bytes of all tables that a view shows.
+func sizeOfTables(v catalog.View) (total int64) {
+	for _, s := range v.Schemas() {
+		for _, r := range v.Relations(s.OID) {
 			if t, ok := r.(*catalog.Table); ok {
-				total += catalog.LiveOf(c.view).TableSize(t)
+				total += catalog.LiveOf(v).TableSize(t)
 			}
 		}
 	}
+	return total
+}
+
+// tablespaceSize is the bytes of the tables of every database.
+func tablespaceSize(c call) (any, error) {
+	total := int64(0)
+	for _, d := range c.view.Databases() {
+		total += databaseSize(c, d)
+	}
 	return total, nil
+}
+
+func databaseSize(c call, d *catalog.Database) int64 {
+	live := catalog.LiveOf(c.view)
+	if live == nil || d.OID == databaseOID(c.view) {
+		return sizeOfTables(c.view)
+	}
+	return sizeOfTables(live.InDatabase(d.OID))
 }
 
 func databaseSizeByName(c call) (any, error) {
 	for _, d := range c.view.Databases() {
 		if d.Name == c.text(0) {
-			return databaseSize(c)
+			return databaseSize(c, d), nil
 		}
 	}
 	return nil, sqlerr.New(sqlerr.InvalidCatalogName, "database \"%s\" does not exist", c.text(0))
@@ -190,7 +210,7 @@ func databaseSizeByName(c call) (any, error) {
 func databaseSizeByOID(c call) (any, error) {
 	for _, d := range c.view.Databases() {
 		if d.OID == c.oid(0) {
-			return databaseSize(c)
+			return databaseSize(c, d), nil
 		}
 	}
 	return nil, nil

@@ -83,6 +83,8 @@ func isNil(v any) bool {
 		return v == nil
 	case []int16:
 		return v == nil
+	case []int32:
+		return v == nil
 	case []types.OID:
 		return v == nil
 	}
@@ -130,6 +132,11 @@ func appendArray(b *array.StructBuilder, typ types.OID, v any) {
 			elements.(*array.StringBuilder).Append(s)
 		}
 	case []int16:
+		n = len(v)
+		for _, x := range v {
+			appendInteger(elements, int64(x))
+		}
+	case []int32:
 		n = len(v)
 		for _, x := range v {
 			appendInteger(elements, int64(x))

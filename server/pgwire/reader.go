@@ -31,6 +31,12 @@ type reader struct {
 	body []byte // holds bodies that do not fit r's buffer
 	// pending is what the last body still occupies of r's buffer.
 	pending int
+	// started: the header of a message is read, its kind and the length of its
+	// body being these, and the body is not. A read that a deadline ended goes
+	// on where it was.
+	started bool
+	kind    byte
+	length  int
 }
 
 func newReader(r io.Reader) *reader {
@@ -52,25 +58,37 @@ func (r *reader) release() {
 // message reads the next message: its type and its body, which is valid until
 // the next call.
 func (r *reader) message(limit func(kind byte) int) (kind byte, body []byte, err error) {
+	if !r.started {
+		if err := r.header(limit); err != nil {
+			return 0, nil, err
+		}
+	}
+	body, err = r.bytes(r.length)
+	r.started = err != nil
+	return r.kind, body, err
+}
+
+// header reads the type and the length of the next message.
+func (r *reader) header(limit func(kind byte) int) error {
 	r.release()
 	header, err := r.r.Peek(5)
 	if err != nil {
-		return 0, nil, endOfStream(err, len(header) > 0)
+		return endOfStream(err, len(header) > 0)
 	}
-	kind = header[0]
-	length := int(int32(binary.BigEndian.Uint32(header[1:])))
+	kind, length := header[0], int(int32(binary.BigEndian.Uint32(header[1:])))
 	most := limit(kind)
 	if most < 0 {
-		return 0, nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid frontend message type %d", kind)
+		return sqlerr.New(sqlerr.ProtocolViolation, "invalid frontend message type %d", kind)
 	}
 	if length < 4 || length-4 > most {
-		return 0, nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid message length")
+		return sqlerr.New(sqlerr.ProtocolViolation, "invalid message length")
 	}
 	if _, err := r.r.Discard(5); err != nil {
-		return 0, nil, err
+		return err
 	}
-	body, err = r.bytes(length - 4)
-	return kind, body, err
+	r.started, r.kind, r.length = true, kind, length-4
+	r.body = r.body[:0]
+	return nil
 }
 
 // startup reads a message without a type, as connections begin.
@@ -87,10 +105,11 @@ func (r *reader) startup() ([]byte, error) {
 	if _, err := r.r.Discard(4); err != nil {
 		return nil, err
 	}
+	r.body = r.body[:0]
 	return r.bytes(length - 4)
 }
 
-// bytes reads n bytes. Memory grows with what has arrived, not with n.
+// bytes reads n bytes, after those that r.body has. Memory grows with what has arrived, not with n.
 func (r *reader) bytes(n int) ([]byte, error) {
 	if n <= r.r.Size() {
 		b, err := r.r.Peek(n)
@@ -100,16 +119,17 @@ func (r *reader) bytes(n int) ([]byte, error) {
 		r.pending = n
 		return b, nil
 	}
-	body := r.body[:0]
-	for len(body) < n {
-		step := min(n-len(body), max(len(body), readBufferBytes))
-		body = growTo(body, len(body)+step)
-		if _, err := io.ReadFull(r.r, body[len(body)-step:]); err != nil {
+	for len(r.body) < n {
+		had := len(r.body)
+		step := min(n-had, max(had, readBufferBytes))
+		r.body = growTo(r.body, had+step)
+		read, err := io.ReadFull(r.r, r.body[had:])
+		r.body = r.body[:had+read]
+		if err != nil {
 			return nil, endOfStream(err, true)
 		}
 	}
-	r.body = body
-	return body, nil
+	return r.body, nil
 }
 
 // growTo returns b with length n.

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 )
@@ -18,7 +19,11 @@ var (
 // after a cancellation, so that a statement costs neither a context nor a
 // goroutine.
 type running struct {
-	parent context.Context //nolint:containedctx // the connection's, which outlives each statement
+	parent    context.Context //nolint:containedctx // the session's, which outlives each statement
+	terminate context.CancelCauseFunc
+	// unwatch ends the watch over parent.
+	unwatch func() bool
+	conn    net.Conn
 
 	mu     sync.Mutex // guards the rest
 	ctx    context.Context
@@ -30,9 +35,57 @@ type running struct {
 	timed int
 }
 
-func (r *running) init(parent context.Context) {
-	r.parent = parent
-	r.ctx, r.cancel = context.WithCancelCause(parent)
+// farewellTime is how long a client that is told to go may take to read it.
+const farewellTime = time.Second
+
+// longAgo as a deadline fails reads at once.
+var longAgo = time.Unix(1, 0)
+
+// init ties statements to the life of the server, and reads from the client to
+// that of the session: they fail once it is terminated.
+func (r *running) init(server context.Context, conn net.Conn) {
+	r.conn = conn
+	r.parent, r.terminate = context.WithCancelCause(server)
+	r.ctx, r.cancel = context.WithCancelCause(r.parent)
+	r.unwatch = context.AfterFunc(r.parent, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		// Deadlines fail on a closed connection alone.
+		_ = conn.SetReadDeadline(longAgo)
+		_ = conn.SetWriteDeadline(time.Now().Add(farewellTime))
+	})
+}
+
+// readUntil sets the deadline of reads, zero for none, unless the session is
+// terminated.
+func (r *running) readUntil(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.parent.Err() == nil {
+		_ = r.conn.SetReadDeadline(t)
+	}
+}
+
+// interruptReads makes reads from the client fail once ctx ends, until done is
+// called.
+func (r *running) interruptReads(ctx context.Context) (done func()) {
+	armed := true // guarded by r.mu
+	stop := context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if armed {
+			_ = r.conn.SetReadDeadline(longAgo)
+		}
+	})
+	return func() {
+		if stop() {
+			return
+		}
+		r.mu.Lock()
+		armed = false
+		r.mu.Unlock()
+		r.readUntil(time.Time{})
+	}
 }
 
 // begin starts a statement and its timeout, 0 for none.
@@ -80,9 +133,14 @@ func (r *running) cause() error {
 
 func (r *running) close() {
 	r.end()
-	r.cancel(errTerminated)
+	r.unwatch()
+	r.terminate(errTerminated)
 }
 
 // Cancel ends the statement that runs, if any. It may be called from any
 // goroutine.
 func (s *Session) Cancel() { s.running.stop(errCanceled, 0) }
+
+// Terminate ends the session: it tells its client 57P01. It may be called from
+// any goroutine.
+func (s *Session) Terminate() { s.running.terminate(errTerminated) }

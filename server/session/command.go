@@ -160,6 +160,12 @@ func constText(e ast.Expr) string {
 	return ""
 }
 
+// setQuery says what runs, for the log and for other sessions.
+func (s *Session) setQuery(text string) {
+	s.query = text
+	s.activity.begin(text)
+}
+
 func checkText(text string) error {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		return sqlerr.New(sqlerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8": 0x00`)

@@ -176,10 +176,13 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 	format := *s.format(s.view())
 	reader := copyformat.NewReader(c.opts, c.table.Name, c.columns, &format, memory.DefaultAllocator)
 	defer reader.Release()
+	s.activity.update(func(now *activityState) { now.reading = true })
+	defer s.activity.update(func(now *activityState) { now.reading = false })
+	defer s.running.interruptReads(ctx)()
 	for {
 		data, err := s.conn.ReadCopy()
 		if err != nil {
-			return "", c.readError(err, reader)
+			return "", c.readError(ctx, err, reader)
 		}
 		if data == nil {
 			break
@@ -196,8 +199,8 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 				}
 			}
 		}
-		if err := ctx.Err(); err != nil {
-			return "", err
+		if err := context.Cause(ctx); err != nil {
+			return "", c.readError(ctx, err, reader)
 		}
 	}
 	if err := reader.Finish(); err != nil {
@@ -209,9 +212,13 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 	return string(appendCount([]byte("COPY"), c.rows)), nil
 }
 
-// readError adds where a COPY was when the client gave up.
-func (c *copyFrom) readError(err error, reader *copyformat.Reader) error {
+// readError adds where a COPY was when the client gave up, or when it was
+// cancelled while the client was silent.
+func (c *copyFrom) readError(ctx context.Context, err error, reader *copyformat.Reader) error {
 	var e *sqlerr.Error
+	if cause := context.Cause(ctx); cause != nil {
+		return cancelError(cause).WithContext("%s", reader.NextContext())
+	}
 	if errors.As(err, &e) && e.Code == sqlerr.QueryCanceled {
 		return e.WithContext("%s", reader.NextContext())
 	}

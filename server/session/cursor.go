@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -59,7 +60,7 @@ func (s *Session) declareCursor(ctx context.Context, st *ast.Statement, v *ast.D
 		return err
 	}
 	p := &portal{
-		name: v.Name, exec: run, columns: resultColumns(planned.Columns),
+		name: v.Name, text: s.query, made: time.Now(), exec: run, columns: resultColumns(planned.Columns),
 		cursor: &cursor{binary: v.Binary, scroll: v.Scroll, hold: v.Hold},
 	}
 	if v.Binary {

@@ -42,6 +42,8 @@ func (s *Session) refreshDerived() {
 	d.generation, d.fresh = s.values.Generation(), true
 	d.format = s.newFormat()
 	d.searchPath = s.effectiveSearchPath()
+	application, _ := s.values.Get("application_name")
+	s.activity.update(func(now *activityState) { now.application = application })
 	d.workMem = int64(s.values.Number("work_mem")) << 10
 	d.parallel = min(1+int(s.values.Number("max_parallel_workers_per_gather")), max(s.cfg.Parallel, 1))
 	d.statementTimeout = s.duration("statement_timeout")

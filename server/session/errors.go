@@ -65,10 +65,13 @@ func (s *Session) Failed(err error) *sqlerr.Error {
 
 // clientError turns any error into the fields of an ErrorResponse.
 func (s *Session) clientError(err error) *sqlerr.Error {
-	if cause := s.running.cause(); cause != nil && (errors.Is(err, cause) || cancellation(err)) {
-		return cancelError(cause)
-	}
 	var e *sqlerr.Error
+	if cause := s.running.cause(); cause != nil && (errors.Is(err, cause) || cancellation(err)) {
+		if e = cancelError(cause); sqlerr.CodeOf(err) == e.Code {
+			errors.As(err, &e) // it was told apart already, with its context
+		}
+		return e
+	}
 	if errors.As(err, &e) {
 		return e
 	}

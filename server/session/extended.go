@@ -31,6 +31,8 @@ type prepared struct {
 	// fromSQL: made by PREPARE.
 	fromSQL bool
 	made    time.Time
+	// executions counts Binds and EXECUTEs.
+	executions int64
 	// encoder writes rows as text, formats nil: what most clients ask for.
 	encoder *pgwire.RowEncoder
 }
@@ -40,7 +42,7 @@ func (s *Session) Parse(name, text string, paramTypes []types.OID) error {
 	s.refreshDerived()
 	ctx := s.running.begin(s.derived.statementTimeout)
 	defer s.running.end()
-	s.query = text
+	s.setQuery(text)
 	if name == "" {
 		delete(s.statements, "")
 	} else if s.statements[name] != nil {
@@ -100,6 +102,7 @@ func undetermined(n int) error {
 // replanStale plans a prepared statement again when the catalog or a setting it
 // depends on has changed.
 func (s *Session) replanStale(ctx context.Context, p *prepared) error {
+	p.executions++
 	if p.plan == nil {
 		return nil
 	}
@@ -164,7 +167,7 @@ func (s *Session) Bind(b *pgwire.Bind) error {
 	if err := s.replanStale(ctx, prep); err != nil {
 		return err
 	}
-	p := &portal{name: b.Portal, prepared: prep, columns: prep.columns}
+	p := &portal{name: b.Portal, text: prep.text, made: time.Now(), prepared: prep, columns: prep.columns}
 	if p.params, err = s.bindParams(prep, b); err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (s *Session) Execute(name string, limit int) error {
 	if p.prepared.stmt == nil {
 		return s.conn.EmptyQuery()
 	}
-	s.query = p.prepared.text
+	s.setQuery(p.prepared.text)
 	if s.txn.state == txnFailed && !endsBlock(p.prepared.stmt) {
 		return failedBlock()
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -11,6 +12,8 @@ import (
 // portal is a statement that is bound to parameters and may have begun.
 type portal struct {
 	name     string
+	text     string
+	made     time.Time
 	prepared *prepared
 	params   []arrow.Array
 	columns  []pgwire.Column

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -135,23 +134,4 @@ func (s *Session) arguments(ctx context.Context, args []ast.Expr, want []types.T
 		values[i] = c
 	}
 	return values, nil
-}
-
-// PreparedStatement is a row of pg_prepared_statements.
-type PreparedStatement struct {
-	Name, Text string
-	Made       time.Time
-	Params     []types.T
-	FromSQL    bool
-}
-
-// PreparedStatements lists the session's named prepared statements.
-func (s *Session) PreparedStatements() []PreparedStatement {
-	var out []PreparedStatement
-	for name, p := range s.statements {
-		if name != "" {
-			out = append(out, PreparedStatement{strings.Clone(name), p.text, p.made, p.params, p.fromSQL})
-		}
-	}
-	return out
 }

@@ -14,12 +14,16 @@ import (
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage"
+	"quiver/storage/lock"
 )
 
 // Engine is what sessions ask of the storage engine.
 type Engine interface {
 	executor.Engine
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
+	// Locks tells the locks that are held and waited for; owners are
+	// transaction ids.
+	Locks() []lock.Held
 }
 
 // Config is what the sessions of a server share.
@@ -36,6 +40,8 @@ type Config struct {
 	// Parallel is the most goroutines a scan may use, whatever
 	// max_parallel_workers_per_gather says.
 	Parallel int
+
+	backends Backends
 }
 
 // Session is one client's session. It implements pgwire.Handler and
@@ -46,6 +52,8 @@ type Session struct {
 	pid      int32
 	user     string
 	database *catalog.Database
+	began    time.Time
+	activity activity
 
 	values  *settings.Values
 	derived derived
@@ -79,17 +87,20 @@ func New(ctx context.Context, cfg *Config, conn *pgwire.Conn, startup *pgwire.St
 		return nil, sqlerr.New(sqlerr.InvalidCatalogName, `database "%s" does not exist`, startup.Database)
 	}
 	s := &Session{
-		cfg: cfg, conn: conn, pid: pid, user: startup.User, database: db,
+		cfg: cfg, conn: conn, pid: pid, user: startup.User, database: db, began: time.Now(),
 		values: settings.NewValues(), reported: map[string]string{},
 		statements: map[string]*prepared{}, portals: map[string]*portal{},
 	}
-	s.running.init(ctx)
+	s.running.init(ctx, conn.NetConn())
 	s.values.Force("session_authorization", startup.User)
 	for _, p := range startup.Settings {
 		if err := s.values.Startup(p.Name, p.Value); err != nil {
+			s.running.close()
 			return nil, err
 		}
 	}
+	s.refreshDerived()
+	cfg.backends.add(s)
 	return s, nil
 }
 
@@ -126,6 +137,7 @@ func (s *Session) report() error {
 
 // Close ends the session: an open transaction is rolled back.
 func (s *Session) Close() {
+	s.cfg.backends.remove(s)
 	s.rollback()
 	s.dropPortals(true)
 	s.running.close()
@@ -144,10 +156,10 @@ func (s *Session) Idle() {
 	if s.txn.inBlock() {
 		timeout = s.derived.idleInTransactionTimeout
 	}
+	s.activity.wait(s.Status(), s.txn.time)
 	if timeout > 0 {
 		s.derived.deadlineSet = true
-		// A connection without deadlines would be no network connection.
-		_ = s.conn.NetConn().SetReadDeadline(time.Now().Add(timeout))
+		s.running.readUntil(time.Now().Add(timeout))
 	}
 }
 
@@ -155,7 +167,7 @@ func (s *Session) Idle() {
 func (s *Session) Busy() {
 	if s.derived.deadlineSet {
 		s.derived.deadlineSet = false
-		_ = s.conn.NetConn().SetReadDeadline(time.Time{})
+		s.running.readUntil(time.Time{})
 	}
 }
 

@@ -15,7 +15,7 @@ func (s *Session) Query(text string) error {
 	s.refreshDerived()
 	ctx := s.running.begin(s.derived.statementTimeout)
 	defer s.running.end()
-	s.query = text
+	s.setQuery(text)
 	s.closePortal("")
 	began := time.Now()
 	stmts, err := s.cfg.Parsed.Parse(text)
@@ -31,6 +31,11 @@ func (s *Session) Query(text string) error {
 	s.several = len(stmts) > 1
 	defer func() { s.several = false }()
 	for i, st := range stmts {
+		if i > 0 { // a SET before may have changed the timeout, which is each one's own
+			s.refreshDerived()
+			s.running.end()
+			ctx = s.running.begin(s.derived.statementTimeout)
+		}
 		if err := s.queryStatement(ctx, st, i == len(stmts)-1); err != nil {
 			return err
 		}

@@ -74,6 +74,7 @@ func (s *Session) startTransaction(state txnState) {
 		state: state, isolation: isolation, time: time.Now().UnixMicro(), savepoints: s.txn.savepoints[:0],
 		readOnly: s.values.Bool("default_transaction_read_only"),
 	}
+	s.activity.update(func(now *activityState) { now.blockStart, now.txns = s.txn.time, now.txns+1 })
 }
 
 // store returns the storage transaction, which begins now if it has not.
@@ -99,6 +100,7 @@ func (s *Session) store(ctx context.Context) (storage.Txn, error) {
 		return nil, err
 	}
 	s.txn.store = txn
+	s.activity.update(func(now *activityState) { now.txn = txn.ID() })
 	return txn, nil
 }
 

@@ -607,6 +607,8 @@ func (*fakeSession) NextVal(context.Context, types.OID) (int64, error)          
 func (*fakeSession) CurrVal(types.OID) (int64, error)                             { return 1, nil }
 func (*fakeSession) SetVal(_ context.Context, _ types.OID, v int64, _ bool) error { return nil }
 func (*fakeSession) LastVal() (int64, error)                                      { return 1, nil }
+func (*fakeSession) SignalBackend(pid int32, _ bool) bool                         { return pid == 4711 }
+func (*fakeSession) BlockingPIDs(int32) []int32                                   { return nil }
 func (s *fakeSession) Notice(_, message string)                                   { s.notices = append(s.notices, message) }
 
 // typeNames names types alone.

@@ -63,6 +63,12 @@ type Session interface {
 	CurrVal(sequence OID) (int64, error)
 	SetVal(ctx context.Context, sequence OID, value int64, called bool) error
 	LastVal() (int64, error)
+	// SignalBackend is pg_cancel_backend and pg_terminate_backend: it cancels
+	// the statement of another session, or ends that session. found is false
+	// when there is no such session.
+	SignalBackend(pid int32, terminate bool) (found bool)
+	// BlockingPIDs is pg_blocking_pids.
+	BlockingPIDs(pid int32) []int32
 	// Notice sends a NoticeResponse before the statement ends.
 	Notice(code, message string)
 }

@@ -47,7 +47,7 @@ func TestConflicts(t *testing.T) {
 		for held, excluded := range c.modes {
 			for asked := range c.modes {
 				m := NewManager()
-				a, b := m.NewOwner(), m.NewOwner()
+				a, b := m.NewOwner(0), m.NewOwner(0)
 				a.mustLock(t, c.r, held)
 				_, err := b.Lock(ctx, c.r, asked, Wait{No: true})
 				want := false
@@ -97,7 +97,7 @@ func lockLater(o *Owner, r Resource, m Mode, w Wait) <-chan error {
 
 func TestQueueIsFair(t *testing.T) {
 	m := NewManager()
-	reader, writer, late := m.NewOwner(), m.NewOwner(), m.NewOwner()
+	reader, writer, late := m.NewOwner(0), m.NewOwner(0), m.NewOwner(0)
 	reader.mustLock(t, Table(1), AccessShare)
 	wrote := lockLater(writer, Table(1), AccessExclusive, Wait{Deadlock: long})
 	// A later reader does not pass the waiting writer.
@@ -124,7 +124,7 @@ func TestQueueIsFair(t *testing.T) {
 
 func TestDeadlock(t *testing.T) {
 	m := NewManager()
-	a, b := m.NewOwner(), m.NewOwner()
+	a, b := m.NewOwner(0), m.NewOwner(0)
 	a.mustLock(t, Row(1), ForUpdate)
 	b.mustLock(t, Row(2), ForUpdate)
 	first := lockLater(a, Row(2), ForUpdate, Wait{Deadlock: long})
@@ -142,7 +142,7 @@ func TestDeadlock(t *testing.T) {
 // TestUpgradeDeadlock: two that share a lock both want it alone.
 func TestUpgradeDeadlock(t *testing.T) {
 	m := NewManager()
-	a, b := m.NewOwner(), m.NewOwner()
+	a, b := m.NewOwner(0), m.NewOwner(0)
 	a.mustLock(t, Row(1), ForShare)
 	b.mustLock(t, Row(1), ForShare)
 	first := lockLater(a, Row(1), ForUpdate, Wait{Deadlock: long})
@@ -159,7 +159,7 @@ func TestUpgradeDeadlock(t *testing.T) {
 
 func TestWaitEnds(t *testing.T) {
 	m := NewManager()
-	a, b := m.NewOwner(), m.NewOwner()
+	a, b := m.NewOwner(0), m.NewOwner(0)
 	a.mustLock(t, Key(7), ForUpdate)
 	if _, err := b.Lock(ctx, Key(7), ForUpdate, Wait{Deadlock: long, Timeout: time.Microsecond}); !errors.Is(err, ErrTimeout) {
 		t.Errorf("lock_timeout gives %v", err)
@@ -178,7 +178,7 @@ func TestWaitEnds(t *testing.T) {
 
 func TestReleaseToMark(t *testing.T) {
 	m := NewManager()
-	a, b := m.NewOwner(), m.NewOwner()
+	a, b := m.NewOwner(0), m.NewOwner(0)
 	a.mustLock(t, Row(1), ForShare)
 	mark := a.Mark()
 	a.mustLock(t, Row(2), ForShare)
@@ -207,7 +207,7 @@ func TestRandomLoad(t *testing.T) {
 		sessions.Go(func() {
 			r := rand.New(rand.NewPCG(1, n))
 			for range 200 {
-				o := m.NewOwner()
+				o := m.NewOwner(0)
 				var held []int
 				for range 3 {
 					i := r.IntN(resources)

@@ -66,12 +66,14 @@ type waiter struct {
 	mode    Mode
 	object  *object
 	granted chan struct{}
+	since   time.Time
 }
 
 // Owner is a transaction's hold on locks. It belongs to one goroutine.
 type Owner struct {
 	m       *Manager
 	id      uint32
+	tag     uint64
 	list    []Resource // in order of locking; may name released ones
 	waiting *waiter    // guarded by m.mu
 }
@@ -86,13 +88,13 @@ func NewManager() *Manager {
 	return m
 }
 
-// NewOwner returns an Owner, which must end with ReleaseAll.
-func (m *Manager) NewOwner() *Owner {
+// NewOwner returns an Owner, which must end with ReleaseAll. List tells its tag.
+func (m *Manager) NewOwner(tag uint64) *Owner {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.nextID++; m.nextID == 0 || m.owners[m.nextID] != nil; m.nextID++ {
 	}
-	o := &Owner{m: m, id: m.nextID}
+	o := &Owner{m: m, id: m.nextID, tag: tag}
 	m.owners[o.id] = o
 	return o
 }

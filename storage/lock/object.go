@@ -1,6 +1,9 @@
 package lock
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // The methods of object and waiter run under Manager.mu.
 
@@ -39,7 +42,7 @@ func (x *object) tryGrant(o *Owner, mode Mode) (mine modes, granted bool) {
 
 // enqueue makes o wait for mode; a holder that asks for more goes first.
 func (x *object) enqueue(o *Owner, mode Mode, holds bool) *waiter {
-	w := &waiter{owner: o, mode: mode, object: x, granted: make(chan struct{})}
+	w := &waiter{owner: o, mode: mode, object: x, granted: make(chan struct{}), since: time.Now()}
 	if holds {
 		x.queue = slices.Insert(x.queue, 0, w)
 	} else {
