@@ -1,0 +1,133 @@
+package rabitq
+
+import (
+	"math"
+)
+
+// BlockCodes is the number of codes of a block.
+const BlockCodes = 32
+
+// A block has the sign bits of 32 codes. For each 4 dimensions, a table, there
+// are 16 bytes: the low half of byte i has the 4 bits of code i, dimension 4t
+// lowest, the high half those of code i+16.
+
+// BlockBytes is the size of a block.
+func (c *Codec) BlockBytes() int { return c.padded / 4 * 16 }
+
+// PackSigns sets code i, below 32, of a block to the sign bits of the vector
+// encoded last. The block begins all zero.
+func (e *Encoder) PackSigns(block []byte, i int) {
+	top := e.codec.bits - 1
+	shift := i / 16 * 4
+	for t := range e.codec.padded / 4 {
+		u := e.u[4*t : 4*t+4]
+		nibble := u[0]>>top | u[1]>>top<<1 | u[2]>>top<<2 | u[3]>>top<<3
+		block[16*t+i%16] |= nibble << shift
+	}
+}
+
+// blockTables are the sums that each 4 bits of a code stand for.
+type blockTables struct {
+	ready bool
+	exact []int32 // 16 a table
+	// bytes are the same in 8 bits: (exact - least of the table) / step.
+	bytes []uint8
+	base  float32 // Σ of the leasts
+	step  float32
+}
+
+// prepareBlocks makes the tables of the present centre.
+func (q *Query) prepareBlocks() {
+	b := &q.tables
+	if b.ready {
+		return
+	}
+	b.ready = true
+	tables := q.codec.padded / 4
+	if b.exact == nil {
+		b.exact, b.bytes = make([]int32, 16*tables), make([]uint8, 16*tables)
+	}
+	var widest int32
+	base := 0
+	for t := range tables {
+		w := q.flat[4*t : 4*t+4]
+		sums := b.exact[16*t : 16*t+16]
+		var low, high int32
+		sums[0] = 0
+		for i, v := range w {
+			v := int32(v)
+			for j := range 1 << i {
+				sums[1<<i+j] = sums[j] + v
+			}
+			low, high = low+min(v, 0), high+max(v, 0)
+		}
+		widest = max(widest, high-low)
+		base += int(low)
+	}
+	b.base = float32(base)
+	b.step = float32(max(widest, 1)) / 255
+	inverse := 1 / b.step
+	for t := range tables {
+		sums := b.exact[16*t : 16*t+16]
+		var low int32
+		for _, v := range q.flat[4*t : 4*t+4] {
+			low += min(int32(v), 0)
+		}
+		bytes := b.bytes[16*t : 16*t+16]
+		for i, v := range sums {
+			bytes[i] = uint8(min(float32(v-low)*inverse+0.5, 255))
+		}
+	}
+}
+
+// ScoreBlock estimates the 32 codes of a block by their sign bits, with the
+// factors of the sign bits (Encoder.Sign) side by side: add, rescale and error
+// of 32 codes each.
+func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes]Estimate) {
+	q.prepareBlocks()
+	var sums [BlockCodes]uint32
+	blockSums(block[:q.codec.BlockBytes()], q.tables.bytes, &sums)
+	b := &q.tables
+	scale, base := b.step*q.scale, b.base*q.scale+q.signSum
+	// A byte of a table is off by half a step at most, evenly spread.
+	rounding := scale * float32(math.Sqrt(float64(q.codec.padded/4)/12))
+	for i, s := range sums {
+		rescale := factors.Rescale[i]
+		score := factors.Add[i] + q.add + rescale*(float32(s)*scale+base)
+		out[i] = Estimate{Score: score, Low: score - q.Epsilon*(factors.Error[i]*q.length-rescale*rounding)}
+	}
+}
+
+// BlockFactors are the factors of the sign bits of a block's codes.
+type BlockFactors struct {
+	Add, Rescale, Error [BlockCodes]float32
+}
+
+// Set sets the factors of code i.
+func (b *BlockFactors) Set(i int, f Factors) {
+	b.Add[i], b.Rescale[i], b.Error[i] = f.Add, f.Rescale, f.Error
+}
+
+// SignDot is ⟨s,q'⟩ of the sign bits s of code i of a block, in integers.
+func (q *Query) SignDot(block []byte, i int) (sum int32) {
+	q.prepareBlocks()
+	shift := i / 16 * 4
+	exact := q.tables.exact
+	for t, at := 0, i%16; t < len(exact); t, at = t+16, at+16 {
+		sum += exact[t+int(block[at]>>shift&15)]
+	}
+	return sum
+}
+
+// portableBlockSums adds the bytes of the tables that each code selects.
+func portableBlockSums(block, tables []byte, sums *[BlockCodes]uint32) {
+	for t := 0; t+16 <= len(tables); t += 16 {
+		table := tables[t : t+16 : t+16]
+		for i, b := range block[t : t+16] {
+			sums[i] += uint32(table[b&15])
+			sums[i+16] += uint32(table[b>>4])
+		}
+	}
+}
+
+var blockSums = portableBlockSums

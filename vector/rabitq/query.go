@@ -1,0 +1,192 @@
+package rabitq
+
+import (
+	"math"
+
+	"quiver/vector"
+)
+
+// EpsilonDefault is how many standard errors a bound lies below the estimate
+// when nothing else is said: the true score is lower for one vector in 100.
+const EpsilonDefault = 2.33
+
+// Estimate is a score estimated, and its bound: the true score is not below
+// Low but for a rare vector. Scores are squared distances under L2, negative
+// inner products, and cosine distances.
+type Estimate struct {
+	Score, Low float32
+}
+
+// Query estimates the distances of one vector to codes. It belongs to one
+// goroutine and is used again by Reset and Centre.
+type Query struct {
+	// Epsilon is the number of standard errors of a bound.
+	Epsilon float32
+
+	codec   *Codec
+	rotated []float32
+	length2 float64
+
+	// What Centre prepares.
+	residual []float32
+	add      float32 // the query's term
+	length   float32 // |q'|
+	scale    float32 // of an integer of q16
+	sum      float32 // -(2^B-1)/2·Σq', of the codes' middle
+	signSum  float32 // the same for sign bits alone
+	// q16 is the residual in integers: for each field, for each of its 8/width
+	// parts, n of them, padded with zeros to a multiple of partPad.
+	q16    []int16
+	flat   []int16 // by dimension
+	tables blockTables
+	dots   []int32
+}
+
+// partPad is what the integers of a part of a field are padded to: the bytes
+// that a kernel takes at once.
+const partPad = 32
+
+func padPart(n int) int { return (n + partPad - 1) &^ (partPad - 1) }
+
+// NewQuery prepares a query seen from the origin; Centre moves it.
+func (c *Codec) NewQuery(q []float32) *Query {
+	size := 0
+	for _, f := range c.fields {
+		size += 8 / f.width * padPart(f.n)
+	}
+	query := &Query{
+		Epsilon: EpsilonDefault, codec: c,
+		rotated: make([]float32, c.padded), residual: make([]float32, c.padded),
+		q16: make([]int16, size), flat: make([]int16, c.padded),
+	}
+	query.Reset(q)
+	return query
+}
+
+// Reset makes it the query of another vector, of Dim elements.
+func (q *Query) Reset(v []float32) {
+	copy(q.rotated, v[:q.codec.dim])
+	if q.codec.distance == vector.Cosine {
+		normalise(q.rotated[:q.codec.dim])
+	}
+	clear(q.rotated[q.codec.dim:])
+	q.codec.rotation.apply(q.rotated)
+	q.Centre(nil)
+}
+
+// Rotated is the rotated query, of length one under Cosine.
+func (q *Query) Rotated() []float32 { return q.rotated }
+
+// Centre prepares for codes seen from a rotated centre; nil is the origin.
+func (q *Query) Centre(centre []float32) {
+	c := q.codec
+	if centre == nil {
+		copy(q.residual, q.rotated)
+	} else {
+		centre = centre[:c.padded]
+		for i, v := range q.rotated {
+			q.residual[i] = v - centre[i]
+		}
+	}
+	var length2, total, most, sum float64
+	for _, v := range q.residual {
+		f := float64(v)
+		length2 += f * f
+		total += math.Abs(f)
+		most = max(most, math.Abs(f))
+		sum += f
+	}
+	q.length = float32(math.Sqrt(length2))
+	switch c.distance {
+	case vector.L2:
+		q.add = float32(length2)
+	case vector.Cosine:
+		q.add = float32(length2 / 2)
+	default:
+		q.add = 0
+		if centre != nil {
+			q.add = float32(-vector.Dot(centre, q.rotated))
+		}
+	}
+	q.tables.ready = false
+	// As fine as 16 bits allow, and so that sums with codes fit 31.
+	fine := 0.0
+	if most > 0 && !math.IsInf(total, 0) {
+		fine = min(32767/most, (1<<31-1)/(255*total+1e-30)/(1+1e-6))
+		fine = min(fine, math.MaxFloat32)
+	}
+	if fine > 0 {
+		q.scale = float32(1 / fine)
+	} else {
+		q.scale = 0
+	}
+	rounded := 0
+	f32 := float32(fine)
+	for i, v := range q.residual {
+		n := int(v*f32+32768.5) - 32768
+		n = max(-32767, min(n, 32767))
+		q.flat[i] = int16(n)
+		rounded += n
+	}
+	// The middle of the codes is taken off the integers, so that what rounding
+	// did to them is the same for both.
+	q.sum = -float32(rounded) * q.scale * float32(int(1)<<c.bits-1) / 2
+	q.signSum = -float32(rounded) * q.scale / 2
+	at := 0
+	for _, f := range c.fields {
+		for j := 0; j < 8/f.width; j++ {
+			copy(q.q16[at:], q.flat[j*f.n:(j+1)*f.n])
+			at += padPart(f.n)
+		}
+	}
+}
+
+// estimate finishes ⟨u,q'⟩ in integers.
+func (q *Query) estimate(f Factors, dot int32) Estimate {
+	score := f.Add + q.add + f.Rescale*(float32(dot)*q.scale+q.sum)
+	return Estimate{Score: score, Low: score - q.Epsilon*f.Error*q.length}
+}
+
+// Estimate is the estimate of a code.
+func (q *Query) Estimate(f Factors, code []byte) Estimate {
+	return q.estimate(f, q.dot(code))
+}
+
+// dot is ⟨u,q'⟩ in integers.
+func (q *Query) dot(code []byte) int32 {
+	var sum int32
+	at := 0
+	for _, f := range q.codec.fields {
+		bytes := code[f.offset : f.offset+f.n]
+		mask := byte(1<<f.width - 1)
+		var part int32
+		for shift := 0; shift < 8; shift += f.width {
+			weights := q.q16[at:][:len(bytes)]
+			for k, b := range bytes {
+				part += int32(b>>shift&mask) * int32(weights[k])
+			}
+			at += padPart(f.n)
+		}
+		sum += part << f.shift
+	}
+	return sum
+}
+
+// ScoreRows estimates n records in a row, stride bytes apart.
+func (q *Query) ScoreRows(records []byte, stride, n int, out []Estimate) {
+	size := q.codec.RecordBytes()
+	for i := range n {
+		record := records[i*stride:][:size:size]
+		out[i] = q.Estimate(ReadFactors(record), record[factorBytes:])
+	}
+}
+
+// ScoreGathered estimates the records of the ordinals: record i begins at
+// i*stride.
+func (q *Query) ScoreGathered(records []byte, stride int, ordinals []uint32, out []Estimate) {
+	size := q.codec.RecordBytes()
+	for i, o := range ordinals {
+		record := records[int(o)*stride:][:size:size]
+		out[i] = q.Estimate(ReadFactors(record), record[factorBytes:])
+	}
+}
