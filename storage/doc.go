@@ -20,5 +20,6 @@
 // See the comment on commitPipeline: WAL order = commit timestamp order; apply
 // in that order; the visible watermark moves last.
 //
-// Start reading at api.go, then txn.go, commit.go, recovery.go.
+// Start with testdata, which shows what each step leaves in memory, log and
+// objects; then api.go, txn.go, commit.go, recovery.go.
 package storage

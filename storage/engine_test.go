@@ -246,26 +246,32 @@ func (w *world) scan(s Snapshot, spec ScanSpec) []testRow {
 		if b == nil {
 			return rows
 		}
-		kept := 0
-		for i := range int(b.Record.NumRows()) {
-			if !b.Visible.Get(i) {
-				continue
-			}
-			kept++
-			r := testRow{id: b.Record.Column(0).(*array.Int64).Value(i)}
-			if n := b.Record.Column(1).(*array.String); n.IsValid(i) {
-				r.name = strings.Clone(n.Value(i))
-			}
-			if spec.WithRowID {
-				r.row = RowID(b.Record.Column(2).(*array.Uint64).Value(i))
-			}
-			rows = append(rows, r)
+		kept := rowsOf(b)
+		if len(kept) != b.Kept {
+			w.t.Errorf("batch says %d kept, has %d", b.Kept, len(kept))
 		}
-		if kept != b.Kept {
-			w.t.Errorf("batch says %d kept, has %d", b.Kept, kept)
-		}
+		rows = append(rows, kept...)
 		b.Record.Release()
 	}
+}
+
+// rowsOf copies the visible rows of a batch of (id, name) and, if it is there,
+// the row id.
+func rowsOf(b *Batch) (rows []testRow) {
+	for i := range int(b.Record.NumRows()) {
+		if !b.Visible.Get(i) {
+			continue
+		}
+		r := testRow{id: b.Record.Column(0).(*array.Int64).Value(i)}
+		if n := b.Record.Column(1).(*array.String); n.IsValid(i) {
+			r.name = strings.Clone(n.Value(i))
+		}
+		if b.Record.NumCols() > 2 {
+			r.row = rowIDAt(b.Record.Column(2), i)
+		}
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 // rows prints what tx sees of a table: 1=a 2=b, by id.

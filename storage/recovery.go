@@ -52,7 +52,23 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := r.raise(); err != nil {
 		return err
 	}
-	return r.settle(ctx)
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	r.forgetDropped()
+	return nil
+}
+
+// forgetDropped removes the shards that the log spoke of and no partition has
+// any more. They are empty.
+func (r *recovery) forgetDropped() {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	for key := range r.e.shards {
+		if r.version.PartitionByStorage(key.partition) == nil {
+			delete(r.e.shards, key)
+		}
+	}
 }
 
 func (r *recovery) release() {
