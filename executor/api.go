@@ -37,6 +37,18 @@ type Env struct {
 	Feed func(ctx context.Context) (columns []arrow.Array, rows int, err error)
 	// Parallel is how many goroutines a scan may use.
 	Parallel int
+	// Search is how far vector indexes look.
+	Search SearchSettings
+}
+
+// SearchSettings say how far vector indexes look.
+type SearchSettings struct {
+	// TargetRecall is quiver.target_recall: the share of the true nearest rows
+	// that a search should find.
+	TargetRecall float64
+	// Effort by access method, where it was SET, overrides it: hnsw.ef_search,
+	// ivfflat.probes.
+	Effort map[string]int
 }
 
 // Engine is what statements ask of the storage engine beyond their transaction.

@@ -3,6 +3,8 @@ package executor
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -152,10 +154,28 @@ func (o *scanOp) figures() []explain.Detail { return scanFigures(o.stats) }
 func (o *scanOp) resetFigures()             { o.stats = storage.ScanStats{} }
 
 func (o *vectorSearchOp) figures() []explain.Detail {
-	return append(scanFigures(o.stats), explain.Detail{Name: "Vectors Compared", Value: fmt.Sprint(o.compared)})
+	f := &o.figure
+	details := scanFigures(f.scan)
+	add := func(name string, n int64) {
+		details = append(details, explain.Detail{Name: name, Value: fmt.Sprint(n)})
+	}
+	add("Vectors Compared", f.compared)
+	if o.node.Index == nil {
+		return details
+	}
+	add("Segments Searched by Index", f.indexed)
+	for _, way := range slices.Sorted(maps.Keys(f.ways)) {
+		add("Segments Searched "+way, f.ways[way])
+	}
+	add("Nodes Visited", f.index.Visited)
+	add("Distances Computed", f.index.Distances)
+	add("Codes Scored", f.index.Codes)
+	add("Rows Re-ranked", f.index.Reranked)
+	add("Index Bytes Read", f.index.BytesRead)
+	return details
 }
 
-func (o *vectorSearchOp) resetFigures() { o.stats, o.compared = storage.ScanStats{}, 0 }
+func (o *vectorSearchOp) resetFigures() { o.figure = searchFigures{} }
 
 // scanFigures shows what a scan did, leaving out what did not happen.
 func scanFigures(s storage.ScanStats) []explain.Detail {

@@ -3,11 +3,9 @@ package executor
 import (
 	"context"
 	"math"
-	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/bitutil"
 	"golang.org/x/sync/errgroup"
 
 	"quiver/catalog"
@@ -66,9 +64,10 @@ func hasSubquery(e plan.Expr) bool {
 	return found
 }
 
-// vectorSearchOp finds the k rows nearest to a vector by comparing it with all:
-// first only vectors and row ids are read, by several goroutines, each with a
-// vector.Search; then the other columns of the rows found, by row id.
+// vectorSearchOp finds the k rows nearest to a vector. Segments that have the
+// index of the plan are searched through it (indexsearch.go), all other rows are
+// compared one by one (nearest.go), by several goroutines; the columns of the
+// rows found are read last.
 type vectorSearchOp struct {
 	x        *execution
 	node     *plan.VectorSearch
@@ -78,11 +77,22 @@ type vectorSearchOp struct {
 	bounds   bounds
 	distance vector.Distance
 	serial   bool
-	stats    storage.ScanStats
-	compared int64
-	out      *batch
-	at       int
-	done     bool
+	// passing is the share of rows that passed the filter when it was last
+	// looked at; 0 before.
+	passing float64
+	figure  searchFigures
+	out     *batch
+	at      int
+	done    bool
+}
+
+// searchFigures are what EXPLAIN ANALYZE shows.
+type searchFigures struct {
+	scan     storage.ScanStats
+	compared int64 // rows compared one by one
+	index    vector.SearchStats
+	indexed  int64            // segments searched by their index
+	ways     map[string]int64 // how, with a filter
 }
 
 func (o *vectorSearchOp) open(context.Context) error { o.close(); return nil }
@@ -123,11 +133,25 @@ func (o *vectorSearchOp) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := o.scan(ctx, q, k)
-	if err != nil || len(found) == 0 {
-		return err
+	if o.node.Index == nil || q == nil {
+		scanners, err := o.x.snapshot().ScanParallel(ctx, o.spec, o.workers())
+		if err != nil {
+			return err
+		}
+		exact, err := o.compare(ctx, scanners, q, k)
+		if err != nil {
+			return err
+		}
+		return o.fetch(ctx, nil, exact.sorted())
 	}
-	return o.fetch(ctx, found)
+	return o.searchIndex(ctx, q, k)
+}
+
+func (o *vectorSearchOp) workers() int {
+	if o.serial {
+		return 1
+	}
+	return max(o.x.env.Parallel, 1)
 }
 
 // queryVector is the vector compared with; nil when it is null.
@@ -157,76 +181,71 @@ type foundRow struct {
 	id       storage.RowID
 	distance float64
 	null     bool
+	// segment and position say where it lies, when it was found by an index;
+	// else segment is -1.
+	segment  int32
+	position uint32
 }
 
-// scan compares all rows with the query and returns the k nearest, in order;
-// rows without a distance come last, by row id.
-func (o *vectorSearchOp) scan(ctx context.Context, q []float32, k int) ([]foundRow, error) {
-	n := max(o.x.env.Parallel, 1)
-	if o.serial {
-		n = 1
-	}
-	scanners, err := o.x.snapshot().ScanParallel(ctx, o.spec, n)
-	if err != nil {
-		return nil, err
-	}
+// compare compares the rows of scanners, which it closes, with the query.
+func (o *vectorSearchOp) compare(ctx context.Context, scanners []storage.Scanner, q []float32, k int) (*nearest, error) {
 	defer func() {
 		for _, s := range scanners {
 			s.Close()
-			addStats(&o.stats, s.Stats())
+			addStats(&o.figure.scan, s.Stats())
 		}
 	}()
-	if len(scanners) == 0 {
-		return nil, nil
-	}
-	searches := make([]*nearest, len(scanners))
+	searches := make([]*nearest, max(len(scanners), 1))
 	for i := range searches {
 		searches[i] = newNearest(o.distance, q, k)
 	}
-	if len(scanners) == 1 {
-		err = searches[0].run(ctx, scanners[0])
-	} else {
-		group, ctx := errgroup.WithContext(ctx)
-		for i, s := range scanners {
-			group.Go(func() (err error) {
-				defer func() {
-					if p := recover(); p != nil {
-						err = panicError(p)
-					}
-				}()
-				return searches[i].run(ctx, s)
-			})
-		}
-		err = group.Wait()
-	}
+	err := inParallel(ctx, len(scanners), len(scanners), func(ctx context.Context, i int) error {
+		return searches[i].run(ctx, scanners[i])
+	})
 	if err != nil {
 		return nil, err
 	}
 	first := searches[0]
 	for _, s := range searches {
-		o.compared += s.compared
+		o.figure.compared += s.compared
 		if s != first {
 			first.merge(s)
 		}
 	}
-	return first.sorted(), nil
+	return first, nil
+}
+
+// inParallel calls f for 0 to n-1, at most limit of them at once; a single call
+// is made by the caller's goroutine.
+func inParallel(ctx context.Context, n, limit int, f func(ctx context.Context, i int) error) error {
+	if n == 1 || limit <= 1 {
+		for i := range n {
+			if err := f(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	for i := range n {
+		group.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = panicError(p)
+				}
+			}()
+			return f(ctx, i)
+		})
+	}
+	return group.Wait()
 }
 
 // fetch reads the columns of the rows found and puts them in order.
-func (o *vectorSearchOp) fetch(ctx context.Context, found []foundRow) error {
-	place := make(map[storage.RowID]int, len(found))
-	spec := o.spec
-	spec.Filter, spec.Fields = nil, o.node.Fields[:o.width]
-	spec.RowIDs = make([]storage.RowID, len(found))
-	for i, f := range found {
-		spec.RowIDs[i] = f.id
-		place[f.id] = i
+func (o *vectorSearchOp) fetch(ctx context.Context, segments []storage.SearchSegment, found []foundRow) error {
+	if len(found) == 0 {
+		return nil
 	}
-	scanner, err := o.x.snapshot().Scan(ctx, spec)
-	if err != nil {
-		return err
-	}
-	defer scanner.Close()
 	var rows []*batch
 	defer func() {
 		for _, b := range rows {
@@ -234,25 +253,33 @@ func (o *vectorSearchOp) fetch(ctx context.Context, found []foundRow) error {
 		}
 	}()
 	refs := make([]rowRef, len(found))
-	var scratch []int32
-	for {
-		in, err := scanner.Next(ctx)
+	bySegment := make([][]int, len(segments))
+	var scanned []int
+	for i, f := range found {
+		if f.segment >= 0 {
+			bySegment[f.segment] = append(bySegment[f.segment], i)
+		} else {
+			scanned = append(scanned, i)
+		}
+	}
+	for s, at := range bySegment {
+		if len(at) == 0 {
+			continue
+		}
+		b, err := o.take(ctx, segments[s], found, at)
 		if err != nil {
 			return err
 		}
-		if in == nil {
-			break
-		}
-		b := visibleBatch(o.x, in, true, &scratch)
 		rows = append(rows, b)
-		for i, id := range rowIDs(b.cols[o.width]) {
-			refs[place[id]] = rowRef{b, int32(i)}
+		for i, f := range at {
+			refs[f] = rowRef{b, int32(i)}
 		}
 	}
-	o.stats.BytesRead += scanner.Stats().BytesRead
-	for i, r := range refs {
-		if r.batch == nil {
-			return sqlerr.New(sqlerr.InternalError, "row %d of table %s is missing", found[i].id, quoted(o.node.Table.Name))
+	if len(scanned) > 0 {
+		read, err := o.readRows(ctx, found, scanned, refs)
+		rows = append(rows, read...)
+		if err != nil {
+			return err
 		}
 	}
 	out, err := gatherRows(o.x.mem, refs)
@@ -270,6 +297,63 @@ func (o *vectorSearchOp) fetch(ctx context.Context, found []foundRow) error {
 	return nil
 }
 
+// take reads rows of one segment by position, in the order of at, and their
+// row ids.
+func (o *vectorSearchOp) take(ctx context.Context, segment storage.SearchSegment, found []foundRow, at []int) (*batch, error) {
+	positions := make([]uint32, len(at))
+	ids := array.NewUint64Builder(o.x.mem)
+	defer ids.Release()
+	ids.Reserve(len(at))
+	for i, f := range at {
+		positions[i] = found[f].position
+		ids.Append(uint64(found[f].id))
+	}
+	columns, err := segment.Take(ctx, o.node.Fields[:o.width], positions)
+	if err != nil {
+		return nil, err
+	}
+	return &batch{cols: append(columns, ids.NewArray()), rows: len(at)}, nil
+}
+
+// readRows reads rows by row id and notes in refs where each is.
+func (o *vectorSearchOp) readRows(ctx context.Context, found []foundRow, which []int, refs []rowRef) (rows []*batch, err error) {
+	place := make(map[storage.RowID]int, len(which))
+	spec := o.spec
+	spec.Filter, spec.Fields = nil, o.node.Fields[:o.width]
+	spec.RowIDs = make([]storage.RowID, len(which))
+	for i, f := range which {
+		spec.RowIDs[i] = found[f].id
+		place[found[f].id] = f
+	}
+	scanner, err := o.x.snapshot().Scan(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer scanner.Close()
+	var scratch []int32
+	for {
+		in, err := scanner.Next(ctx)
+		if err != nil {
+			return rows, err
+		}
+		if in == nil {
+			break
+		}
+		b := visibleBatch(o.x, in, true, &scratch)
+		rows = append(rows, b)
+		for i, id := range rowIDs(b.cols[o.width]) {
+			refs[place[id]] = rowRef{b, int32(i)}
+		}
+	}
+	o.figure.scan.BytesRead += scanner.Stats().BytesRead
+	for _, f := range which {
+		if refs[f].batch == nil {
+			return rows, sqlerr.New(sqlerr.InternalError, "row %d of table %s is missing", found[f].id, quoted(o.node.Table.Name))
+		}
+	}
+	return rows, nil
+}
+
 func (o *vectorSearchOp) distanceColumn(found []foundRow) arrow.Array {
 	b := array.NewFloat64Builder(o.x.mem)
 	defer b.Release()
@@ -282,131 +366,4 @@ func (o *vectorSearchOp) distanceColumn(found []foundRow) arrow.Array {
 		}
 	}
 	return b.NewArray()
-}
-
-// nearest searches the batches of one scanner.
-type nearest struct {
-	k        int
-	query    []float32
-	search   *vector.Search // nil for a null query
-	nulls    *vector.TopK   // rows without a distance, by row id
-	compared int64
-	keep     []byte
-}
-
-func newNearest(d vector.Distance, q []float32, k int) *nearest {
-	s := &nearest{k: k, query: q, nulls: vector.NewTopK(k)}
-	if q != nil {
-		s.search = vector.NewSearch(d, q, k)
-	}
-	return s
-}
-
-func (s *nearest) run(ctx context.Context, scanner storage.Scanner) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		b, err := scanner.Next(ctx)
-		if err != nil || b == nil {
-			return err
-		}
-		err = s.add(b)
-		b.Record.Release()
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// add compares the visible rows of a batch with the query.
-func (s *nearest) add(b *storage.Batch) error {
-	col := b.Record.Column(0)
-	ids := b.Record.Column(1).(*array.Uint64).Uint64Values()
-	n := int(b.Record.NumRows())
-	if s.search == nil || col.NullN() > 0 {
-		for i := range n {
-			if b.Visible.Get(i) && (s.search == nil || col.IsNull(i)) {
-				s.nulls.Push(vector.Neighbor{Row: ids[i]})
-			}
-		}
-	}
-	if s.search == nil {
-		return nil
-	}
-	s.compared += int64(b.Kept)
-	fixed, ok := col.(*array.FixedSizeList)
-	if !ok {
-		return s.addEach(b, col, ids, n)
-	}
-	keep := s.validRows(b, col, n)
-	dims := int(fixed.DataType().(*arrow.FixedSizeListType).Len())
-	if dims != len(s.query) {
-		if keep == nil || bitutil.CountSetBits(keep, 0, n) > 0 {
-			return differentDimensions(dims, len(s.query))
-		}
-		return nil
-	}
-	values, start, _ := vectorAt(fixed, 0)
-	s.search.Add(vector.Rows{Values: values[start:], Stride: dims, N: n, IDs: ids, Keep: keep})
-	return nil
-}
-
-func differentDimensions(a, b int) error {
-	return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", a, b)
-}
-
-// addEach is add for a column whose vectors have a dimension each.
-func (s *nearest) addEach(b *storage.Batch, col arrow.Array, ids []uint64, n int) error {
-	for i := range n {
-		if !b.Visible.Get(i) || col.IsNull(i) {
-			continue
-		}
-		values, start, end := vectorAt(col, i)
-		if int(end-start) != len(s.query) {
-			return differentDimensions(int(end-start), len(s.query))
-		}
-		s.search.Add(vector.Rows{Values: values[start:end], Stride: len(s.query), N: 1, IDs: ids[i : i+1]})
-	}
-	return nil
-}
-
-// validRows is a bitmap of the visible rows with a vector; nil: all of them.
-func (s *nearest) validRows(b *storage.Batch, col arrow.Array, n int) []byte {
-	if col.NullN() == 0 {
-		return b.Visible
-	}
-	size := int(bitutil.BytesForBits(int64(n)))
-	if cap(s.keep) < size {
-		s.keep = make([]byte, size)
-	}
-	keep := s.keep[:size]
-	clear(keep)
-	for i := range n {
-		if b.Visible.Get(i) && col.IsValid(i) {
-			bitutil.SetBit(keep, i)
-		}
-	}
-	return keep
-}
-
-func (s *nearest) merge(other *nearest) {
-	s.nulls.Merge(other.nulls)
-	if s.search != nil {
-		s.search.Top().Merge(other.search.Top())
-	}
-}
-
-// sorted returns the k nearest rows, in order.
-func (s *nearest) sorted() []foundRow {
-	var out []foundRow
-	if s.search != nil {
-		for _, n := range s.search.Top().Sorted() {
-			out = append(out, foundRow{id: storage.RowID(n.Row), distance: n.Distance})
-		}
-	}
-	for _, n := range s.nulls.Sorted() {
-		out = append(out, foundRow{id: storage.RowID(n.Row), null: true})
-	}
-	return slices.Clip(out[:min(len(out), s.k)])
 }

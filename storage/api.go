@@ -212,6 +212,8 @@ type Snapshot interface {
 	// closed before the Snapshot is. Those that the filter cannot match are left
 	// out, and counted in the Stats of the first.
 	VectorSegments(ctx context.Context, spec VectorSpec) ([]SearchSegment, error)
+	// ScanRanges scans positions of those segments: rows that no index covers.
+	ScanRanges(ctx context.Context, spec ScanSpec, ranges []SegmentRange, n int) ([]Scanner, error)
 	// Rows estimates a table's live rows for the planner.
 	Rows(table *catalog.Table) int64
 	Close()

@@ -108,6 +108,9 @@ type VectorSearch struct {
 	Field    catalog.FieldID
 	Operator string
 	Query    Expr
+	// Index is what segments that have it are searched by; nil compares all
+	// rows.
+	Index *catalog.Index
 	// Limit and Offset: k = Limit + Offset rows are found (the Limit node
 	// above cuts); nil Offset is 0.
 	Limit, Offset Expr

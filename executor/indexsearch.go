@@ -1,0 +1,330 @@
+package executor
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"math/bits"
+	"slices"
+
+	"quiver/storage"
+	"quiver/vector"
+)
+
+// What the ways through a segment with a filter cost, measured in rows: see
+// segmentSearch.filtered.
+const (
+	// sampledRows are tested to learn what share of them passes.
+	sampledRows = 128
+	// afterShare is the share of passing rows from which on the index is searched
+	// first and what it finds is tested.
+	afterShare = 0.25
+	// exactRows are compared one by one in the time of an index search that
+	// keeps few rows.
+	exactRows = 8192
+	// afterFactor is how many times more rows than expected are tested before
+	// the filter is evaluated for all rows instead.
+	afterFactor = 8
+)
+
+// searchIndex searches segments that have the index by it, and compares the
+// other rows.
+func (o *vectorSearchOp) searchIndex(ctx context.Context, q []float32, k int) error {
+	snapshot := o.x.snapshot()
+	segments, err := snapshot.VectorSegments(ctx, storage.VectorSpec{Scan: o.spec, Field: o.node.Field, Index: o.node.Index})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range segments {
+			addStats(&o.figure.scan, s.Stats())
+			s.Close()
+		}
+	}()
+	var searches []*segmentSearch
+	var rest []storage.SegmentRange
+	for i, s := range segments {
+		index, indexed := s.Index()
+		if index == nil {
+			indexed = 0
+		} else {
+			if dim := index.Space().Dim; dim != len(q) {
+				return differentDimensions(dim, len(q))
+			}
+			searches = append(searches, &segmentSearch{o: o, segment: s, number: int32(i), index: index, indexed: indexed, q: q, k: k, passing: o.passing})
+		}
+		if indexed < s.Rows() {
+			rest = append(rest, storage.SegmentRange{Segment: s, From: indexed, To: s.Rows()})
+		}
+	}
+	err = inParallel(ctx, len(searches), o.workers(), func(ctx context.Context, i int) error { return searches[i].run(ctx) })
+	if err != nil {
+		return err
+	}
+	var found []foundRow
+	for _, s := range searches {
+		found = append(found, s.found...)
+		o.note(s)
+	}
+	if len(found) < k {
+		// Rows that no index holds, nulls above all, belong to the answer.
+		for _, s := range searches {
+			if s.left {
+				rest = append(rest, storage.SegmentRange{Segment: s.segment, To: s.indexed})
+				found = slices.DeleteFunc(found, func(f foundRow) bool { return f.segment == s.number })
+			}
+		}
+	}
+	if len(rest) > 0 {
+		scanners, err := snapshot.ScanRanges(ctx, o.spec, rest, o.workers())
+		if err != nil {
+			return err
+		}
+		exact, err := o.compare(ctx, scanners, q, k)
+		if err != nil {
+			return err
+		}
+		found = append(found, exact.sorted()...)
+	}
+	slices.SortFunc(found, compareFound)
+	return o.fetch(ctx, segments, found[:min(k, len(found))])
+}
+
+// compareFound orders by distance, then by row; rows without a distance come
+// last.
+func compareFound(a, b foundRow) int {
+	if a.null != b.null {
+		if a.null {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Or(vector.Compare(a.distance, b.distance), cmp.Compare(a.id, b.id))
+}
+
+// note adds the figures of a search to those of the operator.
+func (o *vectorSearchOp) note(s *segmentSearch) {
+	o.figure.index.Add(s.stats)
+	o.figure.compared += s.compared
+	o.figure.indexed++
+	if s.way != "" {
+		if o.figure.ways == nil {
+			o.figure.ways = map[string]int64{}
+		}
+		o.figure.ways[s.way]++
+		o.passing = s.passing
+	}
+}
+
+// segmentSearch finds the k nearest rows of one segment that pass the filter.
+type segmentSearch struct {
+	o       *vectorSearchOp
+	segment storage.SearchSegment
+	number  int32
+	index   vector.Index
+	indexed int // positions that the index covers
+	q       []float32
+	k       int
+
+	column vector.Column
+	found  []foundRow
+	// left: rows that pass are not among the found, and not in the index.
+	left     bool
+	passing  float64
+	way      string
+	compared int64
+	stats    vector.SearchStats
+
+	candidates []vector.Candidate
+	positions  []uint32
+	ids        []storage.RowID
+}
+
+func (s *segmentSearch) run(ctx context.Context) (err error) {
+	if s.column, err = s.segment.Column(ctx); err != nil {
+		return err
+	}
+	if s.o.spec.Filter != nil {
+		return s.filtered(ctx)
+	}
+	keep, kept, err := s.segment.Visible(ctx)
+	if err != nil {
+		return err
+	}
+	return s.searchKept(ctx, keep, kept)
+}
+
+// request is what the index is asked, for k candidates.
+func (s *segmentSearch) request(k int) *vector.SearchRequest {
+	settings := &s.o.x.env.Search
+	return &vector.SearchRequest{
+		Query: vector.EncodeFloat32s(s.q), K: k, Column: s.column,
+		Recall: settings.TargetRecall, Effort: settings.Effort[s.index.Kind()],
+	}
+}
+
+// searchKept searches the index for rows of a bitmap; nil is all of them.
+func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kept int) (err error) {
+	r := s.request(s.k)
+	if keep != nil {
+		r.Keep, r.Kept = keep, kept
+	}
+	if s.candidates, err = s.index.Search(ctx, s.candidates[:0], r, &s.stats); err != nil {
+		return err
+	}
+	s.left = len(s.candidates) < min(s.k, kept)
+	s.positions = s.positions[:0]
+	for _, c := range s.candidates {
+		s.positions = append(s.positions, c.Position)
+	}
+	return s.score(ctx, s.positions)
+}
+
+// filtered chooses a way by the share of rows that pass, which the last
+// execution saw or a sample tells: with many, the index is searched and what it
+// finds is tested; else the filter is evaluated for all rows, and those that
+// pass are compared, or, if they are many, searched by the index.
+func (s *segmentSearch) filtered(ctx context.Context) error {
+	if s.passing == 0 {
+		if err := s.sample(ctx); err != nil {
+			return err
+		}
+	}
+	if s.passing >= afterShare {
+		if enough, err := s.after(ctx); enough || err != nil {
+			return err
+		}
+	}
+	keep, kept, err := s.segment.Matching(ctx, 0, s.indexed)
+	if err != nil {
+		return err
+	}
+	// Never 0, which stands for not known.
+	s.passing = max(float64(kept), 0.5) / float64(s.indexed)
+	if kept <= max(exactRows, s.k) {
+		s.way = "Row by Row"
+		return s.exact(ctx, keep, kept)
+	}
+	s.way = "by Index under a Bitmap"
+	return s.searchKept(ctx, keep, kept)
+}
+
+// sample estimates what share of the rows passes.
+func (s *segmentSearch) sample(ctx context.Context) error {
+	n := min(sampledRows, s.indexed)
+	positions := make([]uint32, n)
+	for i := range positions {
+		positions[i] = uint32(i * s.indexed / n)
+	}
+	keep := make([]bool, n)
+	if err := s.segment.Test(ctx, positions, keep); err != nil {
+		return err
+	}
+	s.passing = max(float64(count(keep)), 0.5) / float64(n)
+	return nil
+}
+
+func count(keep []bool) (n int) {
+	for _, k := range keep {
+		if k {
+			n++
+		}
+	}
+	return n
+}
+
+// after searches the index and tests what it finds, until k rows pass. It gives
+// up, and says so, when far fewer pass than expected.
+func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
+	// A little more than what is needed on average, so that one round mostly does.
+	need := float64(s.k) / s.passing
+	r := s.request(int(math.Ceil(need + 2*math.Sqrt(need))))
+	it := s.index.Iterate(r, &s.stats)
+	defer it.Close()
+	s.positions = s.positions[:0]
+	var keep []bool
+	tested, batch := 0, []uint32(nil)
+	for len(s.positions) < s.k {
+		if tested > afterFactor*r.K {
+			s.passing = min(s.passing, float64(len(s.positions)+1)/float64(tested))
+			return false, nil
+		}
+		if s.candidates, err = it.Next(ctx, s.candidates[:0]); err != nil {
+			return false, err
+		}
+		if len(s.candidates) == 0 {
+			s.left = true
+			break
+		}
+		batch, keep = batch[:0], slices.Grow(keep[:0], len(s.candidates))[:len(s.candidates)]
+		for _, c := range s.candidates {
+			batch = append(batch, c.Position)
+		}
+		if err := s.segment.Test(ctx, batch, keep); err != nil {
+			return false, err
+		}
+		for i, k := range keep {
+			if k {
+				s.positions = append(s.positions, batch[i])
+			}
+		}
+		tested += len(batch)
+	}
+	if tested > 0 {
+		s.passing = max(float64(len(s.positions)), 0.5) / float64(tested)
+	}
+	s.way = "by Index before the Filter"
+	return true, s.score(ctx, s.positions)
+}
+
+// exact compares the rows of a bitmap one by one.
+func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int) (err error) {
+	s.positions = slices.Grow(s.positions[:0], kept)
+	for i, b := range keep {
+		for ; b != 0; b &= b - 1 {
+			s.positions = append(s.positions, uint32(i*8+bits.TrailingZeros8(b)))
+		}
+	}
+	if s.ids, err = s.segment.RowIDs(ctx, s.ids[:0], s.positions); err != nil {
+		return err
+	}
+	n := newNearest(s.o.distance, s.q, s.k)
+	id := make([]uint64, 1)
+	rows := vector.Rows{Stride: len(s.q), N: 1, IDs: id}
+	for i, position := range s.positions {
+		row := s.column.Row(int(position))
+		if row == nil {
+			n.nulls.Push(vector.Neighbor{Row: uint64(s.ids[i])})
+			continue
+		}
+		rows.Values, id[0] = vector.Float32sOf(row), uint64(s.ids[i])
+		n.search.Add(rows)
+	}
+	s.compared += int64(kept)
+	s.found = n.sorted()
+	at := make(map[storage.RowID]int, len(s.found))
+	for i := range s.found {
+		at[s.found[i].id] = i
+	}
+	for i, id := range s.ids {
+		if f, ok := at[id]; ok {
+			s.found[f].segment, s.found[f].position = s.number, s.positions[i]
+		}
+	}
+	return nil
+}
+
+// score computes the exact distances of rows found and keeps the k nearest.
+func (s *segmentSearch) score(ctx context.Context, positions []uint32) (err error) {
+	if s.ids, err = s.segment.RowIDs(ctx, s.ids[:0], positions); err != nil {
+		return err
+	}
+	s.found = slices.Grow(s.found[:0], len(positions))
+	for i, position := range positions {
+		d := vector.Exact(s.o.distance, s.q, vector.Float32sOf(s.column.Row(int(position))))
+		s.found = append(s.found, foundRow{id: s.ids[i], distance: d, segment: s.number, position: position})
+	}
+	slices.SortFunc(s.found, compareFound)
+	s.found = s.found[:min(s.k, len(s.found))]
+	return nil
+}
