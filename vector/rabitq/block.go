@@ -86,7 +86,12 @@ func (q *Query) prepareBlocks() {
 func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes]Estimate) {
 	q.prepareBlocks()
 	var sums [BlockCodes]uint32
-	blockSums(block[:q.codec.BlockBytes()], q.tables.bytes, &sums)
+	block = block[:q.codec.BlockBytes()]
+	for tables := q.tables.bytes; len(tables) > 0; {
+		n := min(len(tables), tablesMax*16)
+		kernel.blockSums(block[:n], tables[:n], &sums)
+		block, tables = block[n:], tables[n:]
+	}
 	b := &q.tables
 	scale, base := b.step*q.scale, b.base*q.scale+q.signSum
 	// A byte of a table is off by half a step at most, evenly spread.
@@ -103,6 +108,9 @@ type BlockFactors struct {
 	Add, Rescale, Error [BlockCodes]float32
 }
 
+// tablesMax is how many tables a kernel takes at once: their sums fit 16 bits.
+const tablesMax = 256
+
 // Set sets the factors of code i.
 func (b *BlockFactors) Set(i int, f Factors) {
 	b.Add[i], b.Rescale[i], b.Error[i] = f.Add, f.Rescale, f.Error
@@ -118,16 +126,3 @@ func (q *Query) SignDot(block []byte, i int) (sum int32) {
 	}
 	return sum
 }
-
-// portableBlockSums adds the bytes of the tables that each code selects.
-func portableBlockSums(block, tables []byte, sums *[BlockCodes]uint32) {
-	for t := 0; t+16 <= len(tables); t += 16 {
-		table := tables[t : t+16 : t+16]
-		for i, b := range block[t : t+16] {
-			sums[i] += uint32(table[b&15])
-			sums[i+16] += uint32(table[b>>4])
-		}
-	}
-}
-
-var blockSums = portableBlockSums

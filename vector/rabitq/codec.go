@@ -15,10 +15,11 @@ type Codec struct {
 	dim, padded, bits int
 	rotation          *rotation
 	fields            []field
+	codeBytes         int
 }
 
 // A field is some of the bits of a code, the same ones of each dimension,
-// together in n bytes: dimension i has those at bit width·(i/n) of byte i%n, so
+// together in n bytes, a multiple of 4: dimension i has those at bit width·(i/n) of byte i%n, so
 // that one shift brings n dimensions in a row to the bottom of their bytes. A
 // code of B bits has the fields of B's binary digits, the highest bits first.
 type field struct {
@@ -43,10 +44,11 @@ func New(distance vector.Distance, dim, bits int, seed uint64) (*Codec, error) {
 			continue
 		}
 		shift -= width
-		f := field{width: width, shift: shift, offset: offset, n: c.padded * width / 8}
+		f := field{width: width, shift: shift, offset: offset, n: (c.padded*width/8 + 3) &^ 3}
 		c.fields = append(c.fields, f)
 		offset += f.n
 	}
+	c.codeBytes = offset
 	return c, nil
 }
 
@@ -61,11 +63,16 @@ func (c *Codec) Padded() int { return c.padded }
 func (c *Codec) Bits() int { return c.bits }
 
 // CodeBytes is the size of a code.
-func (c *Codec) CodeBytes() int { return c.padded * c.bits / 8 }
+func (c *Codec) CodeBytes() int { return c.codeBytes }
 
 // RecordBytes is the size of a record: factors and code. A record may begin at
 // any address.
 func (c *Codec) RecordBytes() int { return factorBytes + c.CodeBytes() }
+
+// part is the dimensions that lie at bit j*width of the bytes of a field.
+func (c *Codec) part(f *field, j int) (from, to int) {
+	return min(j*f.n, c.padded), min((j+1)*f.n, c.padded)
+}
 
 // Rotate writes the rotation of x, of Dim elements, to dst, of Padded. Centres
 // are given rotated to Encode and Query.Centre. Under Cosine neither x nor

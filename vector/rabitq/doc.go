@@ -31,5 +31,10 @@
 // A Codec does not change and serves any number of goroutines; an Encoder and a
 // Query belong to one.
 //
+// The assembly is generated: go generate ./vector/rabitq runs
+// tools/asmgen/rabitq, in the module of tools.
+//
 // Start reading at Codec, then Encoder.Encode, then Query.
 package rabitq
+
+//go:generate go run -C ../../tools ./asmgen/rabitq -out ../vector/rabitq/kernel_amd64.s -stubs ../vector/rabitq/kernel_stub_amd64.go -pkg rabitq

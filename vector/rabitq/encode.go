@@ -185,7 +185,8 @@ func (e *Encoder) pack(code []byte) {
 		mask := uint8(1<<f.width - 1)
 		clear(out)
 		for j := 0; j < 8/f.width; j++ {
-			for k, u := range e.u[j*f.n : (j+1)*f.n] {
+			from, to := e.codec.part(&f, j)
+			for k, u := range e.u[from:to] {
 				out[k] |= (u >> f.shift & mask) << (f.width * j)
 			}
 		}

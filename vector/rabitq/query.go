@@ -39,7 +39,6 @@ type Query struct {
 	q16    []int16
 	flat   []int16 // by dimension
 	tables blockTables
-	dots   []int32
 }
 
 // partPad is what the integers of a part of a field are padded to: the bytes
@@ -135,7 +134,8 @@ func (q *Query) Centre(centre []float32) {
 	at := 0
 	for _, f := range c.fields {
 		for j := 0; j < 8/f.width; j++ {
-			copy(q.q16[at:], q.flat[j*f.n:(j+1)*f.n])
+			from, to := c.part(&f, j)
+			copy(q.q16[at:], q.flat[from:to])
 			at += padPart(f.n)
 		}
 	}
@@ -149,44 +149,65 @@ func (q *Query) estimate(f Factors, dot int32) Estimate {
 
 // Estimate is the estimate of a code.
 func (q *Query) Estimate(f Factors, code []byte) Estimate {
-	return q.estimate(f, q.dot(code))
+	var out [1]int32
+	q.dots(code[:q.codec.codeBytes], 0, consecutive[:1], out[:])
+	return q.estimate(f, out[0])
 }
 
-// dot is ⟨u,q'⟩ in integers.
-func (q *Query) dot(code []byte) int32 {
-	var sum int32
-	at := 0
-	for _, f := range q.codec.fields {
-		bytes := code[f.offset : f.offset+f.n]
-		mask := byte(1<<f.width - 1)
-		var part int32
-		for shift := 0; shift < 8; shift += f.width {
-			weights := q.q16[at:][:len(bytes)]
-			for k, b := range bytes {
-				part += int32(b>>shift&mask) * int32(weights[k])
-			}
-			at += padPart(f.n)
-		}
-		sum += part << f.shift
+// batch is how many codes go through a kernel at a time.
+const batch = 64
+
+var consecutive = func() (o [batch]uint32) {
+	for i := range o {
+		o[i] = uint32(i)
 	}
-	return sum
-}
+	return o
+}()
 
 // ScoreRows estimates n records in a row, stride bytes apart.
 func (q *Query) ScoreRows(records []byte, stride, n int, out []Estimate) {
-	size := q.codec.RecordBytes()
-	for i := range n {
-		record := records[i*stride:][:size:size]
-		out[i] = q.Estimate(ReadFactors(record), record[factorBytes:])
+	for start := 0; start < n; start += batch {
+		m := min(batch, n-start)
+		q.scoreBatch(records[start*stride:], stride, consecutive[:m], out[start:])
 	}
 }
 
 // ScoreGathered estimates the records of the ordinals: record i begins at
 // i*stride.
 func (q *Query) ScoreGathered(records []byte, stride int, ordinals []uint32, out []Estimate) {
-	size := q.codec.RecordBytes()
+	for len(ordinals) > batch {
+		q.scoreBatch(records, stride, ordinals[:batch], out)
+		ordinals, out = ordinals[batch:], out[batch:]
+	}
+	q.scoreBatch(records, stride, ordinals, out)
+}
+
+func (q *Query) scoreBatch(records []byte, stride int, ordinals []uint32, out []Estimate) {
+	var last uint32
+	for _, o := range ordinals {
+		last = max(last, o)
+	}
+	// The kernels do not look where they read.
+	if len(ordinals) == 0 || int(last)*stride+q.codec.RecordBytes() > len(records) {
+		if len(ordinals) == 0 {
+			return
+		}
+		panic("rabitq: record out of range")
+	}
+	var sums [batch]int32
+	q.dots(records[factorBytes:], stride, ordinals, sums[:])
+	out = out[:len(ordinals)]
 	for i, o := range ordinals {
-		record := records[int(o)*stride:][:size:size]
-		out[i] = q.Estimate(ReadFactors(record), record[factorBytes:])
+		out[i] = q.estimate(ReadFactors(records[int(o)*stride:]), sums[i])
+	}
+}
+
+// dots sums ⟨u,q'⟩ in integers for the codes of the ordinals; out is zero before.
+func (q *Query) dots(codes []byte, stride int, ordinals []uint32, out []int32) {
+	at := 0
+	for i := range q.codec.fields {
+		f := &q.codec.fields[i]
+		kernel.dots(f, q.q16[at:], codes[f.offset:], stride, ordinals, out)
+		at += 8 / f.width * padPart(f.n)
 	}
 }

@@ -265,8 +265,13 @@ func TestLayoutsAgree(t *testing.T) {
 					signDot += int32(u>>(bits-1)) * int32(q.flat[j])
 				}
 				record := records[i*stride:]
-				if got := q.dot(record[factorBytes:]); got != dot {
-					t.Fatalf("%d dimensions, %d bits: sum %d, want %d", dim, bits, got, dot)
+				for _, k := range implementations {
+					var got [1]int32
+					kernel = k
+					q.dots(record[factorBytes:], 0, consecutive[:1], got[:])
+					if got[0] != dot {
+						t.Fatalf("%s, %d dimensions, %d bits: sum %d, want %d", k.name, dim, bits, got[0], dot)
+					}
 				}
 				if got := q.SignDot(block, i); got != signDot {
 					t.Fatalf("%d dimensions: sign sum %d, want %d", dim, got, signDot)

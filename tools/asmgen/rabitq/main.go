@@ -1,0 +1,314 @@
+// Command rabitq writes the kernels for codes of package vector/rabitq on
+// amd64. Run it by go generate in that package.
+//
+// blockSums scores 32 sign codes: a table of 16 bytes fits half a register, so
+// one shuffle looks up 32 codes at once. Bytes are added as 16-bit words, whole
+// (the low byte's sum, and 256 times the high one's) and shifted (the high
+// byte's sum alone), which are taken apart at the end.
+//
+// dots sums a field of a code times 16-bit integers. Sixteen bytes become words
+// at a time; one shift and mask brings each of the 8/width dimensions that a
+// byte holds to the bottom, ready to be multiplied and added in pairs.
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+type set struct {
+	name  string
+	bytes int // of a register
+}
+
+var (
+	avx2   = set{"AVX2", 32}
+	avx512 = set{"AVX512", 64}
+)
+
+func (s set) register() reg.VecVirtual {
+	if s == avx512 {
+		return ZMM()
+	}
+	return YMM()
+}
+
+func (s set) load(m Mem) reg.VecVirtual {
+	v := s.register()
+	if s == avx512 {
+		VMOVDQU64(m, v)
+	} else {
+		VMOVDQU(m, v)
+	}
+	return v
+}
+
+func (s set) zero() reg.VecVirtual {
+	v := s.register()
+	if s == avx512 {
+		VPXORD(v, v, v)
+	} else {
+		VPXOR(v, v, v)
+	}
+	return v
+}
+
+func (s set) and(a, b, to reg.VecVirtual) {
+	if s == avx512 {
+		VPANDD(a, b, to)
+	} else {
+		VPAND(a, b, to)
+	}
+}
+
+func (s set) broadcastWord(value uint32) reg.VecVirtual {
+	general, x, v := GP32(), XMM(), s.register()
+	MOVL(U32(value), general)
+	VMOVD(general, x)
+	VPBROADCASTW(x, v)
+	return v
+}
+
+func main() {
+	for _, s := range []set{avx2, avx512} {
+		blockSums(s)
+		for _, width := range []int{8, 4, 2, 1} {
+			dots(s, width)
+		}
+	}
+	Generate()
+}
+
+// multiplyAdd is VPDPWSSD, of the extension VNNI, which avo does not know.
+func multiplyAdd(m Mem, v, sum reg.VecVirtual) {
+	Instruction(&ir.Instruction{
+		Opcode: "VPDPWSSD", Operands: []Op{m, v, sum},
+		Inputs: []Op{m, v, sum}, Outputs: []Op{sum},
+		ISA: []string{"AVX512VNNI"},
+	})
+}
+
+// blockSums adds up to 128 pairs of tables: no more, lest a word overflow.
+func blockSums(s set) {
+	TEXT("blockSums"+s.name, NOSPLIT, "func(block, tables *byte, pairs int, sums *uint32)")
+	Doc(fmt.Sprintf("blockSums%s adds the entries of pairs of tables, 128 at most, that 32 codes select.", s.name))
+	block, tables := Load(Param("block"), GP64()), Load(Param("tables"), GP64())
+	pairs, sums := Load(Param("pairs"), GP64()), Load(Param("sums"), GP64())
+	nibble := s.broadcastWord(0x0f0f)
+	// Codes 0 to 15 and 16 to 31, each whole and shifted.
+	var whole, high [2]reg.VecVirtual
+	for i := range whole {
+		whole[i], high[i] = s.zero(), s.zero()
+	}
+	step := func(w set, codes, table reg.VecVirtual, mask reg.VecVirtual) {
+		low, up := w.register(), w.register()
+		w.and(mask, codes, low)
+		VPSRLW(Imm(4), codes, up)
+		w.and(mask, up, up)
+		for i, index := range []reg.VecVirtual{low, up} {
+			VPSHUFB(index, table, index)
+			// A narrow step on wide sums goes through a wide register.
+			wide := index
+			if w != s {
+				wide = index.AsZ().(reg.VecVirtual)
+			}
+			VPADDW(wide, whole[i], whole[i])
+			VPSRLW(Imm(8), wide, wide)
+			VPADDW(wide, high[i], high[i])
+		}
+	}
+	perStep := s.bytes / 32
+	Label("loop")
+	CMPQ(pairs, Imm(uint64(perStep)))
+	JL(LabelRef("rest"))
+	step(s, s.load(Mem{Base: block}), s.load(Mem{Base: tables}), nibble)
+	ADDQ(Imm(uint64(s.bytes)), block)
+	ADDQ(Imm(uint64(s.bytes)), tables)
+	SUBQ(Imm(uint64(perStep)), pairs)
+	JMP(LabelRef("loop"))
+	Label("rest")
+	if s == avx512 {
+		TESTQ(pairs, pairs)
+		JZ(LabelRef("sum"))
+		// One pair is left; what writes a narrow register clears the rest of
+		// the wide one, and zero entries add nothing.
+		codes, table, mask := YMM(), YMM(), avx2.broadcastWord(0x0f0f)
+		VMOVDQU(Mem{Base: block}, codes)
+		VMOVDQU(Mem{Base: tables}, table)
+		step(avx2, codes, table, mask)
+		Label("sum")
+	}
+	for i := range whole {
+		// Words of the low bytes: what is whole without 256 times the high ones.
+		shifted := s.register()
+		VPSLLW(Imm(8), high[i], shifted)
+		VPSUBW(shifted, whole[i], whole[i])
+		even, odd := fold(s, whole[i]), fold(s, high[i])
+		low, up := XMM(), XMM()
+		VPUNPCKLWD(odd, even, low)
+		VPUNPCKHWD(odd, even, up)
+		for j, words := range []reg.VecVirtual{low, up} {
+			wide := YMM()
+			VPMOVZXWD(words, wide)
+			at := Mem{Base: sums, Disp: 4 * (16*i + 8*j)}
+			VPADDD(at, wide, wide)
+			VMOVDQU(wide, at)
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// fold adds the quarters or halves of words up.
+func fold(s set, v reg.VecVirtual) reg.VecVirtual {
+	half := v
+	if s == avx512 {
+		up := YMM()
+		VEXTRACTI64X4(Imm(1), v, up)
+		half = YMM()
+		VPADDW(v.AsY(), up, half)
+	}
+	up, out := XMM(), XMM()
+	VEXTRACTI128(Imm(1), half.AsY(), up)
+	VPADDW(half.AsX(), up, out)
+	return out
+}
+
+// dots adds, for each of n codes, a field of so many bits times weights to out.
+func dots(s set, width int) {
+	name := fmt.Sprintf("dots%d%s", width, s.name)
+	TEXT(name, NOSPLIT, "func(weights *int16, codes *byte, ordinals *uint32, stride, fieldBytes, partBytes, n int, shift uint64, out *int32)")
+	Doc(fmt.Sprintf("%s adds the products of %d-bit fields with weights, shifted left, to out.", name, width))
+	weights, codes := Load(Param("weights"), GP64()), Load(Param("codes"), GP64())
+	ordinals, stride := Load(Param("ordinals"), GP64()), Load(Param("stride"), GP64())
+	length, part := Load(Param("fieldBytes"), GP64()), Load(Param("partBytes"), GP64())
+	n, out := Load(Param("n"), GP64()), Load(Param("out"), GP64())
+	shift := XMM()
+	VMOVQ(NewParamAddr("shift", 56), shift)
+	SHLQ(Imm(1), part) // in bytes of weights
+	var mask reg.VecVirtual
+	if width < 8 {
+		mask = s.broadcastWord(1<<width - 1)
+	}
+	words := s.bytes / 2
+
+	Label("code")
+	TESTQ(n, n)
+	JZ(LabelRef("end"))
+	at := GP64()
+	MOVL(Mem{Base: ordinals}, at.As32())
+	IMULQ(stride, at)
+	ADDQ(codes, at)
+	// The next code is asked for; after the last one, the same again.
+	next := GP64()
+	LEAQ(Mem{Base: ordinals, Disp: 4}, next)
+	CMPQ(n, Imm(1))
+	CMOVQEQ(ordinals, next)
+	MOVL(Mem{Base: next}, next.As32())
+	IMULQ(stride, next)
+	PREFETCHT0(Mem{Base: codes, Index: next, Scale: 1})
+	PREFETCHT0(Mem{Base: codes, Index: next, Scale: 1, Disp: 64})
+	sum := s.zero()
+	w, left := GP64(), GP64()
+	MOVQ(weights, w)
+	MOVQ(length, left)
+	add := func(bytes reg.VecVirtual) {
+		// Dimensions of a byte lie a part of the weights apart.
+		weight := GP64()
+		MOVQ(w, weight)
+		for j := range 8 / width {
+			v := bytes
+			if j > 0 {
+				v = s.register()
+				VPSRLW(Imm(uint64(width*j)), bytes, v)
+			}
+			if width < 8 && width*(j+1) < 8 {
+				masked := s.register()
+				s.and(mask, v, masked)
+				v = masked
+			}
+			if s == avx512 {
+				multiplyAdd(Mem{Base: weight}, v, sum)
+			} else {
+				product := s.register()
+				VPMADDWD(Mem{Base: weight}, v, product)
+				VPADDD(product, sum, sum)
+			}
+			if j+1 < 8/width {
+				ADDQ(part, weight)
+			}
+		}
+	}
+	Label("bytes")
+	CMPQ(left, Imm(uint64(words)))
+	JL(LabelRef("tail"))
+	full := s.register()
+	VPMOVZXBW(Mem{Base: at}, full)
+	add(full)
+	ADDQ(Imm(uint64(words)), at)
+	ADDQ(Imm(uint64(2*words)), w)
+	SUBQ(Imm(uint64(words)), left)
+	JMP(LabelRef("bytes"))
+
+	Label("tail")
+	TESTQ(left, left)
+	JZ(LabelRef("sum"))
+	if s == avx512 {
+		bits := GP64()
+		MOVQ(U32(1), bits)
+		MOVQ(left, reg.RCX)
+		SHLQ(reg.CL, bits)
+		DECQ(bits)
+		k := K()
+		KMOVD(bits.As32(), k)
+		bytes, wide := YMM(), ZMM()
+		VMOVDQU8_Z(Mem{Base: at}, k, bytes)
+		VPMOVZXBW(bytes, wide)
+		add(wide)
+	} else {
+		// 4, 8 or 12 bytes are left.
+		bytes, wide := XMM(), YMM()
+		CMPQ(left, Imm(8))
+		JGE(LabelRef("tail8"))
+		VMOVD(Mem{Base: at}, bytes)
+		JMP(LabelRef("tailAdd"))
+		Label("tail8")
+		VMOVQ(Mem{Base: at}, bytes)
+		JE(LabelRef("tailAdd"))
+		VPINSRD(Imm(2), Mem{Base: at, Disp: 8}, bytes, bytes)
+		Label("tailAdd")
+		VPMOVZXBW(bytes, wide)
+		add(wide)
+	}
+
+	Label("sum")
+	half := sum
+	if s == avx512 {
+		up := YMM()
+		VEXTRACTI64X4(Imm(1), sum, up)
+		half = YMM()
+		VPADDD(sum.AsY(), up, half)
+	}
+	up, total := XMM(), XMM()
+	VEXTRACTI128(Imm(1), half, up)
+	VPADDD(half.AsX(), up, total)
+	VPSHUFD(Imm(0b01001110), total, up)
+	VPADDD(up, total, total)
+	VPSHUFD(Imm(0b10110001), total, up)
+	VPADDD(up, total, total)
+	VPSLLD(shift, total, total)
+	VMOVD(Mem{Base: out}, up)
+	VPADDD(up, total, total)
+	VMOVD(total, Mem{Base: out})
+	ADDQ(Imm(4), out)
+	ADDQ(Imm(4), ordinals)
+	DECQ(n)
+	JMP(LabelRef("code"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}

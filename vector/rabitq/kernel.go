@@ -1,0 +1,44 @@
+package rabitq
+
+// implementation is one form of the kernels; all give the same integers.
+type implementation struct {
+	name string
+	// dots adds, for the codes at ordinal*stride, a field times the weights of
+	// its parts, shifted as the field is, to out.
+	dots func(f *field, weights []int16, codes []byte, stride int, ordinals []uint32, out []int32)
+	// blockSums adds the bytes of the tables, an even number and at most
+	// tablesMax of them, that each code of a block selects.
+	blockSums func(block, tables []byte, sums *[BlockCodes]uint32)
+}
+
+var portable = implementation{name: "portable", dots: portableDots, blockSums: portableBlockSums}
+
+// implementations are those that this machine can run, the fastest last.
+var implementations = append([]implementation{portable}, machineImplementations()...)
+
+var kernel = implementations[len(implementations)-1]
+
+func portableDots(f *field, weights []int16, codes []byte, stride int, ordinals []uint32, out []int32) {
+	mask, part := byte(1<<f.width-1), padPart(f.n)
+	for i, o := range ordinals {
+		code := codes[int(o)*stride:][:f.n]
+		var sum int32
+		for j := range 8 / f.width {
+			w := weights[j*part:][:len(code)]
+			for k, b := range code {
+				sum += int32(b>>(f.width*j)&mask) * int32(w[k])
+			}
+		}
+		out[i] += sum << f.shift
+	}
+}
+
+func portableBlockSums(block, tables []byte, sums *[BlockCodes]uint32) {
+	for t := 0; t+16 <= len(tables); t += 16 {
+		table := tables[t : t+16 : t+16]
+		for i, b := range block[t : t+16] {
+			sums[i] += uint32(table[b&15])
+			sums[i+16] += uint32(table[b>>4])
+		}
+	}
+}

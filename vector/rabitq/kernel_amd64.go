@@ -1,0 +1,42 @@
+package rabitq
+
+import "golang.org/x/sys/cpu"
+
+// machineImplementations are the assembly kernels that this processor allows.
+func machineImplementations() (out []implementation) {
+	if cpu.X86.HasAVX2 {
+		out = append(out, assembly("AVX2", dots8AVX2, dots4AVX2, dots2AVX2, dots1AVX2, blockSumsAVX2))
+	}
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VNNI {
+		out = append(out, assembly("AVX-512", dots8AVX512, dots4AVX512, dots2AVX512, dots1AVX512, blockSumsAVX512))
+	}
+	return out
+}
+
+type dotsFunc = func(weights *int16, codes *byte, ordinals *uint32, stride, fieldBytes, partBytes, n int, shift uint64, out *int32)
+
+func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(block, tables *byte, pairs int, sums *uint32)) implementation {
+	return implementation{
+		name: name,
+		dots: func(f *field, weights []int16, codes []byte, stride int, ordinals []uint32, out []int32) {
+			if len(ordinals) == 0 {
+				return
+			}
+			dots := dots1
+			switch f.width {
+			case 8:
+				dots = dots8
+			case 4:
+				dots = dots4
+			case 2:
+				dots = dots2
+			}
+			dots(&weights[0], &codes[0], &ordinals[0], stride, f.n, padPart(f.n), len(ordinals), uint64(f.shift), &out[:len(ordinals)][0])
+		},
+		blockSums: func(block, tables []byte, sums *[BlockCodes]uint32) {
+			if len(tables) > 0 {
+				blockSums(&block[0], &tables[0], len(tables)/32, &sums[0])
+			}
+		},
+	}
+}
