@@ -73,6 +73,9 @@ type Cursor struct {
 // Start begins an execution. Rows are computed as Next pulls them; statements
 // that change data do all of it at the first Next.
 func Start(ctx context.Context, stmt *plan.Statement, env *Env) (*Cursor, error) {
+	if stmt.Failure != nil {
+		return nil, stmt.Failure
+	}
 	c, _ := stmt.Instances.Get().(*Cursor)
 	if c == nil {
 		c = &Cursor{stmt: stmt}

@@ -242,7 +242,7 @@ select count(*) from t
 call quiver.create_partition('t', 'p2')
 call quiver.drop_partition('public.t', 'p2')
 call nosuch()
-=> 42883: procedure nosuch(…) does not exist
+=> 42883: procedure nosuch() does not exist
 => HINT: No procedure matches the given name and argument types. You might need to add explicit type casts.
 create index on t(a)
 => 0A000: CREATE INDEX USING btree is not supported

@@ -120,7 +120,7 @@ type paramEval int
 
 func (e paramEval) eval(x *execution, _ *batch) (types.Vec, error) {
 	if int(e) > len(x.env.Params) {
-		return types.Vec{}, sqlerr.New(sqlerr.UndefinedObject, "no value found for parameter %d", int(e))
+		return types.Vec{}, sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", int(e))
 	}
 	a := x.env.Params[e-1]
 	a.Retain()

@@ -34,6 +34,15 @@ type lockRowsOp struct {
 	single bool
 	in     *batch // rows found and not yet looked at
 	at     int
+	// met counts how often a row came up: the rows of a join that share it
+	// become, each in turn, one of those that the newer version joins.
+	met map[metRow]int
+}
+
+// metRow is a row found to be changed, of one of the targets.
+type metRow struct {
+	target *plan.LockTarget
+	row    storage.RowID
 }
 
 // lockOneByOne makes FOR UPDATE below a LIMIT lock no more rows than are asked
@@ -56,6 +65,7 @@ func (o *lockRowsOp) open(ctx context.Context) error {
 
 func (o *lockRowsOp) close() {
 	o.input.close()
+	o.met = nil
 	if o.in != nil {
 		o.in.release()
 		o.in = nil
@@ -155,7 +165,45 @@ func (o *lockRowsOp) lockRow(ctx context.Context, row *batch, target *plan.LockT
 	if !changed {
 		return row, nil
 	}
-	return o.x.again(ctx, o.second, target.Table, locked)
+	if o.met == nil {
+		o.met = map[metRow]int{}
+	}
+	n := o.met[metRow{target, id}]
+	o.met[metRow{target, id}]++
+	return o.x.again(ctx, o.second, target.Table, locked, func(b *batch) int { return o.match(b, row, target, n) })
+}
+
+// match finds row again among those that a newer version of target's row joins:
+// the one with the same rows of the other targets, the nth where those are the
+// same or there are none; -1 when it is no more.
+func (o *lockRowsOp) match(b, row *batch, target *plan.LockTarget, n int) int {
+	var same []int
+	for i := range b.rows {
+		if o.sameOthers(b, i, row, target) {
+			same = append(same, i)
+		}
+	}
+	switch {
+	case len(same) == 1 && len(o.targets) > 1:
+		return same[0]
+	case n < len(same):
+		return same[n]
+	}
+	return -1
+}
+
+func (o *lockRowsOp) sameOthers(b *batch, i int, row *batch, target *plan.LockTarget) bool {
+	for t := range o.targets {
+		other := &o.targets[t]
+		if other == target {
+			continue
+		}
+		was, is := row.cols[other.RowID], b.cols[other.RowID]
+		if was.IsNull(0) != is.IsNull(i) || !was.IsNull(0) && rowIDs(was)[0] != rowIDs(is)[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func lockMode(s ast.LockStrength) storage.RowLockMode {

@@ -67,7 +67,11 @@ func (d *ddl) call(ctx context.Context, s *ast.CallStmt) error {
 	name := names[len(names)-1]
 	known := (name == "create_partition" || name == "drop_partition") && (len(names) == 1 || names[0] == "quiver")
 	if !known || len(s.Call.Args) != 2 {
-		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s does not exist", strings.Join(names, ".")+"(…)").At(s.Call.Position()).
+		arguments := "(…)"
+		if len(s.Call.Args) == 0 {
+			arguments = "()"
+		}
+		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s does not exist", strings.Join(names, ".")+arguments).At(s.Call.Position()).
 			WithHint("No procedure matches the given name and argument types. You might need to add explicit type casts.")
 	}
 	table, err := textArgument(s.Call.Args[0])

@@ -34,7 +34,9 @@ func (x *execution) lockLatest(ctx context.Context, table *catalog.Table, row st
 
 // again evaluates the input of an UPDATE, DELETE or FOR UPDATE once more with
 // one row version in the place of its table's rows; nil when that does not pass.
-func (x *execution) again(ctx context.Context, input operator, table *catalog.Table, row storage.RowID) (*batch, error) {
+// Of several rows, of a join, pick chooses one, or none by a number below 0; nil
+// takes the first.
+func (x *execution) again(ctx context.Context, input operator, table *catalog.Table, row storage.RowID, pick func(*batch) int) (*batch, error) {
 	x.dropLatest() // the version was committed after the last one was opened
 	x.recheck = &recheckRow{table: table, row: row}
 	defer func() { x.recheck = nil }()
@@ -46,10 +48,16 @@ func (x *execution) again(ctx context.Context, input operator, table *catalog.Ta
 	if err != nil || b == nil {
 		return nil, err
 	}
-	if b.rows > 1 { // a join: Postgres, too, updates a row once
-		first := b.slice(0, 1)
-		b.release()
-		b = first
+	at := 0
+	if pick != nil {
+		at = pick(b)
 	}
-	return b, nil
+	if at == 0 && b.rows == 1 {
+		return b, nil
+	}
+	defer b.release()
+	if at < 0 {
+		return nil, nil
+	}
+	return b.slice(at, at+1), nil
 }

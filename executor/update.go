@@ -99,7 +99,7 @@ func (t *target) lockRows(ctx context.Context, in *batch, mode storage.RowLockMo
 			if !t.take(locked) {
 				continue
 			}
-			b, err := t.x.again(ctx, t.second, t.table, locked)
+			b, err := t.x.again(ctx, t.second, t.table, locked, nil)
 			if err != nil {
 				return fail(err)
 			}

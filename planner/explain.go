@@ -14,7 +14,7 @@ import (
 // planExplain plans the statement and wraps it in EXPLAIN.
 func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, opts Options) (*plan.Statement, error) {
 	node := &plan.Explain{Costs: true, Timing: true, Format: "text"}
-	summary := false
+	summary, analyzeOnly := false, ""
 	for _, o := range e.Options {
 		var err error
 		switch strings.ToLower(o.Name) {
@@ -26,11 +26,19 @@ func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, o
 			node.Costs, err = explainBool(o)
 		case "timing":
 			node.Timing, err = explainBool(o)
+			if node.Timing {
+				analyzeOnly = "TIMING"
+			}
 		case "summary":
 			summary = true
 			node.Summary, err = explainBool(o)
-		case "buffers", "settings", "wal":
+		case "buffers", "settings":
 			_, err = explainBool(o)
+		case "wal":
+			var on bool
+			if on, err = explainBool(o); on {
+				analyzeOnly = "WAL"
+			}
 		case "format":
 			node.Format, err = explainFormat(o)
 		default:
@@ -40,14 +48,18 @@ func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, o
 			return nil, err
 		}
 	}
+	if analyzeOnly != "" && !node.Analyze {
+		return nil, sqlerr.New(sqlerr.InvalidParameterValue, "EXPLAIN option %s requires ANALYZE", analyzeOnly)
+	}
 	if !summary {
 		node.Summary = node.Analyze
 	}
-	if !isQuery(e.Query) {
+	query := shown(e.Query, node.Analyze)
+	if query == nil {
 		return nil, sqlerr.Unsupported("EXPLAIN of %s", Tag(e.Query))
 	}
 	start := time.Now()
-	inner, err := Plan(ctx, &ast.Statement{Stmt: e.Query, Text: stmt.Text, Params: stmt.Params}, opts)
+	inner, err := Plan(ctx, &ast.Statement{Stmt: query, Text: stmt.Text, Params: stmt.Params}, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +71,27 @@ func planExplain(ctx context.Context, stmt *ast.Statement, e *ast.ExplainStmt, o
 	node.SetBase([]plan.OutputColumn{column}, plan.Cost{Rows: 1})
 	return &plan.Statement{
 		Root: node, Tag: "EXPLAIN", Columns: node.Columns, Params: inner.Params, Stamp: inner.Stamp, Tables: inner.Tables,
-		ReadOnly: inner.ReadOnly || !node.Analyze,
+		ReadOnly: inner.ReadOnly || !node.Analyze, Failure: inner.Failure,
 	}, nil
+}
+
+// shown is the query of a statement that EXPLAIN shows: its own, or what
+// CREATE TABLE AS and DECLARE would run. nil when there is none to show.
+func shown(s ast.Stmt, analyze bool) ast.Stmt {
+	switch s := s.(type) {
+	case *ast.CreateTableStmt:
+		if s.As != nil && !analyze {
+			return s.As
+		}
+	case *ast.DeclareCursorStmt:
+		if !analyze {
+			return s.Query
+		}
+	}
+	if isQuery(s) {
+		return s
+	}
+	return nil
 }
 
 func explainBool(o *ast.Option) (bool, error) {

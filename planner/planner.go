@@ -55,7 +55,9 @@ func Plan(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Stateme
 		out.Stamp = opts.View.Stamp()
 	}
 	setting := opts.setting()
-	root := rules.Apply(bound.Node, outputIDs(bound), &rules.Context{Meta: bound.Meta, View: opts.View, Format: opts.format(), Setting: setting})
+	c := &rules.Context{Meta: bound.Meta, View: opts.View, Format: opts.format(), Setting: setting}
+	root := rules.Apply(bound.Node, outputIDs(bound), c)
+	out.Failure = c.Err()
 	names := make([]string, len(bound.Output))
 	for i, o := range bound.Output {
 		names[i] = o.Name

@@ -50,7 +50,7 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 			return nil, err
 		}
 		node.Query, node.QueryColumns = query.Root, query.Columns
-		out.Tables = query.Tables
+		out.Tables, out.Failure = query.Tables, query.Failure
 		if create.WithData {
 			out.Tag, out.Counted = "SELECT", true
 		}

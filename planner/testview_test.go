@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"quiver/catalog"
-	"quiver/planner/bind"
 	"quiver/sql/ast"
 	"quiver/sql/parse"
+	"quiver/sql/typename"
 	"quiver/sql/types"
 )
 
@@ -93,7 +93,7 @@ func (v *testView) create(t *testing.T, s *ast.CreateTableStmt) {
 	table := &catalog.Table{Object: catalog.Object{OID: v.next, Name: s.Table.Name, Version: 1}, Schema: catalog.PublicSchemaOID}
 	var key []string
 	for i, def := range s.Columns {
-		typ, err := bind.ResolveType(def.Type)
+		typ, err := typename.Resolve(def.Type)
 		if err != nil {
 			t.Fatal(err)
 		}

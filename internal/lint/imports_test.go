@@ -58,7 +58,7 @@ var layers = []struct {
 }{
 	{"quiver/sql/types", []string{"quiver/sql/sqlerr"}},
 	{"quiver/sql/sqlerr", nil},
-	{"quiver/sql/settings", []string{"quiver/sql/sqlerr"}},
+	{"quiver/sql/settings", []string{"quiver/sql/sqlerr", "quiver/sql/types"}},
 	{"quiver/sql", []string{"quiver/sql"}},
 	{"quiver/vector", []string{"quiver/vector"}},
 	{"quiver/storage/binlog", []string{"quiver/storage/binlog"}},

@@ -56,7 +56,7 @@ func (x *exprBinder) funcCall(e *ast.FuncCall) plan.Expr {
 	case r.Function.Kind == funcs.KindAggregate:
 		return x.aggregateCall(e, r, bound, &inner)
 	case r.Function.Kind == funcs.KindWindow:
-		fail(sqlerr.New(sqlerr.WindowingError, "window function %s requires an OVER clause", name).At(pos))
+		fail(sqlerr.New(sqlerr.WrongObjectType, "window function %s requires an OVER clause", name).At(pos))
 	case r.Function.Kind == funcs.KindProcedure:
 		fail(sqlerr.New(sqlerr.WrongObjectType, "%s is a procedure", name).WithHint("To call a procedure, use CALL.").At(pos))
 	}

@@ -136,7 +136,20 @@ func (b *binder) rename(it *item, alias *ast.Alias, kind string, pos int) {
 	}
 }
 
+// needAlias: a subquery in FROM has a name.
+func (b *binder) needAlias(rs *ast.RangeSubselect) {
+	what, example := "subquery", "SELECT"
+	if sel := rs.Query; sel.Values != nil || sel.Rows != nil {
+		what, example = "VALUES", "VALUES"
+	}
+	fail(sqlerr.New(sqlerr.SyntaxError, "%s in FROM must have an alias", what).At(b.place(rs.Position())).
+		WithHint("For example, FROM (%s ...) [AS] foo.", example))
+}
+
 func (b *binder) rangeSubselect(rs *ast.RangeSubselect, s *scope, before []*item) (logical.Node, []*item) {
+	if rs.Alias == nil {
+		b.needAlias(rs)
+	}
 	parent := plainScope(s, before)
 	if rs.Lateral {
 		parent = lateral(s, before)

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -113,6 +115,7 @@ func (b *binder) finish(s *ast.SelectStmt, sel *selection, node logical.Node, ke
 		junk = junk || t.junk
 	}
 	for _, id := range lockIDs {
+		passUp(b.meta, node, id)
 		project.Items = append(project.Items, logical.Item{ID: id, Expr: b.meta.Ref(id)})
 	}
 	for i, t := range sel.targets {
@@ -265,7 +268,7 @@ func (b *binder) locking(s *ast.SelectStmt, sel *selection) ([]logical.LockTarge
 		return nil, nil
 	}
 	strongest := s.Locking[0]
-	word := lockWord(strongest.Strength)
+	word := strongest.Strength.String()
 	for _, bad := range []struct {
 		there bool
 		what  string
@@ -295,7 +298,7 @@ func (b *binder) locking(s *ast.SelectStmt, sel *selection) ([]logical.LockTarge
 }
 
 func (b *binder) lockedItems(clause *ast.LockingClause, sel *selection) []*item {
-	word := lockWord(clause.Strength)
+	word := clause.Strength.String()
 	var locked []*item
 	if len(clause.Tables) == 0 {
 		for _, it := range sel.scope.items {
@@ -326,6 +329,20 @@ func (b *binder) lockedItems(clause *ast.LockingClause, sel *selection) []*item 
 	return locked
 }
 
-func lockWord(s ast.LockStrength) string {
-	return [...]string{"FOR KEY SHARE", "FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE"}[s]
+// passUp makes the projections of a tree yield a column that a scan below them
+// was made to produce; it says whether n yields it.
+func passUp(m *logical.Metadata, n logical.Node, id logical.ColID) bool {
+	if slices.Contains(n.Columns(), id) {
+		return true
+	}
+	for _, in := range n.Inputs() {
+		if !passUp(m, *in, id) {
+			continue
+		}
+		if p, ok := n.(*logical.Project); ok {
+			p.Items = append(p.Items, logical.Item{ID: id, Expr: m.Ref(id)})
+		}
+		return true
+	}
+	return false
 }

@@ -14,7 +14,7 @@ var setOpName = map[ast.SetOp]string{ast.SetUnion: "UNION", ast.SetIntersect: "I
 // setOperation binds UNION, INTERSECT and EXCEPT.
 func (b *binder) setOperation(s *ast.SelectStmt, parent *scope, ctes *cteScope) *query {
 	if len(s.Locking) > 0 {
-		fail(sqlerr.New(sqlerr.FeatureNotSupported, "%s is not allowed with UNION/INTERSECT/EXCEPT", lockWord(s.Locking[0].Strength)))
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "%s is not allowed with UNION/INTERSECT/EXCEPT", s.Locking[0].Strength))
 	}
 	q := b.setArms(s, parent, ctes)
 	return b.orderSet(s, q, parent, ctes)

@@ -52,6 +52,9 @@ func (x *exprBinder) subLink(e *ast.SubLink) plan.Expr {
 // closeSubquery fixes the columns and finds the outer references.
 func (b *binder) closeSubquery(s *logical.Subquery, q *query) {
 	s.Input, s.Cols = b.exactly(q), q.ids()
+	if s.Kind == plan.SubExists {
+		dropSelectList(s)
+	}
 	b.meta.Subqueries++
 	s.ID = b.meta.Subqueries
 	free := logical.Free(s.Input)
@@ -70,6 +73,17 @@ func (b *binder) closeSubquery(s *logical.Subquery, q *query) {
 		r := b.meta.Ref(id)
 		r.Pos = pos[id]
 		s.Args = append(s.Args, logical.Item{ID: id, Expr: r})
+	}
+}
+
+// dropSelectList: EXISTS counts rows and never computes their values.
+func dropSelectList(s *logical.Subquery) {
+	for {
+		p, ok := s.Input.(*logical.Project)
+		if !ok || p.Sets { // of sets the values decide how many rows there are
+			return
+		}
+		s.Input, s.Cols = p.Input, nil
 	}
 }
 

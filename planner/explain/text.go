@@ -73,9 +73,6 @@ func (d *describer) figures(e *entry) string {
 	if !d.explain.Analyze || d.actual == nil {
 		return b.String()
 	}
-	if !d.explain.Costs {
-		b.WriteString(" ")
-	}
 	a := d.actual(e.node)
 	switch {
 	case a == nil || a.Loops == 0:

@@ -12,72 +12,76 @@ import (
 )
 
 // Fold evaluates e when it is a call of an immutable function, a cast or a
-// connective over constants. What fails is left for execution to report, since
-// a CASE or an empty input may keep it from being reached.
+// connective over constants. What fails stays as it is.
 func Fold(e plan.Expr, f *types.Format) plan.Expr {
+	folded, _ := fold(e, f)
+	return folded
+}
+
+// fold is Fold that tells why an evaluation failed.
+func fold(e plan.Expr, f *types.Format) (plan.Expr, error) {
 	switch e := e.(type) {
 	case *plan.Call:
 		return foldCall(e, f)
 	case *plan.Cast:
 		return foldCast(e, f)
 	case *plan.Bool:
-		return foldBool(e)
+		return foldBool(e), nil
 	case *plan.IsNull:
 		if c, ok := e.Arg.(*plan.Const); ok {
-			return boolConst(c.Value.IsNull(0) != e.Not)
+			return boolConst(c.Value.IsNull(0) != e.Not), nil
 		}
 	case *plan.Coalesce:
-		return foldCoalesce(e)
+		return foldCoalesce(e), nil
 	case *plan.Case:
-		return foldCase(e)
+		return foldCase(e), nil
 	}
-	return e
+	return e, nil
 }
 
 func context1(f *types.Format) *types.EvalContext {
 	return &types.EvalContext{Ctx: context.Background(), Mem: memory.NewGoAllocator(), Format: f}
 }
 
-func constant(t types.T, a arrow.Array, err error) plan.Expr {
+// constant is a constant of the one value of a; instead when the evaluation
+// came to nothing.
+func constant(t types.T, a arrow.Array, err error, instead plan.Expr) (plan.Expr, error) {
 	if err != nil || a == nil || a.Len() != 1 {
-		return nil
+		return instead, err
 	}
-	return &plan.Const{Typed: plan.Typed{T: t}, Value: a}
+	return &plan.Const{Typed: plan.Typed{T: t}, Value: a}, nil
 }
 
-func foldCall(e *plan.Call, f *types.Format) plan.Expr {
+func foldCall(e *plan.Call, f *types.Format) (plan.Expr, error) {
 	if e.Function.Volatility != funcs.Immutable || e.Function.Kernel == nil || len(e.Args) == 0 {
-		return e
+		return e, nil
 	}
 	vecs := make([]types.Vec, len(e.Args))
 	for i, a := range e.Args {
 		c, ok := a.(*plan.Const)
 		if !ok {
-			return e
+			return e, nil
 		}
 		if e.Function.Strict && c.Value.IsNull(0) {
-			return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}
+			return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}, nil
 		}
 		vecs[i] = types.Vec{Array: c.Value, Const: true}
 	}
 	a, err := e.Function.Kernel(context1(f), vecs, 1)
-	if c := constant(e.T, a, err); c != nil {
-		return c
-	}
-	return e
+	return constant(e.T, a, err, e)
 }
 
 // foldCast folds casts whose result no setting of the session can change.
-func foldCast(e *plan.Cast, f *types.Format) plan.Expr {
+func foldCast(e *plan.Cast, f *types.Format) (plan.Expr, error) {
 	c, ok := e.Arg.(*plan.Const)
 	if !ok || pseudo(e.T.OID) || pseudo(c.T.OID) {
-		return e
+		return e, nil
 	}
 	if c.Value.IsNull(0) {
-		return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}
+		return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}, nil
 	}
 	if !steady(e.T) || !steady(c.T) {
-		return e
+		return e, nil
 	}
 	ec := context1(f)
 	a := c.Value
@@ -86,7 +90,7 @@ func foldCast(e *plan.Cast, f *types.Format) plan.Expr {
 	case e.ViaText:
 		from, to := c.T.Type(), e.T.Type()
 		if from.AppendText == nil || to.ParseText == nil {
-			return e
+			return e, nil
 		}
 		b := types.NewBuilder(types.Of(e.T.OID), ec.Mem)
 		if err = to.ParseText(b, string(from.AppendText(nil, a, 0, f)), types.NoMod, f); err == nil {
@@ -98,10 +102,7 @@ func foldCast(e *plan.Cast, f *types.Format) plan.Expr {
 	if err == nil && e.T.Mod != types.NoMod && e.T.Type().Coerce != nil {
 		a, err = e.T.Type().Coerce(ec, a, e.T.Mod, e.Explicit)
 	}
-	if folded := constant(e.T, a, err); folded != nil {
-		return folded
-	}
-	return e
+	return constant(e.T, a, err, e)
 }
 
 func pseudo(oid types.OID) bool {

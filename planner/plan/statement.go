@@ -22,6 +22,9 @@ type Statement struct {
 	// uses, by OID and version, for revalidation and for table locks.
 	Stamp  uint64
 	Tables []TableUse
+	// Failure is what its constant expressions are sure to raise, to be raised
+	// before anything is executed; a statement that fails so can be prepared.
+	Failure error
 	// Instances keeps what the executor made of Root; a Statement is passed by
 	// pointer.
 	Instances Instances

@@ -15,7 +15,16 @@ type Context struct {
 	View    catalog.View
 	Format  *types.Format
 	Setting func(name string) string
+
+	// err is the first constant expression that failed.
+	err error
+	// nested: the rules are at a subquery, whose constants have been folded.
+	nested bool
 }
+
+// Err is what folding constants found wrong with the statement: an error to
+// raise when it is executed.
+func (c *Context) Err() error { return c.err }
 
 // rule is one improvement: it returns the tree to go on with.
 type rule struct {
@@ -73,12 +82,14 @@ func run(list []rule, root logical.Node, want logical.ColSet, c *Context) logica
 // subqueries improves the subqueries below a tree first, each a statement of its
 // own.
 func subqueries(root logical.Node, c *Context) {
+	below := *c
+	below.nested = true
 	logical.WalkNodes(root, func(n logical.Node) {
 		for _, e := range n.Exprs() {
 			logical.Walk(*e, func(e plan.Expr) bool {
 				if s, ok := e.(*logical.Subquery); ok && !s.Improved {
 					s.Improved = true
-					s.Input = Apply(s.Input, s.Cols, c)
+					s.Input = Apply(s.Input, s.Cols, &below)
 				}
 				return true
 			})
@@ -115,8 +126,8 @@ func eachInput(root logical.Node, f func(*logical.Node)) {
 // early are applied before the subqueries in expressions are improved: the
 // semi-join rule wants to see them as they were written.
 var early = []rule{
-	{"constant_folding", foldConstants},
 	{"inline_cte", inlineCTEs},
+	{"constant_folding", foldConstants},
 	{"semi_join", makeSemiJoins},
 }
 

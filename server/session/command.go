@@ -28,6 +28,10 @@ func (s *Session) command(ctx context.Context, st *ast.Statement) (execution, []
 		return &action{run: func(ctx context.Context) (string, error) { return "PREPARE", s.prepareStmt(ctx, st, v) }}, nil, nil
 	case *ast.ExecuteStmt:
 		return s.executeStmt(ctx, v)
+	case *ast.ExplainStmt:
+		if execute, ok := v.Query.(*ast.ExecuteStmt); ok {
+			return s.explainExecute(ctx, st, v, execute)
+		}
 	case *ast.DeallocateStmt:
 		return &action{run: func(context.Context) (string, error) { return s.deallocate(v) }}, nil, nil
 	case *ast.DiscardStmt:
@@ -65,6 +69,16 @@ func (s *Session) commandColumns(st *ast.Statement) (columns []pgwire.Column, is
 			return nil, true, err
 		}
 		return p.columns, true, nil
+	case *ast.ExplainStmt:
+		execute, ok := v.Query.(*ast.ExecuteStmt)
+		if !ok {
+			return nil, false, nil
+		}
+		planned, err := s.planExplainExecute(context.Background(), st, v, execute)
+		if err != nil {
+			return nil, true, err
+		}
+		return resultColumns(planned.Columns), true, nil
 	case *ast.FetchStmt:
 		if p := s.portals[v.Name]; p != nil && !v.Move {
 			return p.columns, true, nil

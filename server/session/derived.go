@@ -65,7 +65,7 @@ func (s *Session) duration(name string) time.Duration {
 func (s *Session) format(view catalog.View) *types.Format {
 	s.refreshDerived()
 	s.names = pgcatalog.Names{View: view, Session: s}
-	s.derived.format.Names = &s.names
+	s.derived.format.Names, s.derived.format.Now = &s.names, s.txn.time
 	return &s.derived.format
 }
 

@@ -45,7 +45,7 @@ func (s *Session) start(ctx context.Context, st *ast.Statement, given *plan.Stat
 		return nil, nil, err
 	}
 	if s.txn.readOnly && !planned.ReadOnly {
-		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", commandName(planned.Tag))
+		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", commandName(st, planned.Tag))
 	}
 	run, err := s.execute(ctx, planned, params)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Session) checkState(st *ast.Statement) error {
 	if s.txn.state == txnFailed && !endsBlock(st) {
 		return failedBlock()
 	}
-	if name := needsNoBlock(st.Stmt); name != "" && s.txn.inBlock() {
+	if name := needsNoBlock(st.Stmt); name != "" && (s.txn.inBlock() || s.several) {
 		return noBlockError(name)
 	}
 	if _, lock := st.Stmt.(*ast.LockStmt); lock && !s.several {
@@ -108,8 +108,11 @@ func needsNoBlock(stmt ast.Stmt) string {
 }
 
 // commandName is a tag without what follows the verb's object: INSERT 0 is
-// INSERT.
-func commandName(tag string) string {
+// INSERT. A SELECT that locks rows says so.
+func commandName(st *ast.Statement, tag string) string {
+	if sel, ok := st.Stmt.(*ast.SelectStmt); ok && len(sel.Locking) > 0 {
+		return tag + " " + sel.Locking[0].Strength.String()
+	}
 	if tag == "INSERT 0" {
 		return "INSERT"
 	}
@@ -160,11 +163,13 @@ func (s *Session) planStatement(ctx context.Context, st *ast.Statement, paramTyp
 	if p := s.plans.get(st, paramTypes, view.Stamp()); p != nil {
 		return p, nil
 	}
+	format, nowRead := *s.format(view), false
+	format.NowRead = &nowRead
 	p, err := planner.Plan(ctx, st, planner.Options{
 		View:       view,
 		SearchPath: s.derived.searchPath,
 		ParamTypes: paramTypes,
-		Format:     s.format(view),
+		Format:     &format,
 		Statistics: s.statistics(),
 		Setting:    func(name string) string { v, _ := s.values.Get(name); return v },
 		User:       s.user,
@@ -172,7 +177,9 @@ func (s *Session) planStatement(ctx context.Context, st *ast.Statement, paramTyp
 	if err != nil {
 		return nil, err
 	}
-	s.plans.put(st, paramTypes, p)
+	if !nowRead {
+		s.plans.put(st, paramTypes, p)
+	}
 	return p, nil
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"quiver/planner/plan"
 	"quiver/server/pgwire"
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
@@ -57,16 +58,12 @@ func (s *Session) deallocate(v *ast.DeallocateStmt) (string, error) {
 // executeStmt is EXECUTE name (args): the arguments are computed, then the
 // statement starts like any prepared one.
 func (s *Session) executeStmt(ctx context.Context, v *ast.ExecuteStmt) (execution, []pgwire.Column, error) {
-	p, err := s.statement(v.Name)
+	p, err := s.executed(v)
 	if err != nil {
 		return nil, nil, err
 	}
 	if p.stmt == nil {
 		return &action{run: func(context.Context) (string, error) { return "", nil }}, nil, nil
-	}
-	if len(v.Args) != len(p.params) {
-		return nil, nil, sqlerr.New(sqlerr.SyntaxError, `wrong number of parameters for prepared statement "%s"`, v.Name).
-			WithDetail("Expected %d parameters but got %d.", len(p.params), len(v.Args))
 	}
 	if err := s.replanStale(ctx, p); err != nil {
 		return nil, nil, err
@@ -81,6 +78,53 @@ func (s *Session) executeStmt(ctx context.Context, v *ast.ExecuteStmt) (executio
 		return nil, nil, err
 	}
 	return &withParams{exec, params}, p.columns, nil
+}
+
+// executed is the prepared statement that EXECUTE names.
+func (s *Session) executed(v *ast.ExecuteStmt) (*prepared, error) {
+	p, err := s.statement(v.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(v.Args) != len(p.params) && p.stmt != nil {
+		return nil, sqlerr.New(sqlerr.SyntaxError, `wrong number of parameters for prepared statement "%s"`, v.Name).
+			WithDetail("Expected %d parameters but got %d.", len(p.params), len(v.Args))
+	}
+	return p, nil
+}
+
+// planExplainExecute plans EXPLAIN EXECUTE as EXPLAIN of the prepared statement.
+func (s *Session) planExplainExecute(ctx context.Context, st *ast.Statement, v *ast.ExplainStmt, e *ast.ExecuteStmt) (*plan.Statement, error) {
+	p, err := s.executed(e)
+	if err != nil {
+		return nil, err
+	}
+	if p.plan == nil {
+		return nil, sqlerr.Unsupported("EXPLAIN of this prepared statement")
+	}
+	return s.planStatement(ctx, explained(st, v, p), paramOIDs(p.plan))
+}
+
+func explained(st *ast.Statement, v *ast.ExplainStmt, p *prepared) *ast.Statement {
+	return &ast.Statement{Stmt: &ast.ExplainStmt{Node: v.Node, Options: v.Options, Query: p.stmt.Stmt}, Text: st.Text, Params: p.stmt.Params}
+}
+
+// explainExecute is EXPLAIN EXECUTE.
+func (s *Session) explainExecute(ctx context.Context, st *ast.Statement, v *ast.ExplainStmt, e *ast.ExecuteStmt) (execution, []pgwire.Column, error) {
+	planned, err := s.planExplainExecute(ctx, st, v, e)
+	if err != nil {
+		return nil, nil, err
+	}
+	params, err := s.arguments(ctx, e.Args, planned.Params)
+	if err != nil {
+		return nil, nil, err
+	}
+	exec, _, err := s.start(ctx, explained(st, v, s.statements[e.Name]), planned, params)
+	if err != nil {
+		releaseArrays(params)
+		return nil, nil, err
+	}
+	return &withParams{exec, params}, resultColumns(planned.Columns), nil
 }
 
 // withParams is an execution that owns its parameters.

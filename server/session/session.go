@@ -9,6 +9,7 @@ import (
 	"quiver/catalog/pgcatalog"
 	"quiver/executor"
 	"quiver/server/pgwire"
+	"quiver/sql/funcs"
 	"quiver/sql/parse"
 	"quiver/sql/settings"
 	"quiver/sql/sqlerr"
@@ -66,7 +67,9 @@ type Session struct {
 	plans      planCache
 	running    running
 	sequences  sequences
-	names      pgcatalog.Names
+	// Generator is random()'s.
+	funcs.Generator
+	names pgcatalog.Names
 	// version and versionView are the catalog's newest version, as last seen.
 	version     *catalog.Version
 	versionView catalog.View

@@ -179,6 +179,11 @@ const (
 	LockForUpdate
 )
 
+// String is the clause as written.
+func (s LockStrength) String() string {
+	return [...]string{"FOR KEY SHARE", "FOR SHARE", "FOR NO KEY UPDATE", "FOR UPDATE"}[s]
+}
+
 // LockWait is what to do about a row that is locked.
 type LockWait byte
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -571,18 +569,7 @@ func (e *evaluator) callRows(x *ast.FuncCall) (a arrow.Array, t types.T, ok bool
 type fakeSession struct {
 	settings map[string]string
 	notices  []string
-	random   *rand.Rand
-}
-
-func (s *fakeSession) Random() *rand.Rand {
-	if s.random == nil {
-		s.SetSeed(0)
-	}
-	return s.random
-}
-
-func (s *fakeSession) SetSeed(seed float64) {
-	s.random = rand.New(rand.NewPCG(math.Float64bits(seed), 1))
+	funcs.Generator
 }
 
 func (*fakeSession) CurrentUser() string { return "postgres" }

@@ -104,6 +104,9 @@ func foldRune(r rune) rune {
 
 func (p *likePattern) match(s string) (bool, error) {
 	if p.dangling {
+		if n, ok := p.prefix(s, p.runs[0]); len(p.runs) == 1 && (!ok || n == len(s)) {
+			return false, nil // it ends before the escape character
+		}
 		return false, sqlerr.New(sqlerr.InvalidEscapeSequence, "LIKE pattern must not end with escape character")
 	}
 	if p.literal != nil {

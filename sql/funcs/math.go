@@ -202,19 +202,10 @@ func inverseDegrees(radians float64) float64 {
 	return d
 }
 
-// Randomizer is a session that keeps the generator of random(), so that setseed
-// can repeat a sequence.
-type Randomizer interface {
-	// Random returns the session's own generator; only one goroutine uses it.
-	Random() *rand.Rand
-	// SetSeed starts the sequence of a seed within [-1, 1].
-	SetSeed(seed float64)
-}
-
 func randomKernel(c *types.EvalContext, _ []types.Vec, n int) (arrow.Array, error) {
 	next := rand.Float64
 	if session, ok := c.Session.(Randomizer); ok {
-		next = session.Random().Float64
+		next = session.Random
 	}
 	return fill(c, nil, n, func(int) (float64, error) { return next(), nil })
 }

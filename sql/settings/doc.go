@@ -8,7 +8,7 @@
 // rules: SET is undone by ROLLBACK, SET LOCAL by the transaction's end. A
 // Values belongs to one session goroutine.
 //
-// settings is a leaf: it imports sql/sqlerr alone.
+// settings imports sql/sqlerr, and sql/types for the time zones.
 //
 // Start reading at setting.go, then values.go; client.go, planning.go and
 // server.go are the rows.

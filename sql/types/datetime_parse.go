@@ -62,6 +62,9 @@ func (p *datetimeParser) parse(text string) dtError {
 
 // now is the transaction's time in the session's zone.
 func (p *datetimeParser) now() int64 {
+	if p.format.NowRead != nil {
+		*p.format.NowRead = true
+	}
 	now := p.format.Now
 	if now == 0 {
 		now = time.Now().UnixMicro()

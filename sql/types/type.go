@@ -112,6 +112,9 @@ type Format struct {
 	// Now is the start of the transaction in microseconds since 1970-01-01 UTC:
 	// what now and today mean as input. 0 means the time of the call.
 	Now int64
+	// NowRead, unless nil, is set when a value was read that depends on Now: a
+	// constant that a plan kept for later must not hold.
+	NowRead *bool
 	// Names serves the reg… types; package pgcatalog makes one of a view.
 	Names Names
 }

@@ -55,7 +55,7 @@ func titleZone(name string) string {
 	for _, word := range [...]string{"_Of_", "-Au-", "_Es_", "-Of-", "_Au_"} {
 		out = []byte(strings.ReplaceAll(string(out), word, strings.ToLower(word)))
 	}
-	return string(out)
+	return strings.NewReplacer("Etc/Gmt", "Etc/GMT", "Etc/Utc", "Etc/UTC", "Dumontd", "DumontD").Replace(string(out))
 }
 
 // posixZone reads a POSIX zone without daylight saving: a name of letters, or
