@@ -152,12 +152,16 @@ type Index struct {
 	// Predicate is the SQL text of a partial index's WHERE, "" for none.
 	Predicate string            `json:"predicate,omitempty"`
 	Options   map[string]string `json:"options,omitempty"`
+	// OptionOrder is the names of Options in the order they were given.
+	OptionOrder []string `json:"option_order,omitempty"`
 }
 
 // IndexColumn is a key column of an index.
 type IndexColumn struct {
 	// Number is of the table's column, 0 for an expression.
 	Number int16 `json:"number"`
+	// Name is what an expression is called as a column of the index.
+	Name string `json:"name,omitempty"`
 	// Expr is the SQL text of an expression, and Type the type of its value.
 	Expr string  `json:"expr,omitempty"`
 	Type types.T `json:"type,omitempty"`

@@ -24,6 +24,12 @@ func (d *ddl) alterTable(ctx context.Context, s *ast.AlterTableStmt) error {
 	if _, system := rel.(*catalog.Virtual); system {
 		return isSystemCatalog(rel.Head().Name)
 	}
+	if index, isIndex := rel.(*catalog.Index); isIndex {
+		return d.alterIndex(ctx, index, s)
+	}
+	if s.Kind == ast.ObjectIndex {
+		return notAnIndex(rel.Head().Name)
+	}
 	if !ok {
 		return sqlerr.Unsupported("ALTER TABLE on %s", quoted(rel.Head().Name))
 	}
@@ -198,6 +204,9 @@ func (d *ddl) dropColumn(table *catalog.Table, cmd *ast.AlterTableCmd) error {
 		}
 	}
 	number := col.Number
+	if err := d.dropColumnIndexes(table, col); err != nil {
+		return err
+	}
 	_, err := d.update(table, func(t *catalog.Table) {
 		for i := range t.Columns {
 			if c := &t.Columns[i]; c.Number == number {

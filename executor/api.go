@@ -55,6 +55,8 @@ type SearchSettings struct {
 type Engine interface {
 	// Checkpoint seals and flushes every growing segment and cuts the WAL.
 	Checkpoint(ctx context.Context) error
+	// Begin starts a transaction beside the statement's own.
+	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 }
 
 // Cursor yields the rows of one execution; it belongs to one goroutine and must

@@ -21,6 +21,8 @@ type ddl struct {
 	// query is that of CREATE TABLE AS.
 	query        operator
 	queryColumns []plan.OutputColumn
+	// index is what CREATE INDEX is about.
+	index *plan.IndexDefinition
 }
 
 // run dispatches on the statement's type.
@@ -65,7 +67,7 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 	case *ast.CreateIndexStmt:
 		return d.createIndex(ctx, s)
 	case *ast.ReindexStmt:
-		return sqlerr.Unsupported("REINDEX")
+		return d.reindex(ctx, s)
 	case *ast.UnsupportedStmt:
 		return sqlerr.Unsupported("%s", s.Feature)
 	}
@@ -296,13 +298,4 @@ func (d *ddl) update(table *catalog.Table, change func(*catalog.Table)) (*catalo
 	fresh.Constraints = slices.Clone(table.Constraints)
 	change(&fresh)
 	return &fresh, d.catalog().Put(&fresh)
-}
-
-// createIndex answers for CREATE INDEX until indexes beside the primary key
-// exist.
-func (d *ddl) createIndex(ctx context.Context, s *ast.CreateIndexStmt) error {
-	if _, err := d.lockTable(ctx, s.Table, storage.LockShare); err != nil {
-		return err
-	}
-	return sqlerr.Unsupported("CREATE INDEX USING %s", s.Method).At(s.Table.Position())
 }

@@ -47,12 +47,20 @@ func relationKind(r catalog.Relation) (article, kind string) {
 }
 
 func (d *ddl) dropRelations(ctx context.Context, s *ast.DropStmt) error {
+	if s.Concurrent {
+		switch {
+		case len(s.Names) > 1:
+			return sqlerr.New(sqlerr.FeatureNotSupported, "DROP INDEX CONCURRENTLY does not support dropping multiple objects")
+		case s.Cascade:
+			return sqlerr.New(sqlerr.FeatureNotSupported, "DROP INDEX CONCURRENTLY does not support CASCADE")
+		}
+	}
 	for i, names := range s.Names {
 		r := rangeVarOf(names)
 		if i < len(s.Positions) {
 			r.Pos = ast.Pos(s.Positions[i])
 		}
-		rel, err := d.lockRelation(ctx, r, storage.LockAccessExclusive)
+		rel, err := d.lockDropped(ctx, r, s)
 		if err != nil {
 			return err
 		}
@@ -67,6 +75,27 @@ func (d *ddl) dropRelations(ctx context.Context, s *ast.DropStmt) error {
 		}
 	}
 	return nil
+}
+
+// lockDropped locks what a DROP names; for an index its table, which the index
+// is a part of.
+func (d *ddl) lockDropped(ctx context.Context, r *ast.RangeVar, s *ast.DropStmt) (catalog.Relation, error) {
+	mode := storage.LockAccessExclusive
+	if s.Concurrent {
+		mode = storage.LockShareUpdateExclusive
+	}
+	rel, err := d.find(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, isIndex := rel.(*catalog.Index); isIndex && s.Kind == ast.ObjectIndex {
+		rel, err := d.lockIndex(ctx, r, mode)
+		if rel == nil || err != nil {
+			return nil, err
+		}
+		return rel, nil
+	}
+	return d.lockRelation(ctx, r, storage.LockAccessExclusive)
 }
 
 // rangeVarOf is a dotted name as a relation.
@@ -214,17 +243,6 @@ func (d *ddl) dropSequence(s *catalog.Sequence, cascade bool) error {
 		}
 	}
 	d.catalog().Drop(s.OID)
-	return nil
-}
-
-// dropIndex: the only indexes so far back primary keys.
-func (d *ddl) dropIndex(index *catalog.Index) error {
-	table := d.catalog().Table(index.Table)
-	if table != nil && index.Primary {
-		return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop index %s because constraint %s on table %s requires it", index.Name, index.Name, table.Name).
-			WithHint("You can drop constraint %s on table %s instead.", index.Name, table.Name)
-	}
-	d.catalog().Drop(index.OID)
 	return nil
 }
 

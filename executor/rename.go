@@ -203,7 +203,10 @@ func (d *ddl) renameColumn(table *catalog.Table, s *ast.RenameStmt) error {
 	if failed != nil {
 		return failed
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.renameInIndexes(table, s.Column, s.NewName)
 }
 
 // renameInText replaces a column's name in the text of an expression.

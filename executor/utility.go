@@ -8,7 +8,7 @@ import (
 )
 
 func (b *builder) buildUtility(n *plan.Utility) (operator, error) {
-	o := &utilityOp{ddl: ddl{x: b.x, text: n.Text}, stmt: n.Stmt}
+	o := &utilityOp{ddl: ddl{x: b.x, text: n.Text, index: n.Index}, stmt: n.Stmt}
 	if n.Query != nil {
 		var err error
 		if o.query, err = b.build(n.Query); err != nil {

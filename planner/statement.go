@@ -55,6 +55,15 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 			out.Tag, out.Counted = "SELECT", true
 		}
 	}
+	if create, ok := stmt.Stmt.(*ast.CreateIndexStmt); ok {
+		var err error
+		if node.Index, err = indexDefinition(create, opts); err != nil {
+			return nil, err
+		}
+		if t := node.Index.Table; t != nil {
+			out.Tables = []plan.TableUse{{OID: t.OID, Version: t.Version, Lock: indexLock(create)}}
+		}
+	}
 	if opts.View != nil {
 		out.Stamp = opts.View.Stamp()
 	}

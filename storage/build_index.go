@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -89,12 +88,8 @@ func IndexSpace(table *catalog.Table, index *catalog.Index) (vector.Space, error
 // IndexOptions reads the parameters that an index was created WITH; they were
 // checked then.
 func IndexOptions(index *catalog.Index) vector.Options {
-	number := func(name string) int {
-		n, _ := strconv.Atoi(index.Options[name])
-		return n
-	}
 	return vector.Options{
-		M: number("m"), EfConstruction: number("ef_construction"), Lists: number("lists"),
-		Quantization: index.Options["quantization"], Bits: number("bits"),
+		M: index.Integer("m"), EfConstruction: index.Integer("ef_construction"), Lists: index.Integer("lists"),
+		Quantization: index.Options["quantization"], Bits: index.Integer("bits"),
 	}
 }

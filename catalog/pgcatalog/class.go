@@ -48,9 +48,11 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 	case *catalog.Index:
 		t := v.Table(r.Table)
 		for i, key := range r.Columns {
-			if c := columnOf(t, key.Number); c != nil {
-				out = append(out, attribute{number: int16(i + 1), name: c.Name, typ: c.Type})
+			a := attribute{number: int16(i + 1), name: key.Name, typ: indexColumnType(t, &key)}
+			if c := columnOf(t, key.Number); c != nil && a.name == "" {
+				a.name = c.Name
 			}
+			out = append(out, a)
 		}
 	case *catalog.Sequence:
 		out = virtualAttributes(catalog.SequenceColumns)
@@ -99,7 +101,7 @@ func pgClass(b *rows) error {
 		case *catalog.Partition:
 			method, identity = heapMethod, 'd'
 		case *catalog.Index:
-			method, options, tuples = btreeMethod, optionList(r.Options), 0
+			method, options, tuples = methodOID(r.Method), r.OptionList(), 0
 		case *catalog.Sequence:
 			tuples = 1
 		case *catalog.Virtual:
@@ -207,6 +209,7 @@ func pgIndex(b *rows) error {
 		n := len(i.Columns)
 		keys, options := make([]int16, n), make([]int16, n)
 		collations, classes := make([]catalog.OID, n), make([]catalog.OID, n)
+		var exprs, predicate any
 		for k, c := range i.Columns {
 			keys[k] = c.Number
 			if c.Desc {
@@ -215,12 +218,20 @@ func pgIndex(b *rows) error {
 			if c.NullsFirst {
 				options[k] |= indexNullsFirst
 			}
-			if col := columnOf(t, c.Number); col != nil {
-				collations[k], classes[k] = collationOf(col.Type.OID), opclassOf(col.Type.OID)
+			typ := indexColumnType(t, &c).OID
+			collations[k], classes[k] = collationOf(typ), opclassOf(typ)
+			if c.Opclass != "" {
+				classes[k] = vectorClassOID(i.Method, c.Opclass)
+			}
+			if c.Expr != "" {
+				exprs = c.Expr // vector indexes have one column
 			}
 		}
-		b.add(i.OID, i.Table, n, n, i.Unique, false, i.Primary, false, true, false, true, false, true, true, false,
-			keys, collations, classes, options, nil, nil)
+		if i.Predicate != "" {
+			predicate = i.Predicate
+		}
+		b.add(i.OID, i.Table, n, n, i.Unique, false, i.Primary, false, true, false, !i.Invalid, false, true, true, false,
+			keys, collations, classes, options, exprs, predicate)
 	})
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // indexDefinition is pg_get_indexdef: the CREATE INDEX that makes i. table is
-// the table's name as it is to be written.
-func indexDefinition(i *catalog.Index, t *catalog.Table, table string) string {
+// the table's name as it is to be written; pretty leaves out parentheses.
+func indexDefinition(i *catalog.Index, t *catalog.Table, table string, pretty bool) string {
 	var b strings.Builder
 	b.WriteString("CREATE ")
 	if i.Unique {
@@ -20,7 +20,12 @@ func indexDefinition(i *catalog.Index, t *catalog.Table, table string) string {
 		if k > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(columnName(t, c.Number))
+		b.WriteString(indexColumn(t, &c, pretty))
+		if c.Opclass != "" {
+			if typ := indexColumnType(t, &c).Type(); typ == nil || catalog.DefaultOpclass(i.Method, typ.Name) != catalog.OpclassByName(i.Method, c.Opclass) {
+				b.WriteString(" " + quoteIdent(c.Opclass))
+			}
+		}
 		switch {
 		case c.Desc && !c.NullsFirst:
 			b.WriteString(" DESC NULLS LAST")
@@ -31,18 +36,51 @@ func indexDefinition(i *catalog.Index, t *catalog.Table, table string) string {
 		}
 	}
 	b.WriteString(")")
-	if len(i.Options) > 0 {
-		b.WriteString(" WITH (")
-		for k, option := range optionList(i.Options) {
-			if k > 0 {
-				b.WriteString(", ")
-			}
+	if options := i.OptionList(); len(options) > 0 {
+		for k, option := range options {
 			name, value, _ := strings.Cut(option, "=")
-			b.WriteString(quoteIdent(name) + "='" + strings.ReplaceAll(value, "'", "''") + "'")
+			if quoteIdent(value) != value {
+				value = "'" + strings.ReplaceAll(value, "'", "''") + "'"
+			}
+			options[k] = quoteIdent(name) + "=" + value
 		}
-		b.WriteString(")")
+		b.WriteString(" WITH (" + strings.Join(options, ", ") + ")")
+	}
+	if i.Predicate != "" {
+		b.WriteString(" WHERE " + exprText(i.Predicate, pretty))
 	}
 	return b.String()
+}
+
+// indexColumn prints a column of an index; expressions that are no function
+// calls in parentheses.
+func indexColumn(t *catalog.Table, c *catalog.IndexColumn, pretty bool) string {
+	if c.Expr == "" {
+		return columnName(t, c.Number)
+	}
+	text := exprText(c.Expr, pretty)
+	if looksLikeFunction(c.Expr) {
+		return text
+	}
+	return "(" + text + ")"
+}
+
+func exprText(text string, isPretty bool) string {
+	if isPretty {
+		return pretty(text)
+	}
+	return text
+}
+
+// indexColumnType is the type of a column of an index.
+func indexColumnType(t *catalog.Table, c *catalog.IndexColumn) types.T {
+	if c.Expr != "" {
+		return c.Type
+	}
+	if col := columnOf(t, c.Number); col != nil {
+		return col.Type
+	}
+	return types.T{}
 }
 
 func columnName(t *catalog.Table, number int16) string {

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	defineNullable(formatType, "format_type(oid,int4)")
-	define(func(c call) (any, error) { return spelled(c.view, c.Session, c.text(0)), nil }, "pg_get_expr(pg_node_tree,oid)", "pg_get_expr(pg_node_tree,oid,bool)")
+	define(getExpr, "pg_get_expr(pg_node_tree,oid)", "pg_get_expr(pg_node_tree,oid,bool)")
 	define(getIndexDef, "pg_get_indexdef(oid)", "pg_get_indexdef(oid,int4,bool)")
 	define(getConstraintDef, "pg_get_constraintdef(oid)", "pg_get_constraintdef(oid,bool)")
 	define(getSerialSequence, "pg_get_serial_sequence(text,text)")
@@ -53,6 +53,16 @@ func formatType(c call) (any, error) {
 	return types.FormatType(t), nil
 }
 
+// getExpr prints defaults as they were written; of them and of the expressions of
+// indexes the pretty form leaves out parentheses.
+func getExpr(c call) (any, error) {
+	text := spelled(c.view, c.Session, c.text(0))
+	if len(c.args) == 3 && c.bool(2) && strings.HasPrefix(text, "(") {
+		text = pretty(text)
+	}
+	return text, nil
+}
+
 func getIndexDef(c call) (any, error) {
 	i, ok := c.view.RelationByOID(c.oid(0)).(*catalog.Index)
 	if !ok {
@@ -67,13 +77,13 @@ func getIndexDef(c call) (any, error) {
 			if int(k) > len(i.Columns) {
 				return "", nil
 			}
-			return columnName(t, i.Columns[k-1].Number), nil
+			return indexColumn(t, &i.Columns[k-1], c.bool(2)), nil
 		}
 		if c.bool(2) {
-			return indexDefinition(i, t, relationName(c.view, c.Session, t.OID)), nil
+			return indexDefinition(i, t, relationName(c.view, c.Session, t.OID), true), nil
 		}
 	}
-	return indexDefinition(i, t, qualified(schemaName(c.view, t.Schema), t.Name)), nil
+	return indexDefinition(i, t, qualified(schemaName(c.view, t.Schema), t.Name), false), nil
 }
 
 func getConstraintDef(c call) (any, error) {

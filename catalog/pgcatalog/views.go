@@ -40,7 +40,7 @@ func pgViews(b *rows) error {
 func pgIndexes(b *rows) error {
 	b.eachIndex(func(s *catalog.Schema, i *catalog.Index, t *catalog.Table) {
 		schema := schemaName(b.view, t.Schema)
-		b.add(schema, t.Name, i.Name, nil, indexDefinition(i, t, qualified(schema, t.Name)))
+		b.add(schema, t.Name, i.Name, nil, indexDefinition(i, t, qualified(schema, t.Name), false))
 	})
 	return nil
 }

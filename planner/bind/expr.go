@@ -32,6 +32,8 @@ const (
 	kindFilter
 	kindWindow
 	kindConflict
+	kindIndexExpr
+	kindIndexPredicate
 )
 
 // clauseName is how errors name the clause.
@@ -40,6 +42,7 @@ var clauseName = map[exprKind]string{
 	kindLimit: "LIMIT", kindOffset: "OFFSET", kindFromFunction: "functions in FROM", kindValues: "VALUES", kindUpdateSet: "UPDATE",
 	kindReturning: "RETURNING", kindDefault: "DEFAULT expressions", kindCheck: "check constraints", kindFilter: "FILTER",
 	kindWindow: "window definitions", kindConflict: "ON CONFLICT", kindDistinctOn: "DISTINCT ON",
+	kindIndexExpr: "index expressions", kindIndexPredicate: "index predicates",
 }
 
 // exprBinder binds expressions of one clause in one scope.

@@ -16,6 +16,10 @@ func (x *exprBinder) subLink(e *ast.SubLink) plan.Expr {
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in DEFAULT expression").At(pos))
 	case kindCheck:
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in check constraint").At(pos))
+	case kindIndexExpr:
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in index expression").At(pos))
+	case kindIndexPredicate:
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in index predicate").At(pos))
 	}
 	q := x.query(e.Query, x.scope, x.scope.ctes)
 	x.resolveUnknowns(q)

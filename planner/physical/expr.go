@@ -5,6 +5,7 @@ import (
 
 	"quiver/planner/logical"
 	"quiver/planner/plan"
+	"quiver/sql/funcs"
 )
 
 // layout turns column ids into positions of one input.
@@ -21,6 +22,11 @@ func (b *builder) layoutOf(ids ...[]logical.ColID) *layout {
 		all = append(all, list...)
 	}
 	return b.layout(&built{cols: all})
+}
+
+// Over compiles an expression over a batch of the columns ids.
+func Over(ids []logical.ColID, meta *logical.Metadata, e plan.Expr) plan.Expr {
+	return (&builder{meta: meta}).layoutOf(ids).expr(e)
 }
 
 // expr compiles an expression; nil stays nil.
@@ -73,9 +79,9 @@ func (l *layout) ref(r *logical.Ref) plan.Expr {
 func (b *builder) name(id logical.ColID) string {
 	c := b.meta.Column(id)
 	if c.Qualifier == "" || b.meta.Relations < 2 {
-		return c.Name
+		return funcs.QuoteIdentifier(c.Name)
 	}
-	return c.Qualifier + "." + c.Name
+	return funcs.QuoteIdentifier(c.Qualifier) + "." + funcs.QuoteIdentifier(c.Name)
 }
 
 // inFrame builds a tree that is run with a frame of these columns.

@@ -385,6 +385,8 @@ type Utility struct {
 	// nil otherwise.
 	Query        Node
 	QueryColumns []OutputColumn
+	// Index is what CREATE INDEX is about; nil otherwise.
+	Index *IndexDefinition
 }
 
 // Explain yields the plan of Input as text: run first when Analyze is set.

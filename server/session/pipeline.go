@@ -103,6 +103,28 @@ func needsNoBlock(stmt ast.Stmt) string {
 		if v.What == "all" {
 			return "DISCARD ALL"
 		}
+	case *ast.CreateIndexStmt:
+		if v.Concurrent {
+			return "CREATE INDEX CONCURRENTLY"
+		}
+	case *ast.DropStmt:
+		if v.Concurrent {
+			return "DROP INDEX CONCURRENTLY"
+		}
+	case *ast.ReindexStmt:
+		return reindexNeedsNoBlock(v)
+	}
+	return ""
+}
+
+func reindexNeedsNoBlock(v *ast.ReindexStmt) string {
+	switch {
+	case v.Concurrent:
+		return "REINDEX CONCURRENTLY"
+	case v.Kind == ast.ObjectSchema:
+		return "REINDEX SCHEMA"
+	case v.Kind == ast.ObjectDatabase:
+		return "REINDEX DATABASE"
 	}
 	return ""
 }

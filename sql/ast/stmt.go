@@ -453,7 +453,6 @@ type CreateIndexStmt struct {
 	Columns          []*IndexElem
 	Including        []*IndexElem
 	Where            Expr
-	WhereText        string
 	Options          []*Option
 	NullsNotDistinct bool
 }
@@ -463,10 +462,10 @@ type IndexElem struct {
 	Pos
 	Column         string
 	Expr           Expr
-	ExprText       string
 	Opclass        []string
 	OpclassOptions []*Option
 	Desc           bool
+	Ordered        bool // ASC or DESC was written
 	NullsFirst     bool
 	NullsSet       bool
 }

@@ -405,7 +405,7 @@ func (c *converter) createIndex(v *pgquery.IndexStmt) ast.Stmt {
 	}
 	s.Columns = c.indexElems(v.IndexParams)
 	s.Including = c.indexElems(v.IndexIncludingParams)
-	c.indexTexts(s)
+	c.indexPlaces(s)
 	return s
 }
 
@@ -419,6 +419,7 @@ func (c *converter) indexElems(nodes []*pgquery.Node) []*ast.IndexElem {
 		out = append(out, &ast.IndexElem{
 			Column: v.Name, Expr: c.expr(v.Expr), Opclass: strs(v.Opclass), OpclassOptions: c.options(v.Opclassopts),
 			Desc:       v.Ordering == pgquery.SortByDir_SORTBY_DESC,
+			Ordered:    v.Ordering == pgquery.SortByDir_SORTBY_ASC || v.Ordering == pgquery.SortByDir_SORTBY_DESC,
 			NullsFirst: v.NullsOrdering == pgquery.SortByNulls_SORTBY_NULLS_FIRST,
 			NullsSet:   v.NullsOrdering != pgquery.SortByNulls_SORTBY_NULLS_DEFAULT,
 		})
@@ -426,41 +427,16 @@ func (c *converter) indexElems(nodes []*pgquery.Node) []*ast.IndexElem {
 	return out
 }
 
-// indexTexts finds the places and the source texts of an index's columns and
-// condition: the grammar keeps neither. The columns are the first list in
-// parentheses after ON.
-func (c *converter) indexTexts(s *ast.CreateIndexStmt) {
-	tokens := after(c.stmtTokens(), pgquery.Token_ON)
-	parts := splitAtCommas(inParentheses(tokens))
+// indexPlaces finds the places of an index's columns, which the grammar does
+// not keep: the first list in parentheses after ON.
+func (c *converter) indexPlaces(s *ast.CreateIndexStmt) {
+	parts := splitAtCommas(inParentheses(after(c.stmtTokens(), pgquery.Token_ON)))
 	for i, e := range s.Columns {
 		if i >= len(parts) || len(parts[i]) == 0 {
 			break
 		}
 		e.Pos = ast.Pos(c.chars(parts[i][0].start))
-		if e.Expr == nil {
-			continue
-		}
-		if parts[i][0].kind == tokenOpen {
-			e.ExprText = c.textOf(inParentheses(parts[i]))
-		} else {
-			e.ExprText = c.callText(parts[i])
-		}
 	}
-	if s.Where != nil {
-		s.WhereText = c.textOf(after(tokens, pgquery.Token_WHERE))
-	}
-}
-
-// callText is the text of a function call that tokens begin with.
-func (c *converter) callText(tokens []token) string {
-	depth := 0
-	for i, t := range tokens {
-		depth += depthChange(t.kind)
-		if depth == 0 && t.kind == tokenClose {
-			return c.textOf(tokens[:i+1])
-		}
-	}
-	return c.textOf(tokens[:1]) // CURRENT_DATE and its like
 }
 
 func (c *converter) createSchema(v *pgquery.CreateSchemaStmt) ast.Stmt {
