@@ -63,10 +63,9 @@ func (d *ddl) notIndexable(r *ast.RangeVar) error {
 	if err != nil {
 		return err
 	}
-	kind := "sequences"
 	switch rel := rel.(type) {
 	case nil:
-		return noRelation(r)
+		return noRelation(&ast.RangeVar{Schema: r.Schema, Name: r.Name})
 	case *catalog.Virtual:
 		return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied: %s is a system catalog", quoted(rel.Name))
 	case *catalog.Index:
@@ -75,7 +74,7 @@ func (d *ddl) notIndexable(r *ast.RangeVar) error {
 		return sqlerr.Unsupported("CREATE INDEX on a partition alone").At(r.Position())
 	}
 	return sqlerr.New(sqlerr.WrongObjectType, "cannot create index on relation %s", quoted(r.Name)).
-		WithDetail("This operation is not supported for %s.", kind)
+		WithDetail("This operation is not supported for sequences.")
 }
 
 // indexCreation is one CREATE INDEX.

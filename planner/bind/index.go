@@ -26,7 +26,7 @@ type IndexStatement struct {
 func CreateIndex(s *ast.CreateIndexStmt, opts Options) (bound *IndexStatement, err error) {
 	b := newBinder(opts)
 	defer recoverInto(&err)
-	table, ok := b.relation(s.Table).(*catalog.Table)
+	table, ok := b.findRelation(s.Table).(*catalog.Table)
 	if !ok {
 		return &IndexStatement{}, nil
 	}
