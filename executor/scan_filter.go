@@ -2,14 +2,17 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/types"
 	"quiver/storage"
 )
 
@@ -21,10 +24,19 @@ type scanFilter struct {
 	columns []int // those it reads
 	fields  []catalog.FieldID
 	bounds  []fieldBound
-	// evaluators: parallel scanners take one each.
+	// Parallel scanners take a set of evaluators each.
 	mu   sync.Mutex
-	free []evaluator
-	make func() (evaluator, error)
+	free []*filterEvaluators
+	make func() (*filterEvaluators, error)
+}
+
+// filterEvaluators evaluate a condition in two steps.
+type filterEvaluators struct {
+	// harmless conjuncts cannot fail: they are evaluated for all rows of a
+	// batch, deleted ones too, a column at a time.
+	harmless []evaluator
+	// rest, nil if there is none, is evaluated for the rows that are left.
+	rest evaluator
 }
 
 // newScanFilter compiles a condition over the columns of fields.
@@ -33,14 +45,68 @@ func (b *builder) newScanFilter(fields []catalog.FieldID, cond plan.Expr) (*scan
 	for _, c := range f.columns {
 		f.fields = append(f.fields, fields[c])
 	}
-	f.make = func() (evaluator, error) { return b.compile(cond) }
+	f.make = func() (*filterEvaluators, error) { return b.compileFilter(cond) }
 	first, err := f.make()
 	if err != nil {
 		return nil, err
 	}
-	f.free = []evaluator{first}
+	f.free = []*filterEvaluators{first}
 	f.bounds, err = b.compileFieldBounds(fields, cond)
 	return f, err
+}
+
+func (b *builder) compileFilter(cond plan.Expr) (*filterEvaluators, error) {
+	f := &filterEvaluators{}
+	var rest []plan.Expr
+	for _, c := range conjuncts(cond) {
+		if !isHarmless(c) {
+			rest = append(rest, c)
+			continue
+		}
+		e, err := b.compile(c)
+		if err != nil {
+			return nil, err
+		}
+		f.harmless = append(f.harmless, e)
+	}
+	var err error
+	switch len(rest) {
+	case 0:
+	case 1:
+		f.rest, err = b.compile(rest[0])
+	default:
+		f.rest, err = b.compile(&plan.Bool{Op: plan.And, Args: rest})
+	}
+	return f, err
+}
+
+// isHarmless says whether a condition surely raises no error, whatever the row:
+// a comparison of scalar columns and values.
+func isHarmless(e plan.Expr) bool {
+	switch e := e.(type) {
+	case *plan.IsNull:
+		_, column := e.Arg.(*plan.Column)
+		return column
+	case *plan.Call:
+		switch e.Operator {
+		case "=", "<>", "<", "<=", ">", ">=":
+		default:
+			return false
+		}
+		for _, a := range e.Args {
+			if _, column := a.(*plan.Column); !column && !isFixedValue(a) {
+				return false
+			}
+			switch a.Type().OID {
+			case types.BoolOID, types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID,
+				types.TextOID, types.VarcharOID, types.DateOID, types.TimestampOID, types.TimestamptzOID, types.UUIDOID:
+			default:
+				return false
+			}
+		}
+		return true
+	}
+	return false
 }
 
 // Fields are the columns that Eval reads.
@@ -56,48 +122,89 @@ func (f *scanFilter) MayMatch(stats func(catalog.FieldID) *storage.ColumnStats) 
 	return true
 }
 
-// Eval clears the bits of rows for which the condition is not true. It is
-// evaluated for visible rows alone: a deleted one may not raise an error.
+// Eval clears the bits of rows for which the condition is not true. What may
+// fail is evaluated for visible rows alone: a deleted one may not raise an
+// error.
 func (f *scanFilter) Eval(ctx context.Context, columns []arrow.Array, rows int, visible storage.Bitmap) error {
 	e, err := f.acquire()
 	if err != nil {
 		return err
 	}
 	defer f.giveBack(e)
-	shown := bitutil.CountSetBits(visible, 0, rows)
+	in := &batch{cols: make([]arrow.Array, f.width), rows: rows}
+	for i, c := range f.columns {
+		in.cols[c] = columns[i]
+	}
+	for _, c := range e.harmless {
+		v, err := c.eval(f.x, in)
+		if err != nil {
+			return err
+		}
+		keepTrue(visible, v, rows)
+		v.Array.Release()
+	}
+	if e.rest == nil {
+		return ctx.Err()
+	}
+	return errors.Join(f.evalRest(e.rest, in, visible), ctx.Err())
+}
+
+// keepTrue clears the bits of rows whose value is not true.
+func keepTrue(visible storage.Bitmap, v types.Vec, rows int) {
+	a, ok := v.Array.(*array.Boolean)
+	if !ok || v.Const {
+		if truthAt(v, 0) != isTrue {
+			clear(visible)
+		}
+		return
+	}
+	data := a.Data()
+	and := func(b *memory.Buffer) {
+		if data.Offset()%8 != 0 {
+			bitutil.BitmapAnd(visible, b.Bytes(), 0, int64(data.Offset()), visible, 0, int64(rows))
+			return
+		}
+		from := b.Bytes()[data.Offset()/8:]
+		for i := range (rows + 7) / 8 {
+			visible[i] &= from[i]
+		}
+	}
+	and(data.Buffers()[1])
+	if a.NullN() > 0 {
+		and(data.Buffers()[0])
+	}
+}
+
+func (f *scanFilter) evalRest(e evaluator, in *batch, visible storage.Bitmap) error {
+	shown := bitutil.CountSetBits(visible, 0, in.rows)
 	if shown == 0 {
 		return nil
 	}
-	in := &batch{cols: make([]arrow.Array, f.width), rows: shown}
 	var at []int32 // position in the batch of each row evaluated; nil: the same
-	if shown < rows {
-		at = setBits(make([]int32, 0, shown), visible, rows)
-	}
-	for i, c := range f.columns {
-		if at == nil {
-			in.cols[c] = columns[i]
-		} else {
-			in.cols[c] = take(f.x.mem, columns[i], at)
-			defer in.cols[c].Release()
+	if shown < in.rows {
+		at = setBits(make([]int32, 0, shown), visible, in.rows)
+		some := &batch{cols: make([]arrow.Array, f.width), rows: shown}
+		for _, c := range f.columns {
+			some.cols[c] = take(f.x.mem, in.cols[c], at)
+			defer some.cols[c].Release()
 		}
+		in = some
 	}
 	v, err := e.eval(f.x, in)
 	if err != nil {
 		return err
 	}
 	defer v.Array.Release()
-	_, ok := v.Array.(*array.Boolean)
-	for k := range shown {
-		if ok && truthAt(v, k) == isTrue {
-			continue
-		}
-		row := k
-		if at != nil {
-			row = int(at[k])
-		}
-		bitutil.ClearBit(visible, row)
+	if at == nil {
+		keepTrue(visible, v, in.rows)
+		return nil
 	}
-	return ctx.Err()
+	for k, row := range at {
+		if truthAt(v, k) != isTrue {
+			bitutil.ClearBit(visible, int(row))
+		}
+	}
+	return nil
 }
 
 // passes evaluates the condition for a single row.
@@ -107,15 +214,24 @@ func (f *scanFilter) passes(in *batch) (bool, error) {
 		return false, err
 	}
 	defer f.giveBack(e)
-	v, err := e.eval(f.x, in)
-	if err != nil {
-		return false, err
+	for _, c := range append(e.harmless[:len(e.harmless):len(e.harmless)], e.rest) {
+		if c == nil {
+			continue
+		}
+		v, err := c.eval(f.x, in)
+		if err != nil {
+			return false, err
+		}
+		pass := truthAt(v, 0) == isTrue
+		v.Array.Release()
+		if !pass {
+			return false, nil
+		}
 	}
-	defer v.Array.Release()
-	return truthAt(v, 0) == isTrue, nil
+	return true, nil
 }
 
-func (f *scanFilter) acquire() (evaluator, error) {
+func (f *scanFilter) acquire() (*filterEvaluators, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n := len(f.free); n > 0 {
@@ -126,7 +242,7 @@ func (f *scanFilter) acquire() (evaluator, error) {
 	return f.make()
 }
 
-func (f *scanFilter) giveBack(e evaluator) {
+func (f *scanFilter) giveBack(e *filterEvaluators) {
 	f.mu.Lock()
 	f.free = append(f.free, e)
 	f.mu.Unlock()

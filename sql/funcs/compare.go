@@ -111,12 +111,20 @@ func compareIntegers[A, B integer](op string) types.Kernel {
 	return func(c *types.EvalContext, args []types.Vec, n int) (arrow.Array, error) {
 		a, b := open[A](args[0]), open[B](args[1])
 		o := newOutput[bool](c.Mem, n)
-		switch op {
-		case opEq, opNe:
+		switch {
+		case b.mask == 0 && a.mask != 0:
+			compareWith(o.bits, a.values[:n], int64(b.values[0]), baseOp(op))
+			return finishComparison(o, args, op), nil
+		case a.mask == 0 && b.mask != 0:
+			compareWith(o.bits, b.values[:n], int64(a.values[0]), mirrored(baseOp(op)))
+			return finishComparison(o, args, op), nil
+		}
+		switch baseOp(op) {
+		case opEq:
 			for i := range n {
 				o.bits[i>>3] |= bit(int64(a.values[i&a.mask]) == int64(b.values[i&b.mask])) << (i & 7)
 			}
-		case opLt, opGe:
+		case opLt:
 			for i := range n {
 				o.bits[i>>3] |= bit(int64(a.values[i&a.mask]) < int64(b.values[i&b.mask])) << (i & 7)
 			}
@@ -126,6 +134,53 @@ func compareIntegers[A, B integer](op string) types.Kernel {
 			}
 		}
 		return finishComparison(o, args, op), nil
+	}
+}
+
+// mirrored is the comparison with its sides exchanged.
+func mirrored(op string) string {
+	switch op {
+	case opLt:
+		return opGt
+	case opGt:
+		return opLt
+	}
+	return op
+}
+
+// compareWith compares values with a constant, eight of them to a byte of dst,
+// which is clear.
+func compareWith[A integer](dst []byte, values []A, with int64, op string) {
+	n := len(values)
+	switch op {
+	case opEq:
+		for len(values) >= 8 {
+			v := values[:8:8]
+			dst[0] = bit(int64(v[0]) == with) | bit(int64(v[1]) == with)<<1 | bit(int64(v[2]) == with)<<2 | bit(int64(v[3]) == with)<<3 |
+				bit(int64(v[4]) == with)<<4 | bit(int64(v[5]) == with)<<5 | bit(int64(v[6]) == with)<<6 | bit(int64(v[7]) == with)<<7
+			values, dst = values[8:], dst[1:]
+		}
+	case opLt:
+		for len(values) >= 8 {
+			v := values[:8:8]
+			dst[0] = bit(int64(v[0]) < with) | bit(int64(v[1]) < with)<<1 | bit(int64(v[2]) < with)<<2 | bit(int64(v[3]) < with)<<3 |
+				bit(int64(v[4]) < with)<<4 | bit(int64(v[5]) < with)<<5 | bit(int64(v[6]) < with)<<6 | bit(int64(v[7]) < with)<<7
+			values, dst = values[8:], dst[1:]
+		}
+	default:
+		for len(values) >= 8 {
+			v := values[:8:8]
+			dst[0] = bit(int64(v[0]) > with) | bit(int64(v[1]) > with)<<1 | bit(int64(v[2]) > with)<<2 | bit(int64(v[3]) > with)<<3 |
+				bit(int64(v[4]) > with)<<4 | bit(int64(v[5]) > with)<<5 | bit(int64(v[6]) > with)<<6 | bit(int64(v[7]) > with)<<7
+			values, dst = values[8:], dst[1:]
+		}
+	}
+	if n%8 == 0 {
+		return
+	}
+	for i, v := range values {
+		x := int64(v)
+		dst[0] |= bit(op == opEq && x == with || op == opLt && x < with || op == opGt && x > with) << i
 	}
 }
 
