@@ -71,12 +71,16 @@ func (c *Catalog) acquire(ctx context.Context) error {
 	nonce := uuid.NewString()
 	leaseFor := time.Duration(c.opts.LeaseSeconds) * time.Second
 	patience := time.Now().Add(leaseFor + leaseFor/4 + time.Second)
+	var owned error // the newest ErrOwned
 	for pause := retryPauseMin; ; pause = min(2*pause, retryPauseMax) {
 		done, err := c.tryAcquire(ctx, nonce, leaseFor)
 		switch {
 		case done:
 			return nil
+		case ctx.Err() != nil:
+			return errors.Join(owned, err, ctx.Err())
 		case errors.Is(err, ErrOwned):
+			owned = err
 			if time.Now().After(patience) {
 				return err
 			}

@@ -4,8 +4,24 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 )
+
+// watchedKV calls again when a key is read the second time.
+type watchedKV struct {
+	KV
+	key   string
+	reads int
+	again func()
+}
+
+func (k *watchedKV) Get(ctx context.Context, key string) (KeyValue, error) {
+	if key == k.key {
+		if k.reads++; k.reads == 2 {
+			k.again()
+		}
+	}
+	return k.KV.Get(ctx, key)
+}
 
 func TestOneOwnerAtATime(t *testing.T) {
 	store := NewMemStore()
@@ -17,10 +33,11 @@ func TestOneOwnerAtATime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
 	other := Options{KV: store.Open(Faults{}), ClusterID: testCluster, Instance: "second"}
-	if _, err := Open(short, other); !errors.Is(err, ErrOwned) {
+	impatient, cancel := context.WithCancel(testContext(t))
+	looking := other
+	looking.KV = &watchedKV{KV: store.Open(Faults{}), key: first.keys.owner(), again: cancel}
+	if _, err := Open(impatient, looking); !errors.Is(err, ErrOwned) {
 		t.Errorf("a second server beside the first: %v", err)
 	}
 	txn := first.Begin(PostgresDatabaseOID)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -95,14 +96,26 @@ func Listen(opts Options) (*Server, error) {
 	s := &Server{opts: opts, auth: auth, live: map[int32]*client{}}
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	if s.listener, err = net.Listen("tcp", opts.Addr); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--listen: %w", err)
 	}
+	opts.Config.Presets = s.presets()
 	if opts.HTTPAddr != "" {
 		if err := s.listenHTTP(opts.HTTPAddr); err != nil {
-			return nil, errors.Join(err, s.listener.Close())
+			return nil, errors.Join(fmt.Errorf("--http: %w", err), s.listener.Close())
 		}
 	}
 	return s, nil
+}
+
+// presets are the settings that clients are shown of the server itself.
+func (s *Server) presets() map[string]string {
+	host, port, err := net.SplitHostPort(s.listener.Addr().String())
+	if err != nil {
+		return nil
+	}
+	return map[string]string{
+		"listen_addresses": host, "port": port, "max_connections": strconv.Itoa(s.opts.ConnectionsMax),
+	}
 }
 
 // onlyLoopback refuses an address that other machines could reach.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -202,7 +201,8 @@ func TestNotices(t *testing.T) {
 // session.
 func TestCancel(t *testing.T) {
 	ctx := context.Background()
-	conn := connect(t, start(t, nil))
+	url := start(t, nil)
+	conn := connect(t, url)
 	const long = "select count(*) from generate_series(1, 1000000000000)"
 	if _, err := conn.Exec(ctx, "set statement_timeout = 20; "); err != nil {
 		t.Fatal(err)
@@ -214,28 +214,21 @@ func TestCancel(t *testing.T) {
 	if _, err := conn.Exec(ctx, "set statement_timeout = 0"); err != nil {
 		t.Fatal(err)
 	}
-	var canceled sync.WaitGroup
-	stop := make(chan struct{})
-	canceled.Add(1)
-	go func() { // until one arrives while the statement runs
-		defer canceled.Done()
-		for {
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-				conn.PgConn().CancelRequest(ctx)
-			}
-		}
+	watcher, ended := connect(t, url), make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(ctx, long)
+		ended <- err
 	}()
-	_, err = conn.Exec(ctx, long)
-	close(stop)
-	canceled.Wait()
+	until(t, watcher, "select state = 'active' and query = $2 from pg_stat_activity where pid = $1", conn.PgConn().PID(), long)
+	if err := conn.PgConn().CancelRequest(ctx); err != nil {
+		t.Fatal(err)
+	}
+	err = <-ended
 	if code(err) != "57014" || !strings.Contains(err.Error(), "user request") {
 		t.Errorf("cancel: %v", err)
 	}
 	var one int
-	if err := conn.QueryRow(ctx, "select 1").Scan(&one); err != nil && code(err) != "57014" {
+	if err := conn.QueryRow(ctx, "select 1").Scan(&one); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,12 @@ func main() {
 	}
 	root.AddCommand(startCommand(), inspectCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "quiver:", err)
+		fmt.Fprintln(os.Stderr, "quiver:", oneLine(err))
 		os.Exit(1)
 	}
+}
+
+// oneLine is the text of an error, of several joined ones too, on a line.
+func oneLine(err error) string {
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
 }

@@ -43,6 +43,9 @@ const (
 	parseCacheBytes   = 32 << 20
 	statementBytesMax = 1 << 30
 	stopTimeout       = 20 * time.Second
+	// reachTimeout is how long etcd and the object store may take to answer at
+	// start, and the lease of a server that died to run out.
+	reachTimeout = 30 * time.Second
 )
 
 // node is everything that a running server is made of.
@@ -84,11 +87,16 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			err = errors.Join(err, n.close())
 		}
 	}()
+	reach, cancel := context.WithTimeout(ctx, reachTimeout)
+	defer cancel()
 	data, err := openData(cfg.data)
 	if err != nil {
 		return nil, err
 	}
 	lock, err := data.Lock(lockFile)
+	if err != nil && !errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("the data directory %s: %w", cfg.data, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the data directory %s is in use by another server: %w", cfg.data, err)
 	}
@@ -97,14 +105,14 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		return nil, err
 	}
 
-	objects, err := openObjects(ctx, cfg, logger)
+	objects, err := openObjects(reach, cfg, logger)
 	if err != nil {
 		return nil, err
 	}
 	if c, ok := objects.(io.Closer); ok {
 		n.onClose(c.Close)
 	}
-	id, err := identify(ctx, data, objects)
+	id, err := identify(reach, data, objects)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +126,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		return nil, err
 	}
 	var log wal.Log
-	n.catalog, err = catalog.Open(ctx, catalog.Options{
+	n.catalog, err = catalog.Open(reach, catalog.Options{
 		KV: kv, ClusterID: id.ClusterID, Create: id.New, Instance: instance, Logger: logger,
 		OnFenced: func() {
 			logger.Error("another server has taken this cluster over: nothing more is committed here")
@@ -128,7 +136,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		},
 	})
 	if err != nil {
-		return nil, err
+		return nil, catalogError(cfg, err)
 	}
 	n.onClose(func() error { return closeCatalog(n.catalog) })
 	if err := settleIdentity(ctx, id, data, objects); err != nil {
@@ -165,7 +173,8 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			TempDir:           filepath.Join(cfg.data, filepath.FromSlash(cacheDir)),
 			StatementBytesMax: statementBytesMax,
 		},
-		Addr: cfg.listen, HTTPAddr: cfg.http, User: cfg.user, PasswordFile: cfg.passwordFile, Logger: logger,
+		Addr: cfg.listen, HTTPAddr: cfg.http, User: cfg.user, PasswordFile: cfg.passwordFile,
+		ConnectionsMax: cfg.maxConnections, Logger: logger,
 	})
 	if err != nil {
 		return nil, err
@@ -200,6 +209,9 @@ func openObjects(ctx context.Context, cfg startConfig, logger *slog.Logger) (obj
 	if strings.HasPrefix(cfg.objectStore, "s3://") {
 		return objstore.NewS3(ctx, cfg.objectStore)
 	}
+	if strings.Contains(cfg.objectStore, "://") {
+		return nil, fmt.Errorf("object store %q: want a directory or s3://bucket?endpoint=HOST:PORT", cfg.objectStore)
+	}
 	dir := cfg.objectStore
 	if dir == "" {
 		dir = filepath.Join(cfg.data, objectsDir)
@@ -213,6 +225,14 @@ func openObjects(ctx context.Context, cfg startConfig, logger *slog.Logger) (obj
 		return nil, err
 	}
 	return objstore.NewDir(files, dir), nil
+}
+
+// catalogError says where the catalog that cannot be opened is.
+func catalogError(cfg startConfig, err error) error {
+	if len(cfg.etcd) > 0 && errors.Is(err, catalog.ErrUnavailable) {
+		return fmt.Errorf("etcd %s cannot be reached: %w", strings.Join(cfg.etcd, ","), err)
+	}
+	return err
 }
 
 // openKV opens the catalog's store: etcd in this process, or the cluster named.

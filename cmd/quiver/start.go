@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -15,6 +16,7 @@ type startConfig struct {
 	objectStore        string
 	user, passwordFile string
 	memoryBudget       byteSize
+	maxConnections     int
 }
 
 func startCommand() *cobra.Command {
@@ -31,6 +33,9 @@ func startCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			began := time.Now()
+			if cfg.maxConnections < 1 {
+				return fmt.Errorf("--max-connections %d: want at least 1", cfg.maxConnections)
+			}
 			logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 			n, err := openNode(cmd.Context(), cfg, logger)
 			if err != nil {
@@ -49,6 +54,7 @@ func startCommand() *cobra.Command {
 	f.StringVar(&cfg.objectStore, "object-store", "", "a directory, or s3://bucket?endpoint=HOST:PORT (DATA/objects by default)")
 	f.StringVar(&cfg.user, "user", "postgres", "the user's name")
 	f.StringVar(&cfg.passwordFile, "password-file", "", "file with the user's password: SCRAM-SHA-256 everywhere (without it, trust on loopback alone)")
+	f.IntVar(&cfg.maxConnections, "max-connections", 1000, "the most concurrent clients")
 	f.Var(&cfg.memoryBudget, "memory-budget", "bytes of memory off the Go heap: growing segments, sorts, hash tables")
 	return cmd
 }

@@ -42,6 +42,9 @@ type Config struct {
 	// max_parallel_workers_per_gather says.
 	Parallel int
 
+	// Presets are settings of the server that every session shows.
+	Presets map[string]string
+
 	backends Backends
 }
 
@@ -96,6 +99,9 @@ func New(ctx context.Context, cfg *Config, conn *pgwire.Conn, startup *pgwire.St
 	}
 	s.running.init(ctx, conn.NetConn())
 	s.values.Force("session_authorization", startup.User)
+	for name, value := range cfg.Presets {
+		s.values.Force(name, value)
+	}
 	for _, p := range startup.Settings {
 		if err := s.values.Startup(p.Name, p.Value); err != nil {
 			s.running.close()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/s3utils"
 )
 
 // putSingleBytesMax is the largest object stored by one PUT; larger ones go in
@@ -76,6 +77,9 @@ func parseS3URL(target string) (*s3Config, error) {
 	}
 	if u.Path != "" && u.Path != "/" || u.User != nil || u.Fragment != "" {
 		return bad("only a bucket is taken, no path and no credentials")
+	}
+	if err := s3utils.CheckValidBucketName(u.Host); err != nil {
+		return bad("%v", err)
 	}
 	c := &s3Config{bucket: u.Host, endpoint: "s3.amazonaws.com", secure: true}
 	query, err := url.ParseQuery(u.RawQuery)
