@@ -137,20 +137,40 @@ func (i *insertBinder) valuesSource(m *logical.Modify, s *ast.SelectStmt) {
 		width = len(s.Values[0])
 	}
 	i.cutColumns(width, s)
+	flat := s.Rows
+	if flat != nil {
+		flat = i.omitDefaults(flat)
+	}
 	for k, c := range i.columns {
 		v.Cols = append(v.Cols, i.meta.Add(logical.Column{Name: "column" + itoa(k+1), Qualifier: "*VALUES*", Type: c.Type}))
 	}
-	if s.Rows != nil && literalsFit(s.Rows, columnTypes(i.columns)) && !i.forbidsValues() {
-		v.Literals = s.Rows
+	if flat != nil && literalsFit(flat, columnTypes(i.columns)) && !i.forbidsValues() {
+		v.Literals = flat
 	} else {
 		rows := s.Values
-		if s.Rows != nil {
-			rows = expandRows(s.Rows)
+		if flat != nil {
+			rows = expandRows(flat)
 		}
 		i.cells(v, rows)
 	}
 	m.Input = v
 	m.Source = i.fillDefaults(i.refs(v.Cols))
+}
+
+// omitDefaults treats columns that are DEFAULT in every row as not named.
+func (i *insertBinder) omitDefaults(r *ast.ValuesRows) *ast.ValuesRows {
+	rows, given := withoutDefaults(r)
+	if given == nil {
+		return r
+	}
+	var columns []*catalog.Column
+	for k, c := range i.columns {
+		if given[k] {
+			columns = append(columns, c)
+		}
+	}
+	i.columns = columns
+	return rows
 }
 
 func columnTypes(cols []*catalog.Column) []types.T {

@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"strings"
+
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -50,11 +52,66 @@ func expandRows(r *ast.ValuesRows) [][]ast.Expr {
 	for at := 0; at+r.Columns <= len(r.Texts); at += r.Columns {
 		row := make([]ast.Expr, r.Columns)
 		for i := range row {
-			row[i] = &ast.Const{Pos: ast.Pos(r.Pos[at+i]), Kind: r.Kinds[at+i], Text: r.Texts[at+i]}
+			row[i] = expandLiteral(r.Kinds[at+i], r.Texts[at+i], ast.Pos(r.Pos[at+i]))
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+func expandLiteral(kind ast.ConstKind, text string, pos ast.Pos) ast.Expr {
+	switch kind {
+	case ast.ConstDefault:
+		return &ast.SetToDefault{Pos: pos}
+	case ast.ConstVector:
+		return castToVector(&ast.Const{Pos: pos, Kind: ast.ConstString, Text: text}, pos)
+	case ast.ConstArray:
+		return expandArray(text, pos)
+	case ast.ConstVectorArray:
+		return castToVector(expandArray(text, pos), pos)
+	}
+	return &ast.Const{Pos: pos, Kind: kind, Text: text}
+}
+
+func castToVector(e ast.Expr, pos ast.Pos) ast.Expr {
+	return &ast.Cast{Pos: pos, Arg: e, Type: &ast.TypeName{Pos: pos, Names: []string{"vector"}}}
+}
+
+func expandArray(text string, pos ast.Pos) ast.Expr {
+	out := &ast.ArrayExpr{Pos: pos}
+	for number := range strings.SplitSeq(text[1:len(text)-1], ",") {
+		kind := ast.ConstInteger
+		if strings.Contains(number, ".") {
+			kind = ast.ConstFloat
+		}
+		out.Items = append(out.Items, &ast.Const{Pos: pos, Kind: kind, Text: number})
+	}
+	return out
+}
+
+// withoutDefaults leaves out the columns for which every row says DEFAULT; given
+// says which remain. It returns r itself when all do, or none.
+func withoutDefaults(r *ast.ValuesRows) (rows *ast.ValuesRows, given []bool) {
+	given = make([]bool, r.Columns)
+	width := 0
+	for c := range given {
+		for at := c; at < len(r.Kinds) && !given[c]; at += r.Columns {
+			given[c] = r.Kinds[at] != ast.ConstDefault
+		}
+		if given[c] {
+			width++
+		}
+	}
+	if width == r.Columns || width == 0 {
+		return r, nil
+	}
+	rows = &ast.ValuesRows{Columns: width}
+	for at := range r.Kinds {
+		if given[at%r.Columns] {
+			rows.Kinds, rows.Texts, rows.Pos = append(rows.Kinds, r.Kinds[at]), append(rows.Texts, r.Texts[at]), append(rows.Pos, r.Pos[at])
+		}
+	}
+	return rows, given
 }
 
 // literalsFit says whether every literal of the flat form can be read by its
@@ -83,6 +140,10 @@ func literalsFit(r *ast.ValuesRows, want []types.T) bool {
 			}
 		case ast.ConstBool:
 			if t.OID != types.BoolOID {
+				return false
+			}
+		case ast.ConstVector, ast.ConstArray, ast.ConstVectorArray:
+			if t.OID != types.VectorOID {
 				return false
 			}
 		default:

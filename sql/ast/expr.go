@@ -39,6 +39,13 @@ const (
 	ConstString              // quoted, of unknown type
 	ConstBool                // Text is true or false
 	ConstBitString           // B'101' (Text b101) or X'1F' (Text x1F)
+
+	// The rest stand in ValuesRows alone.
+
+	ConstDefault     // DEFAULT
+	ConstVector      // '…'::vector: Text is the string
+	ConstArray       // ARRAY[1, -2.5]: Text is [1,-2.5]
+	ConstVectorArray // ARRAY[1, -2.5]::vector: Text is [1,-2.5]
 )
 
 // Const is a literal. Text is the unquoted spelling.

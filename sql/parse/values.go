@@ -114,12 +114,51 @@ func matchesFirstRow(insert *ast.InsertStmt, rows *ast.ValuesRows) bool {
 		return false
 	}
 	for i, e := range first {
-		k, ok := e.(*ast.Const)
-		if !ok || k.Kind != rows.Kinds[i] || k.Text != rows.Texts[i] || int32(k.Pos) != rows.Pos[i] {
+		kind, text, pos, ok := flatLiteral(e)
+		if !ok || kind != rows.Kinds[i] || text != rows.Texts[i] || int32(pos) != rows.Pos[i] {
 			return false
 		}
 	}
 	return true
+}
+
+// flatLiteral is an expression as ValuesRows has it; ok is false when it has
+// none such.
+func flatLiteral(e ast.Expr) (kind ast.ConstKind, text string, pos ast.Pos, ok bool) {
+	switch e := e.(type) {
+	case *ast.Const:
+		return e.Kind, e.Text, e.Pos, true
+	case *ast.SetToDefault:
+		return ast.ConstDefault, "", e.Pos, true
+	case *ast.ArrayExpr:
+		text, ok = flatArray(e)
+		return ast.ConstArray, text, e.Pos, ok
+	case *ast.Cast:
+		t := e.Type
+		if len(t.Names) != 1 || t.Names[0] != "vector" || len(t.Mods) > 0 || len(t.ArrayBounds) > 0 || t.SetOf {
+			return 0, "", 0, false
+		}
+		kind, text, pos, ok = flatLiteral(e.Arg)
+		switch kind {
+		case ast.ConstString:
+			return ast.ConstVector, text, pos, ok
+		case ast.ConstArray:
+			return ast.ConstVectorArray, text, pos, ok
+		}
+	}
+	return 0, "", 0, false
+}
+
+func flatArray(e *ast.ArrayExpr) (string, bool) {
+	texts := make([]string, len(e.Items))
+	for i, item := range e.Items {
+		k, ok := item.(*ast.Const)
+		if !ok || k.Kind != ast.ConstInteger && k.Kind != ast.ConstFloat {
+			return "", false
+		}
+		texts[i] = k.Text
+	}
+	return "[" + strings.Join(texts, ",") + "]", len(texts) > 0
 }
 
 // rowReader appends rows of literals to rows.
@@ -166,7 +205,7 @@ func (r *rowReader) literal() bool {
 			return false
 		}
 		value, ok := unescape(r.text[t.start+2 : t.end-1])
-		return ok && r.add(ast.ConstString, value, start)
+		return ok && r.string(value, start)
 	case lexNumber:
 		return r.number(t, start, false)
 	case lexOperator:
@@ -184,9 +223,86 @@ func (r *rowReader) literal() bool {
 			return r.add(ast.ConstBool, "true", start)
 		case isWord(word, "false"):
 			return r.add(ast.ConstBool, "false", start)
+		case isWord(word, "default"):
+			return r.add(ast.ConstDefault, "", start)
+		case isWord(word, "array"):
+			return r.array(start)
 		}
 	}
 	return false
+}
+
+// string adds a string, which may be cast to vector.
+func (r *rowReader) string(value string, start int) bool {
+	kind := ast.ConstString
+	if r.castsToVector() {
+		kind = ast.ConstVector
+	}
+	return r.add(kind, value, start)
+}
+
+// castsToVector reads ::vector if it comes next. What may follow it, a modifier
+// or an array bound, is not a row's comma or parenthesis.
+func (r *rowReader) castsToVector() bool {
+	mark := r.at
+	if t := r.next(); t.kind == lexOperator && r.text[t.start:t.end] == "::" {
+		if t := r.next(); t.kind == lexWord && isWord(r.text[t.start:t.end], "vector") {
+			return true
+		}
+	}
+	r.at = mark
+	return false
+}
+
+// array reads the rest of ARRAY[1, -2.5] and a cast to vector, if there is one.
+func (r *rowReader) array(start int) bool {
+	if t := r.next(); t.kind != lexOpen || r.text[t.start] != '[' {
+		return false
+	}
+	text := make([]byte, 0, 64)
+	text = append(text, '[')
+	for {
+		t := r.next()
+		negative := t.kind == lexOperator && r.text[t.start:t.end] == "-"
+		if negative {
+			end := t.end
+			if t = r.next(); t.start != end {
+				return false
+			}
+			text = append(text, '-')
+		}
+		if t.kind != lexNumber || !plainNumber(r.text[t.start:t.end], negative) {
+			return false
+		}
+		text = append(text, r.text[t.start:t.end]...)
+		switch t := r.next(); {
+		case t.kind == lexComma:
+			text = append(text, ',')
+		case t.kind == lexClose && r.text[t.start] == ']':
+			text = append(text, ']')
+			kind := ast.ConstArray
+			if r.castsToVector() {
+				kind = ast.ConstVectorArray
+			}
+			return r.add(kind, string(text), start)
+		default:
+			return false
+		}
+	}
+}
+
+// plainNumber says whether a number is spelled as the grammar hands it on, and
+// its value is far from any type's bounds: at most nine digits before the point,
+// no exponent.
+func plainNumber(text string, negative bool) bool {
+	whole, fraction, decimal := strings.Cut(text, ".")
+	if len(whole) == 0 || len(whole) > 9 || len(whole) > 1 && whole[0] == '0' || decimal && len(fraction) == 0 || len(fraction) > 40 {
+		return false
+	}
+	if negative && !decimal && whole == "0" {
+		return false
+	}
+	return strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == ""
 }
 
 func (r *rowReader) plainString(t lexeme, start int) bool {
@@ -200,11 +316,11 @@ func (r *rowReader) plainString(t lexeme, start int) bool {
 		}
 		value = strings.ReplaceAll(value, "''", "'")
 	}
-	return r.add(ast.ConstString, value, start)
+	return r.string(value, start)
 }
 
 // endsHere says whether a string literal is not continued by another one after
-// a line break: after it comes , or ) at once, or blanks without a comment.
+// a line break: after it comes , ) or : at once, or blanks without a comment.
 func (r *rowReader) endsHere(t lexeme) bool {
 	if t.end-t.start < 2 || r.text[t.end-1] != '\'' {
 		return false
@@ -213,7 +329,7 @@ func (r *rowReader) endsHere(t lexeme) bool {
 		switch c {
 		case ' ', '\t', '\n', '\r', '\f', '\v':
 		default:
-			return c == ',' || c == ')'
+			return c == ',' || c == ')' || c == ':'
 		}
 	}
 	return false

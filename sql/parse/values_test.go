@@ -31,13 +31,13 @@ func flatten(s *ast.SelectStmt) *ast.ValuesRows {
 			return nil
 		}
 		for _, e := range row {
-			k, ok := e.(*ast.Const)
+			kind, text, pos, ok := flatLiteral(e)
 			if !ok {
 				return nil
 			}
-			rows.Kinds = append(rows.Kinds, k.Kind)
-			rows.Texts = append(rows.Texts, k.Text)
-			rows.Pos = append(rows.Pos, int32(k.Pos))
+			rows.Kinds = append(rows.Kinds, kind)
+			rows.Texts = append(rows.Texts, text)
+			rows.Pos = append(rows.Pos, int32(pos))
 		}
 	}
 	return rows
@@ -74,6 +74,7 @@ func TestLiteralInsert(t *testing.T) {
 		"(1, 'a', null)", "(-1, -2147483648, 2147483647)", "(00012, 2147483648, -0)",
 		"(1.5, -1.5e10, .5, 1., -.5)", "('it''s', '', '''')", `(E'a\nb\\', e'\'', 'a\b')`,
 		"(TRUE, False, NULL)", "('é', 'x')", "( 1 ,\n 2 /* c */ )", "('[1,2,3]', 9223372036854775808)",
+		"('[1,2]'::vector, ARRAY[1, -2.5]::vector, array[0,10], DEFAULT)", "(E'[1]' :: VECTOR, array [ 1.50 ] , default)",
 	} {
 		for _, tail := range []string{"", ";", " on conflict do nothing returning a, b", " ; -- done"} {
 			if text := "INSERT INTO s.t (a, \"b\") VALUES " + rowsOf(row, 9) + tail; !sameAsGrammar(t, text) {
@@ -82,8 +83,9 @@ func TestLiteralInsert(t *testing.T) {
 		}
 	}
 	for _, row := range []string{
-		"(1, default)", "(1+1)", "('a'::text)", "($1)", "(+1)", "(- 1)", "(1 -- c\n)", "(f(1))", "(E'\\x41')",
-		"(U&'a')", "(B'1')", "($$a$$)", "('a'\n'b')", "(1::int)", "(array[1])", "((1))", "(0x1f)",
+		"(array[1, null])", "(array[[1]])", "(array[1e5])", "(array[]::vector)", "(array[01])", "(array[1]::int[])", "(array[1][1])",
+		"('[1]'::vector(1))", "('[1]'::vector[])", "('[1]'::public.vector)", "('[1]'::vector::text)", "(1+1)", "('a'::text)", "($1)", "(+1)", "(- 1)", "(1 -- c\n)", "(f(1))", "(E'\\x41')",
+		"(U&'a')", "(B'1')", "($$a$$)", "('a'\n'b')", "(1::int)", "((1))", "(0x1f)",
 	} {
 		if text := "INSERT INTO t VALUES " + rowsOf(row, 9); sameAsGrammar(t, text) && row != "(1 -- c\n)" {
 			t.Errorf("%s: the short way was taken", text)
@@ -175,6 +177,8 @@ func BenchmarkParse(b *testing.B) {
 		"select":       "select id, name from items where id = $1",
 		"insert1000":   "insert into t values " + rowsOf("(1, 2.5, 'abc')", 1000),
 		"insertVector": "insert into t values " + rowsOf("(1, "+vector+")", 1000),
+		"insertCast":   "insert into t values " + rowsOf("(1, "+vector+"::vector)", 1000),
+		"insertArray":  "insert into t values " + rowsOf("(default, array"+strings.Trim(vector, "'")+"::vector)", 1000),
 	} {
 		b.Run(name+strconv.Itoa(len(text)), func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
