@@ -325,6 +325,7 @@ func (s *script) statement(d *datadriven.TestData, tx *txn) error {
 		if err != nil {
 			return err
 		}
+		table.Columns = table.Columns[:2]
 		return errors.Join(c.Put(table), c.Put(index), c.Put(part))
 	}
 	table, err := s.table(tx, name(d, 0))
@@ -383,7 +384,7 @@ func (s *script) insert(d *datadriven.TestData, tx *txn, table *catalog.Table) e
 		}
 	}
 	ids, texts := input(d)
-	rows, _, err := tx.Insert(s.ctx, table, partition, columnsOf(ids, texts), false)
+	rows, _, err := tx.Insert(s.ctx, table, partition, columnsOf(ids, texts)[:2], false)
 	if err != nil {
 		return err
 	}
@@ -415,7 +416,7 @@ func (s *script) change(d *datadriven.TestData, tx *txn, table *catalog.Table) e
 			s.printf("%s goes\n", s.rows.of("r", uint64(row)))
 		} else {
 			var after []RowID
-			after, err = tx.Update(s.ctx, table, []RowID{row}, columnsOf([]int64{id}, []string{texts[i]}))
+			after, err = tx.Update(s.ctx, table, []RowID{row}, columnsOf([]int64{id}, []string{texts[i]})[:2])
 			if err == nil {
 				s.printf("%s becomes %s: %d %s\n", s.rows.of("r", uint64(row)), s.rows.of("r", uint64(after[0])), id, texts[i])
 			}

@@ -23,6 +23,7 @@ func (w *world) newNumericTable(mod, mod2 int32) *catalog.Table {
 	w.t.Helper()
 	tx := w.begin(TxnOptions{})
 	table, index, part, err := newTestTable(w.ctx, tx.Catalog(), "n", 1)
+	table.Columns = table.Columns[:2]
 	w.check(err)
 	table.Columns[0].Type = types.T{OID: types.NumericOID, Mod: mod}
 	table.Columns[1].Type = types.T{OID: types.NumericOID, Mod: mod2}
