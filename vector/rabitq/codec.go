@@ -2,16 +2,38 @@ package rabitq
 
 import (
 	"fmt"
-
-	"quiver/vector"
 )
+
+// Distance is what scores stand for. The values are those of vector.Distance:
+// this package imports nothing of Quiver, so that any index may use it.
+type Distance uint8
+
+// The distances that codes serve.
+const (
+	L2           Distance = iota // scores are squared distances
+	InnerProduct                 // scores are negative inner products
+	Cosine                       // scores are cosine distances
+)
+
+// String names the distance.
+func (d Distance) String() string {
+	switch d {
+	case L2:
+		return "L2"
+	case InnerProduct:
+		return "inner product"
+	case Cosine:
+		return "cosine"
+	}
+	return fmt.Sprintf("distance %d", uint8(d))
+}
 
 // BitsMax is the most bits a dimension.
 const BitsMax = 8
 
 // Codec says how vectors of one space become codes.
 type Codec struct {
-	distance          vector.Distance
+	distance          Distance
 	dim, padded, bits int
 	rotation          *rotation
 	fields            []field
@@ -32,8 +54,8 @@ type field struct {
 // New makes the codec of float32 vectors of dim dimensions, under L2,
 // InnerProduct or Cosine, with bits a dimension. Codecs with the same arguments
 // are the same.
-func New(distance vector.Distance, dim, bits int, seed uint64) (*Codec, error) {
-	if distance > vector.Cosine || dim < 1 || bits < 1 || bits > BitsMax {
+func New(distance Distance, dim, bits int, seed uint64) (*Codec, error) {
+	if distance > Cosine || dim < 1 || bits < 1 || bits > BitsMax {
 		return nil, fmt.Errorf("rabitq: no codes of %d bits for %d dimensions under %s", bits, dim, distance)
 	}
 	c := &Codec{distance: distance, dim: dim, padded: (dim + 7) &^ 7, bits: bits}

@@ -3,8 +3,6 @@ package rabitq
 import (
 	"encoding/binary"
 	"math"
-
-	"quiver/vector"
 )
 
 // Factors are the numbers beside a code: see the package comment. Error is the
@@ -53,18 +51,18 @@ func (c *Codec) NewEncoder() *Encoder {
 func (e *Encoder) Encode(code []byte, x, centre []float32) Factors {
 	c := e.codec
 	e.residual(x, centre)
-	length2 := vector.Dot(e.o, e.o)
+	length2 := dot(e.o, e.o)
 	length := math.Sqrt(length2)
 	e.quantise(length)
 	e.pack(code)
 	add := length2
 	switch c.distance {
-	case vector.InnerProduct:
+	case InnerProduct:
 		add = 0
 		if centre != nil {
-			add = -vector.Dot(e.o, centre[:c.padded])
+			add = -dot(e.o, centre[:c.padded])
 		}
-	case vector.Cosine:
+	case Cosine:
 		add = length2 / 2
 	}
 	half := float64(int(1)<<c.bits-1) / 2
@@ -95,7 +93,7 @@ func (e *Encoder) Record(dst []byte, x, centre []float32) []byte {
 func (e *Encoder) residual(x, centre []float32) {
 	c := e.codec
 	copy(e.o, x[:c.dim])
-	if c.distance == vector.Cosine {
+	if c.distance == Cosine {
 		normalise(e.o[:c.dim])
 	}
 	clear(e.o[c.dim:])
@@ -109,13 +107,22 @@ func (e *Encoder) residual(x, centre []float32) {
 
 // normalise brings v to length one, or leaves it zero.
 func normalise(v []float32) {
-	length := math.Sqrt(vector.Dot(v, v))
+	length := math.Sqrt(dot(v, v))
 	if length == 0 {
 		return
 	}
 	for i, f := range v {
 		v[i] = float32(float64(f) / length)
 	}
+}
+
+// dot is ⟨x,y⟩ in float64.
+func dot(x, y []float32) (sum float64) {
+	y = y[:len(x)]
+	for i, v := range x {
+		sum += float64(v) * float64(y[i])
+	}
+	return sum
 }
 
 // factors computes what goes with a code, of |o|², ⟨y,o⟩ and |y|².
@@ -125,7 +132,7 @@ func (c *Codec) factors(add, length2, yo, yy float64) Factors {
 		return f
 	}
 	times := 1.0
-	if c.distance == vector.L2 {
+	if c.distance == L2 {
 		times = 2
 	}
 	f.Rescale = float32(-times * length2 / yo)

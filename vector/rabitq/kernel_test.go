@@ -6,8 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"quiver/vector"
 )
 
 func TestKernelsAgree(t *testing.T) {
@@ -65,7 +63,7 @@ func TestKernelsAgree(t *testing.T) {
 }
 
 func TestRecordsOutOfRangePanic(t *testing.T) {
-	c := newCodec(t, vector.L2, 10, 4, 1)
+	c := newCodec(t, L2, 10, 4, 1)
 	q := c.NewQuery(make([]float32, 10))
 	records := make([]byte, 3*c.RecordBytes())
 	var out [3]Estimate
@@ -86,7 +84,7 @@ func BenchmarkScore(b *testing.B) {
 	const n = 4096
 	for _, dim := range []int{100, 768} {
 		for _, bits := range []int{1, 2, 4, 5, 8} {
-			c := newCodec(b, vector.L2, dim, bits, 1)
+			c := newCodec(b, L2, dim, bits, 1)
 			e := c.NewEncoder()
 			var records []byte
 			var ordinals []uint32
@@ -138,7 +136,7 @@ func BenchmarkEncode(b *testing.B) {
 	for _, dim := range []int{100, 768} {
 		for _, bits := range []int{1, 4, 8} {
 			b.Run(fmt.Sprintf("%d/%d", dim, bits), func(b *testing.B) {
-				c := newCodec(b, vector.Cosine, dim, bits, 1)
+				c := newCodec(b, Cosine, dim, bits, 1)
 				e, x, code := c.NewEncoder(), normal(r, dim), make([]byte, c.CodeBytes())
 				for b.Loop() {
 					e.Encode(code, x, nil)
@@ -152,7 +150,7 @@ func BenchmarkCentre(b *testing.B) {
 	for _, dim := range []int{100, 768} {
 		b.Run(fmt.Sprint(dim), func(b *testing.B) {
 			r := rand.New(rand.NewPCG(9, 9))
-			c := newCodec(b, vector.L2, dim, 4, 1)
+			c := newCodec(b, L2, dim, 4, 1)
 			q, centre := c.NewQuery(normal(r, dim)), normal(r, c.Padded())
 			for b.Loop() {
 				q.Centre(centre)

@@ -2,8 +2,6 @@ package rabitq
 
 import (
 	"math"
-
-	"quiver/vector"
 )
 
 // EpsilonDefault is how many standard errors a bound lies below the estimate
@@ -65,7 +63,7 @@ func (c *Codec) NewQuery(q []float32) *Query {
 // Reset makes it the query of another vector, of Dim elements.
 func (q *Query) Reset(v []float32) {
 	copy(q.rotated, v[:q.codec.dim])
-	if q.codec.distance == vector.Cosine {
+	if q.codec.distance == Cosine {
 		normalise(q.rotated[:q.codec.dim])
 	}
 	clear(q.rotated[q.codec.dim:])
@@ -97,14 +95,14 @@ func (q *Query) Centre(centre []float32) {
 	}
 	q.length = float32(math.Sqrt(length2))
 	switch c.distance {
-	case vector.L2:
+	case L2:
 		q.add = float32(length2)
-	case vector.Cosine:
+	case Cosine:
 		q.add = float32(length2 / 2)
 	default:
 		q.add = 0
 		if centre != nil {
-			q.add = float32(-vector.Dot(centre, q.rotated))
+			q.add = float32(-dot(centre, q.rotated))
 		}
 	}
 	q.tables.ready = false

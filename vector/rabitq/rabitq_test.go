@@ -5,8 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-
-	"quiver/vector"
 )
 
 func normal(r *rand.Rand, n int) []float32 {
@@ -17,7 +15,7 @@ func normal(r *rand.Rand, n int) []float32 {
 	return v
 }
 
-func newCodec(t testing.TB, d vector.Distance, dim, bits int, seed uint64) *Codec {
+func newCodec(t testing.TB, d Distance, dim, bits int, seed uint64) *Codec {
 	t.Helper()
 	c, err := New(d, dim, bits, seed)
 	if err != nil {
@@ -29,14 +27,14 @@ func newCodec(t testing.TB, d vector.Distance, dim, bits int, seed uint64) *Code
 func TestRotationKeepsInnerProducts(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, dim := range []int{1, 3, 8, 15, 16, 24, 96, 100, 128, 200, 768, 1000, 16000} {
-		c := newCodec(t, vector.L2, dim, 1, r.Uint64())
+		c := newCodec(t, L2, dim, 1, r.Uint64())
 		x, y := normal(r, dim), normal(r, dim)
 		px, py := make([]float32, c.Padded()), make([]float32, c.Padded())
 		c.Rotate(px, x)
 		c.Rotate(py, y)
-		length := math.Sqrt(vector.Dot(x, x) * vector.Dot(y, y))
+		length := math.Sqrt(dot(x, x) * dot(y, y))
 		for _, p := range [][2]float64{
-			{vector.Dot(px, py), vector.Dot(x, y)}, {vector.Dot(px, px), vector.Dot(x, x)},
+			{dot(px, py), dot(x, y)}, {dot(px, px), dot(x, x)},
 		} {
 			if math.Abs(p[0]-p[1]) > 1e-5*length+1e-5*math.Abs(p[1]) {
 				t.Errorf("%d dimensions: %v became %v", dim, p[1], p[0])
@@ -48,7 +46,7 @@ func TestRotationKeepsInnerProducts(t *testing.T) {
 // A vector along one axis is spread evenly over all dimensions.
 func TestRotationSpreads(t *testing.T) {
 	for _, dim := range []int{96, 100, 128, 200, 300, 768} {
-		c := newCodec(t, vector.L2, dim, 1, 5)
+		c := newCodec(t, L2, dim, 1, 5)
 		worst := 0.0
 		for axis := range dim {
 			x := make([]float32, dim)
@@ -67,11 +65,14 @@ func TestRotationSpreads(t *testing.T) {
 }
 
 // score is the true score of a distance.
-func score(d vector.Distance, q, x []float32) float64 {
-	if d == vector.L2 {
-		return vector.SquaredL2(q, x)
+func score(d Distance, q, x []float32) float64 {
+	switch d {
+	case L2:
+		return dot(q, q) - 2*dot(q, x) + dot(x, x)
+	case InnerProduct:
+		return -dot(q, x)
 	}
-	return vector.Exact(d, q, x)
+	return 1 - dot(q, x)/math.Sqrt(dot(q, q)*dot(x, x))
 }
 
 // statistics of errors in units of the standard error that the bound states.
@@ -112,7 +113,7 @@ func TestEstimatorIsUnbiasedAndItsBoundHolds(t *testing.T) {
 	const seeds, perSeed = 120, 10
 	for _, dim := range []int{24, 96, 100, 300} {
 		for bits := 1; bits <= BitsMax; bits++ {
-			for _, d := range []vector.Distance{vector.L2, vector.InnerProduct, vector.Cosine} {
+			for _, d := range []Distance{L2, InnerProduct, Cosine} {
 				var full, signs statistics
 				for seed := range uint64(seeds) {
 					c := newCodec(t, d, dim, bits, seed)
@@ -121,7 +122,7 @@ func TestEstimatorIsUnbiasedAndItsBoundHolds(t *testing.T) {
 					if seed%3 > 0 {
 						centre = make([]float32, c.Padded())
 						m := normal(r, dim)
-						if d == vector.Cosine {
+						if d == Cosine {
 							normalise(m)
 						}
 						c.Rotate(centre, m)
@@ -165,14 +166,14 @@ func TestBitsHalveTheError(t *testing.T) {
 	const dim = 128
 	last := math.Inf(1)
 	for bits := 1; bits <= BitsMax; bits++ {
-		c := newCodec(t, vector.L2, dim, bits, 1)
+		c := newCodec(t, L2, dim, bits, 1)
 		e := c.NewEncoder()
 		code := make([]byte, c.CodeBytes())
 		sum := 0.0
 		for range 200 {
 			x := normal(r, dim)
 			f := e.Encode(code, x, nil)
-			sum += float64(f.Error) / math.Sqrt(vector.Dot(x, x)) / 200
+			sum += float64(f.Error) / math.Sqrt(dot(x, x)) / 200
 		}
 		t.Logf("%d bits: standard error %.4f |o||q'|", bits, sum/2)
 		if sum > last*0.62 {
@@ -183,7 +184,7 @@ func TestBitsHalveTheError(t *testing.T) {
 }
 
 func TestOddVectors(t *testing.T) {
-	for _, d := range []vector.Distance{vector.L2, vector.InnerProduct, vector.Cosine} {
+	for _, d := range []Distance{L2, InnerProduct, Cosine} {
 		for _, dim := range []int{1, 2, 3, 7, 9} {
 			for bits := 1; bits <= BitsMax; bits++ {
 				c := newCodec(t, d, dim, bits, 9)
@@ -200,7 +201,7 @@ func TestOddVectors(t *testing.T) {
 					}
 				}
 				// From itself as the centre there is no error at all.
-				if d == vector.L2 {
+				if d == L2 {
 					centre := make([]float32, c.Padded())
 					c.Rotate(centre, one)
 					record := e.Record(nil, one, centre)
@@ -214,9 +215,9 @@ func TestOddVectors(t *testing.T) {
 		}
 	}
 	for _, bad := range []struct {
-		d         vector.Distance
+		d         Distance
 		dim, bits int
-	}{{vector.L1, 8, 1}, {vector.Hamming, 8, 1}, {vector.L2, 0, 1}, {vector.L2, 8, 0}, {vector.L2, 8, 9}} {
+	}{{3, 8, 1}, {4, 8, 1}, {L2, 0, 1}, {L2, 8, 0}, {L2, 8, 9}} {
 		if _, err := New(bad.d, bad.dim, bad.bits, 1); err == nil {
 			t.Errorf("%v: no error", bad)
 		}
@@ -229,7 +230,7 @@ func TestLayoutsAgree(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	for _, dim := range []int{1, 8, 20, 100, 128, 1100, 2500} {
 		for bits := 1; bits <= BitsMax; bits++ {
-			c := newCodec(t, vector.L2, dim, bits, 3)
+			c := newCodec(t, L2, dim, bits, 3)
 			e := c.NewEncoder()
 			const n = BlockCodes
 			stride := c.RecordBytes() + r.IntN(5)
@@ -259,24 +260,24 @@ func TestLayoutsAgree(t *testing.T) {
 				if gathered[i] != rows[ordinals[i]] {
 					t.Fatalf("%d dimensions, %d bits: gathered %v, in a row %v", dim, bits, gathered[i], rows[ordinals[i]])
 				}
-				var dot, signDot int32
+				var sum, signSum int32
 				for j, u := range codes[i] {
-					dot += int32(u) * int32(q.flat[j])
-					signDot += int32(u>>(bits-1)) * int32(q.flat[j])
+					sum += int32(u) * int32(q.flat[j])
+					signSum += int32(u>>(bits-1)) * int32(q.flat[j])
 				}
 				record := records[i*stride:]
 				for _, k := range implementations {
 					var got [1]int32
 					kernel = k
 					q.dots(record[factorBytes:], 0, consecutive[:1], got[:])
-					if got[0] != dot {
-						t.Fatalf("%s, %d dimensions, %d bits: sum %d, want %d", k.name, dim, bits, got[0], dot)
+					if got[0] != sum {
+						t.Fatalf("%s, %d dimensions, %d bits: sum %d, want %d", k.name, dim, bits, got[0], sum)
 					}
 				}
-				if got := q.SignDot(block, i); got != signDot {
-					t.Fatalf("%d dimensions: sign sum %d, want %d", dim, got, signDot)
+				if got := q.SignDot(block, i); got != signSum {
+					t.Fatalf("%d dimensions: sign sum %d, want %d", dim, got, signSum)
 				}
-				exact := factors.Add[i] + q.add + factors.Rescale[i]*(float32(signDot)*q.scale+q.signSum)
+				exact := factors.Add[i] + q.add + factors.Rescale[i]*(float32(signSum)*q.scale+q.signSum)
 				if math.Abs(float64(exact-signs[i].Score)) > 0.1*float64(signs[i].Score-signs[i].Low)+1e-5 {
 					t.Fatalf("%d dimensions: block says %v, exactly it is %v", dim, signs[i], exact)
 				}
