@@ -156,7 +156,8 @@ func (s *Startup) options(line string) error {
 		case strings.HasPrefix(word, "-c"):
 			assignment = word[2:]
 		default:
-			return sqlerr.New(sqlerr.SyntaxError, "invalid command-line argument for server process: %s", word)
+			return sqlerr.New(sqlerr.SyntaxError, "invalid command-line argument for server process: %s", word).
+				WithHint(`Try "postgres --help" for more information.`)
 		}
 		name, value, ok := strings.Cut(assignment, "=")
 		if !ok {

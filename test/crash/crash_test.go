@@ -201,8 +201,7 @@ func (w *worker) settle(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // killLoop is the test on one store.
-func killLoop(t *testing.T, q *servers.Quiver) {
-	kills := setting(t, "QUIVER_CRASH_KILLS", 20)
+func killLoop(t *testing.T, q *servers.Quiver, kills int64) {
 	seed := setting(t, "QUIVER_CRASH_SEED", time.Now().UnixNano())
 	t.Logf("QUIVER_CRASH_SEED=%d", seed)
 	rnd := rand.New(rand.NewPCG(uint64(seed), 1))
@@ -268,9 +267,14 @@ func killLoop(t *testing.T, q *servers.Quiver) {
 }
 
 func TestKillEmbedded(t *testing.T) {
-	killLoop(t, servers.StartQuiver(t, ""))
+	killLoop(t, servers.StartQuiver(t, ""), setting(t, "QUIVER_CRASH_KILLS", 20))
 }
 
 func TestKillMinIOAndEtcd(t *testing.T) {
-	killLoop(t, servers.StartQuiverOn(t, servers.StartEtcd(t), servers.StartMinIO(t), "quiver"))
+	killLoop(t, servers.StartQuiverOn(t, servers.StartEtcd(t), servers.StartMinIO(t), "quiver"), setting(t, "QUIVER_CRASH_KILLS", 20))
+}
+
+// TestKillOldestEtcd: the oldest etcd that Quiver works with, a few kills.
+func TestKillOldestEtcd(t *testing.T) {
+	killLoop(t, servers.StartQuiver(t, "", "--etcd", servers.StartOldestEtcd(t).Addr), setting(t, "QUIVER_CRASH_KILLS_OLDEST_ETCD", 3))
 }
