@@ -28,9 +28,6 @@ type IndexBuild struct {
 	Command string
 }
 
-// BuildIndex answers ErrNoIndexes.
-func (t *txn) BuildIndex(context.Context, IndexBuild) error { return ErrNoIndexes }
-
 // IndexKeys computes what an index holds of rows, for indexes of expressions
 // and partial ones: the executor fills it. It may be used by many goroutines
 // at once.

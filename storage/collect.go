@@ -3,8 +3,11 @@ package storage
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 
 	"quiver/catalog"
+	"quiver/storage/jobs"
 	"quiver/storage/manifest"
 )
 
@@ -31,14 +34,40 @@ func (e *Engine) drop(s *shard) {
 }
 
 // collect removes a segment that no catalog version shows any more: its
-// descriptor now, its objects once nobody reads it.
+// descriptor first, then its objects once nobody reads it.
 func (e *Engine) collect(f *flushedSegment) {
+	id := f.id()
+	var forgotten, free atomic.Bool
+	remove := func() {
+		if forgotten.Load() && free.Load() {
+			e.removeSegment(f)
+		}
+	}
 	f.OnFree(func() {
-		e.jobs.Go("collect", func(ctx context.Context) error { return e.removeObjects(ctx, f.Manifest, f.descriptor.Manifest) })
+		free.Store(true)
+		remove()
 	})
-	id := f.descriptor.ID
 	e.jobs.Go("forget segment", func(ctx context.Context) error {
-		return e.catalog.CommitSegments(ctx, catalog.SegmentChange{Remove: []catalog.SegmentID{id}})
+		if err := e.catalog.CommitSegments(ctx, catalog.SegmentChange{Remove: []catalog.SegmentID{id}}); err != nil {
+			return err
+		}
+		if !forgotten.Swap(true) {
+			remove()
+		}
+		return nil
+	})
+}
+
+// discard removes the objects of a segment that the catalog has forgotten, once
+// nobody reads it.
+func (e *Engine) discard(f *flushedSegment) { f.OnFree(func() { e.removeSegment(f) }) }
+
+// removeSegment removes objects that nothing names. A second time is harmless.
+func (e *Engine) removeSegment(f *flushedSegment) {
+	m, key := f.Current(), f.descriptor().Manifest
+	e.jobs.Submit(jobs.Job{
+		Kind: "collect", Object: fmt.Sprintf("segment %d", f.id()), Priority: jobs.Collect,
+		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.removeObjects(ctx, m.Files, key) },
 	})
 }
 
@@ -50,12 +79,14 @@ func (e *Engine) collectCheckpoints(list []catalog.Checkpoint) {
 	}
 }
 
-func (e *Engine) removeObjects(ctx context.Context, m *manifest.Manifest, key string) error {
+// removeObjects removes files and then the manifest that listed them, "" for
+// none.
+func (e *Engine) removeObjects(ctx context.Context, files []manifest.File, key string) error {
 	var failed error
-	for i := range m.Files {
-		failed = errors.Join(failed, e.opts.Objects.Delete(ctx, m.Files[i].Key))
+	for i := range files {
+		failed = errors.Join(failed, e.opts.Objects.Delete(ctx, files[i].Key))
 	}
-	if failed != nil {
+	if failed != nil || key == "" {
 		return failed
 	}
 	return e.opts.Objects.Delete(ctx, key)

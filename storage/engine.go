@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"quiver/storage/segment"
 	"quiver/storage/vfs"
 	"quiver/storage/wal"
+	"quiver/vector"
 )
 
 // Options opens an Engine. Catalog, Log, Objects and Clock are required; the
@@ -48,6 +50,12 @@ type Options struct {
 	// Retention is how long versions that no snapshot needs are kept; 0 is 10
 	// minutes.
 	Retention time.Duration
+	// IndexKeys computes what indexes of expressions and partial ones hold; nil
+	// where there are none.
+	IndexKeys IndexKeysOf
+	// Kinds finds the kind of vector index of an access method; nil is
+	// vector.KindByName.
+	Kinds func(method string) vector.Kind
 	// Manual switches the background jobs off: tests flush by Checkpoint.
 	Manual bool
 	Logger *slog.Logger
@@ -59,6 +67,7 @@ const (
 	cacheBytesDefault   = 8 << 30
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
+	jobWorkers          = 3
 )
 
 func (o *Options) fill() error {
@@ -88,6 +97,9 @@ func (o *Options) fill() error {
 	if o.Retention == 0 {
 		o.Retention = retentionDefault
 	}
+	if o.Kinds == nil {
+		o.Kinds = vector.KindByName
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -115,6 +127,8 @@ type Engine struct {
 	ids atomic.Uint64
 	// firstID is the first one of this process.
 	firstID uint64
+	// loaded has the segments that there were at the start, for sweep.
+	loaded map[catalog.SegmentID]loadedSegment
 
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
@@ -122,8 +136,12 @@ type Engine struct {
 	active activeTxns
 	shelf  *segment.Shelf
 	jobs   *jobs.Runner
-	signal signals
-	closed atomic.Bool
+	budget *jobs.Budget
+	builds indexBuilds
+	// reconciling guards settled of every shard.
+	reconciling sync.Mutex
+	signal      signals
+	closed      atomic.Bool
 	// background ends at Close: what must outlive a statement runs under it.
 	background context.Context
 	stop       context.CancelFunc
@@ -139,12 +157,15 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, catalog: opts.Catalog, log: opts.Log, clock: opts.Clock, mem: opts.Memory,
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
+		loaded: map[catalog.SegmentID]loadedSegment{},
 	}
 	e.pipeline.e = e
 	e.catalog.SetTableSize(e.tableSize)
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
-	e.jobs = jobs.NewRunner(e.logger)
+	e.jobs = jobs.NewRunner(e.logger, jobWorkers)
+	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.readers.begun.Load)
+	e.catalog.SetIndexBuilds(e.builds.list)
 	e.signal.init()
 	e.background, e.stop = context.WithCancel(context.Background())
 	first, err := e.clock.Next()
@@ -158,7 +179,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	if !opts.Manual {
-		e.jobs.Go("sweep", e.sweep)
+		e.jobs.Submit(jobs.Job{Kind: "sweep", Priority: jobs.Sweep, Run: func(ctx context.Context, _ *jobs.Progress) error { return e.sweep(ctx) }})
 		e.tasks.Go(e.maintain)
 	}
 	return e, nil

@@ -68,7 +68,7 @@ func (e *Engine) flushShard(ctx context.Context, s *shard) error {
 	defer f.release()
 	err := f.write(ctx)
 	if err == nil {
-		err = f.commit(ctx)
+		err = f.commit(f.e.background) // not under ctx: whether it took effect must become known
 	}
 	if err != nil {
 		f.giveUp()
@@ -95,8 +95,7 @@ func (f *flush) seal() bool {
 	for _, m := range f.memory {
 		m.retain()
 	}
-	retained := hlc.At(f.at.Time().Add(-f.e.opts.Retention))
-	f.horizon = min(retained, f.e.readers.oldest(p), f.at)
+	f.horizon = f.e.horizonLocked()
 	f.table = f.e.catalog.Current().TableByStorage(s.table)
 	return true
 }
@@ -123,7 +122,7 @@ func (f *flush) write(ctx context.Context) error {
 	deltas := slices.Clone(f.deltas)
 	for memory := f.memory; len(memory) > 0; {
 		n, size := 1, memory[0].Size()
-		for n < len(memory) && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Keyed == memory[0].Schema().Keyed {
+		for n < len(memory) && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Equal(memory[0].Schema()) {
 			size += memory[n].Size()
 			n++
 		}
@@ -182,12 +181,21 @@ func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, delta
 	if err != nil {
 		return err
 	}
-	w.flushed = &flushedSegment{Flushed: opened, descriptor: &catalog.Segment{
-		ID: id, Table: f.s.table, Partition: f.s.key.partition, Shard: f.s.key.shard, State: catalog.SegmentFlushed,
-		Manifest: key, Rows: m.Rows, Bytes: m.Bytes(), MinTimestamp: m.MinTimestamp, MaxTimestamp: m.MaxTimestamp,
-	}}
+	w.flushed = newFlushed(opened, descriptorOf(m, key))
 	f.written = append(f.written, w)
 	return nil
+}
+
+// descriptorOf is the descriptor of a flushed segment with the given manifest.
+func descriptorOf(m *manifest.Manifest, key string) *catalog.Segment {
+	d := &catalog.Segment{
+		ID: m.Segment, Table: m.Table, Partition: m.Partition, Shard: m.Shard, State: catalog.SegmentFlushed,
+		Manifest: key, Rows: m.Rows, Bytes: m.Bytes(), MinTimestamp: m.MinTimestamp, MaxTimestamp: m.MaxTimestamp,
+	}
+	if len(m.Indexes()) > 0 {
+		d.State = catalog.SegmentIndexed
+	}
+	return d
 }
 
 // flushBatchRows is how many rows are gathered at a time.
@@ -267,15 +275,11 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 	}
 	schema := memory[len(memory)-1].Schema()
 	for _, field := range schema.Fields {
-		w := segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type), NoStats: true}
-		if c := columnOf(f.table, field.ID); c != nil && c.Type.Type().Compare != nil {
-			w.NoStats = false
-			// What is stored in a form of its own has the order of that form.
-			if arrow.TypeEqual(field.Type, arrowType(c)) {
-				w.Compare = c.Type.Type().Compare
-			}
+		if c := columnOf(f.table, field.ID); c != nil {
+			fields = append(fields, writerField(c, field.Type))
+		} else {
+			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type), NoStats: true})
 		}
-		fields = append(fields, w)
 	}
 	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
 	if schema.Keyed {
@@ -292,6 +296,19 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 		}
 	}
 	return fields, key
+}
+
+// writerField says how a column is written that is stored as t.
+func writerField(c *catalog.Column, t arrow.DataType) segment.WriterField {
+	w := segment.WriterField{ID: c.Field, Type: t, Codec: codecOf(t), NoStats: true}
+	if c.Type.Type().Compare != nil {
+		w.NoStats = false
+		// What is stored in a form of its own has the order of that form.
+		if arrow.TypeEqual(t, arrowType(c)) {
+			w.Compare = c.Type.Type().Compare
+		}
+	}
+	return w
 }
 
 // codecOf: vectors are searched in place, the rest is packed.
@@ -359,7 +376,7 @@ func (f *flush) commit(ctx context.Context) error {
 		Table: f.s.table, Partition: f.s.key.partition, Shard: f.s.key.shard, Position: encodePosition(f.position),
 	}}}
 	for _, w := range f.written {
-		change.Put = append(change.Put, w.flushed.descriptor)
+		change.Put = append(change.Put, w.flushed.descriptor())
 	}
 	return f.e.catalog.CommitSegments(ctx, change)
 }

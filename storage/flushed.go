@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -15,9 +16,20 @@ import (
 // flushedSegment is a segment in objects as a source.
 type flushedSegment struct {
 	*segment.Flushed
-	descriptor *catalog.Segment
-	live       liveMask
+	state atomic.Pointer[catalog.Segment]
+	live  liveMask
 }
+
+func newFlushed(f *segment.Flushed, d *catalog.Segment) *flushedSegment {
+	s := &flushedSegment{Flushed: f}
+	s.state.Store(d)
+	return s
+}
+
+// descriptor is the catalog's word on the segment, which must not be changed.
+func (f *flushedSegment) descriptor() *catalog.Segment { return f.state.Load() }
+
+func (f *flushedSegment) id() catalog.SegmentID { return f.Manifest.Segment }
 
 func (f *flushedSegment) retain()                         { f.Retain() }
 func (f *flushedSegment) release()                        { f.Release() }

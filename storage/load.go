@@ -49,6 +49,7 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 		if err != nil {
 			return err
 		}
+		e.loaded[d.ID] = loadedSegment{f.Manifest, d.Manifest}
 		if version.PartitionByStorage(d.Partition) == nil {
 			e.collect(f)
 			f.release()
@@ -84,7 +85,7 @@ func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedS
 	if err != nil {
 		return nil, err
 	}
-	return &flushedSegment{Flushed: f, descriptor: d}, nil
+	return newFlushed(f, d), nil
 }
 
 // loadDeletes applies every delta log of a shard to all its segments.

@@ -3,10 +3,10 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
-	"quiver/catalog"
 	"quiver/storage/manifest"
 	"quiver/storage/objstore"
 )
@@ -71,7 +71,23 @@ func (e *Engine) maintain() {
 				break
 			}
 		}
+		e.reconcile()
 	}
+}
+
+// indexRowsMin is from how many rows on an index is worth its making.
+const indexRowsMin = 16 << 10
+
+// wantsIndex says whether a shard holds so many sealed rows that their search
+// would gain by an index, which objects alone have.
+func (e *Engine) wantsIndex(s *shard) bool {
+	rows := 0
+	for _, m := range s.view.memory {
+		if !m.open {
+			rows += m.Rows()
+		}
+	}
+	return rows >= indexRowsMin && len(e.vectorIndexes(s.table)) > 0
 }
 
 // due returns a shard to flush now, or nil.
@@ -91,32 +107,20 @@ func (e *Engine) due() *shard {
 		if s.dirty == zeroPosition {
 			continue
 		}
-		if s.size() > e.opts.SegmentBytesMax || s.age(now) > e.opts.SealAfter {
+		if s.size() > e.opts.SegmentBytesMax || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
 			return s
 		}
 	}
 	return nil
 }
 
-// sweep removes objects that no catalog entry names: a flush or a collection
-// that a crash cut short. Ids of this process are left alone.
+// sweep removes objects that no manifest named when the engine started: a flush,
+// a merge, an index build or a collection that a crash cut short. Ids of this
+// process are left alone.
 func (e *Engine) sweep(ctx context.Context) error {
-	segments, err := e.catalog.Segments(ctx)
-	if err != nil {
-		return err
-	}
-	named := map[catalog.SegmentID]string{}
-	for _, s := range segments {
-		named[s.ID] = s.Manifest
-	}
 	var stale []string
-	err = e.opts.Objects.List(ctx, "files/", func(o objstore.ObjectInfo) error {
-		k, ok := manifest.ParseKey(o.Key)
-		if !ok || uint64(k.ID) >= e.firstID {
-			return nil
-		}
-		current, exists := named[k.ID]
-		if !exists || k.Kind == manifest.KindManifest && o.Key != current {
+	err := e.opts.Objects.List(ctx, "files/", func(o objstore.ObjectInfo) error {
+		if k, ok := manifest.ParseKey(o.Key); ok && uint64(k.ID) < e.firstID && e.isStale(&k, o.Key) {
 			stale = append(stale, o.Key)
 		}
 		return nil
@@ -133,6 +137,27 @@ func (e *Engine) sweep(ctx context.Context) error {
 		e.logger.Info("objects left behind by a crash were removed", "objects", len(stale))
 	}
 	return nil
+}
+
+// isStale says whether an object of an earlier process belongs to nothing.
+func (e *Engine) isStale(k *manifest.Key, key string) bool {
+	l, exists := e.loaded[k.ID]
+	switch {
+	case !exists:
+		return true
+	case k.Kind == manifest.KindManifest:
+		return k.Log < e.firstID && key != l.key
+	case k.Kind == manifest.KindIndex && k.Part != "":
+		log, ok := k.PartLog()
+		return ok && log < e.firstID && !slices.ContainsFunc(l.manifest.Files, func(f manifest.File) bool { return f.Key == key })
+	}
+	return false
+}
+
+// loadedSegment is a segment as it was when the engine started.
+type loadedSegment struct {
+	manifest *manifest.Manifest
+	key      string
 }
 
 // scratchName names a new scratch file.

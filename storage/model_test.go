@@ -40,6 +40,7 @@ type model struct {
 	w         *world
 	random    *rand.Rand
 	table     *catalog.Table
+	index     *catalog.Index // nil for none
 	committed map[int64]string
 	slots     [3]*modelTxn
 }
@@ -59,7 +60,8 @@ type modelMark struct {
 }
 
 func newModel(t *testing.T, seed uint64) *model {
-	m := &model{w: newWorld(t), random: rand.New(rand.NewPCG(seed, 11)), committed: map[int64]string{}}
+	w, _ := newIndexWorld(t)
+	m := &model{w: w, random: rand.New(rand.NewPCG(seed, 11)), committed: map[int64]string{}}
 	m.w.e.Close()
 	m.w.opts.SegmentBytesMax = 1 << (12 + m.random.IntN(10))
 	m.w.opts.Retention = 1
@@ -83,6 +85,10 @@ func (m *model) step() {
 	switch n := m.random.IntN(40); {
 	case n == 0:
 		m.w.check(m.w.e.Checkpoint(m.w.ctx))
+	case n == 2 && m.random.IntN(2) == 0:
+		m.w.settle()
+	case n == 3 && m.random.IntN(6) == 0:
+		m.createIndex()
 	case n == 1 && m.random.IntN(4) == 0:
 		m.w.e.stop() // the transactions are lost
 		clear(m.slots[:])
@@ -107,6 +113,19 @@ func (m *model) step() {
 	default:
 		m.change(slot, s)
 	}
+}
+
+// createIndex replaces the index, which merges all segments; or drops it.
+func (m *model) createIndex() {
+	tx := m.w.begin(TxnOptions{})
+	if m.index != nil {
+		tx.Catalog().Drop(m.index.OID)
+		m.index = nil
+	}
+	if m.random.IntN(4) > 0 {
+		m.index = m.w.createIndex(tx, m.table, fmt.Sprint("x", m.random.Uint32()))
+	}
+	m.w.check(tx.Commit(m.w.ctx))
 }
 
 // visible is what a transaction must see.
@@ -162,6 +181,7 @@ func (m *model) check(s *modelTxn) {
 	}
 	m.checkParallel(snapshot, want)
 	m.w.expectVectors(snapshot, m.table, m.text(want), m.text(part), filter)
+	m.w.expectNearest(s.tx, m.table, m.index, want)
 }
 
 func (m *model) checkParallel(s Snapshot, want map[int64]string) {

@@ -25,6 +25,7 @@ func (w *world) newNumericTable(mod, mod2 int32) *catalog.Table {
 	table, index, part, err := newTestTable(w.ctx, tx.Catalog(), "n", 1)
 	table.Columns = table.Columns[:2]
 	w.check(err)
+	table.Columns = table.Columns[:2]
 	table.Columns[0].Type = types.T{OID: types.NumericOID, Mod: mod}
 	table.Columns[1].Type = types.T{OID: types.NumericOID, Mod: mod2}
 	for _, d := range []catalog.Descriptor{table, index, part} {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,9 +51,9 @@ func TestPowerCuts(t *testing.T) {
 		}
 		p.end()
 	}
-	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes",
-		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load())
-	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 {
+	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes, %d index builds, %d background jobs",
+		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load(), tally.kind.built.Load(), tally.jobs)
+	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 || tally.kind.built.Load() == 0 || tally.jobs == 0 {
 		t.Error("the load did nothing")
 	}
 }
@@ -60,6 +61,8 @@ func TestPowerCuts(t *testing.T) {
 type powerTally struct {
 	commits, ddl, flushes atomic.Int64
 	inFlight, survived    int
+	jobs                  int64
+	kind                  testKind
 }
 
 // powerWorld is a cluster on simulated hardware.
@@ -146,6 +149,7 @@ func (p *powerWorld) open(create bool) {
 	p.check(err)
 	p.e, err = Open(ctx, Options{
 		Catalog: p.catalog, Log: p.log, Objects: p.objects, Clock: p.clock, Manual: true, SegmentBytesMax: 64 << 10,
+		Retention: 1, Kinds: p.tally.kind.byName,
 	})
 	p.check(err)
 	p.off = false
@@ -177,6 +181,13 @@ func (p *powerWorld) run() {
 				p.tally.flushes.Add(1)
 			}
 			p.steps.Add(1)
+		}
+	})
+	sessions.Go(func() {
+		for p.steps.Load() < until && !p.isOff() {
+			p.e.reconcile()
+			p.steps.Add(1)
+			runtime.Gosched()
 		}
 	})
 	go func() {
@@ -214,6 +225,8 @@ func (p *powerWorld) cutPower() {
 
 // cut throws the dead process away and starts anew.
 func (p *powerWorld) cut() {
+	_, completed, _ := p.e.jobs.Stats()
+	p.tally.jobs += completed
 	p.close()
 	p.open(false)
 }
@@ -301,7 +314,9 @@ func (p *powerWorld) step(w *powerWriter, tx *txn, state powerState) error {
 		for _, part := range c.Partitions(table.OID) {
 			c.Drop(part.OID)
 		}
-		c.Drop(table.PrimaryKey)
+		for _, x := range c.Indexes(table.OID) {
+			c.Drop(x.OID)
+		}
 		c.Drop(table.OID)
 		delete(state, name)
 		return nil
@@ -312,6 +327,8 @@ func (p *powerWorld) step(w *powerWriter, tx *txn, state powerState) error {
 		}
 		tx.RollbackTo(sp)
 		return nil
+	case n == 3 && len(tx.Catalog().Indexes(table.OID)) < 3:
+		return p.createIndex(tx, table)
 	case n < 11 || len(rows) == 0:
 		return p.insert(w, tx, table, rows)
 	}
@@ -322,6 +339,17 @@ func (p *powerWorld) step(w *powerWriter, tx *txn, state powerState) error {
 		value = ""
 	}
 	return p.change(tx, table, rows, id, value)
+}
+
+func (p *powerWorld) createIndex(tx *txn, table *catalog.Table) error {
+	index, err := newTestIndex(p.e.background, tx.Catalog(), table, fmt.Sprint(table.Name, "_", p.e.newIDs(1)))
+	if err == nil {
+		err = tx.Catalog().Put(index)
+	}
+	if err == nil {
+		err = tx.BuildIndex(p.e.background, IndexBuild{Table: table, Index: index})
+	}
+	return err
 }
 
 func (p *powerWorld) insert(w *powerWriter, tx *txn, table *catalog.Table, rows map[int64]string) error {
@@ -421,7 +449,14 @@ func (p *powerWorld) verify() {
 		}
 		n := int(table.Name[1] - '0')
 		found[n][table.Name] = p.rows(s, table)
+		for _, index := range tx.Catalog().Indexes(table.OID) {
+			if !index.Primary {
+				w := &world{t: p.t, ctx: context.Background()}
+				w.expectNearest(tx, table, index, found[n][table.Name])
+			}
+		}
 	}
+	p.verifyObjects()
 	for i, w := range p.writers {
 		switch {
 		case found[i].equal(w.acked):
@@ -436,6 +471,32 @@ func (p *powerWorld) verify() {
 			p.t.Errorf("writer %d: found\n%v\nacknowledged\n%v\nunder way\n%v", i, found[i].summary(), w.acked.summary(), w.pending.summary())
 		}
 		w.pending = nil
+	}
+}
+
+// verifyObjects: after a sweep no object is left that nothing names.
+func (p *powerWorld) verifyObjects() {
+	p.t.Helper()
+	p.e.jobs.Wait()
+	p.check(p.e.sweep(context.Background()))
+	named := map[string]bool{}
+	for _, s := range p.e.allShards() {
+		for _, f := range s.view.flushed {
+			named[f.descriptor().Manifest] = true
+			for _, file := range f.Current().Files {
+				named[file.Key] = true
+			}
+		}
+	}
+	for key := range p.objects.objects {
+		if !named[key] {
+			p.t.Errorf("nothing names object %s", key)
+		}
+	}
+	for key := range named {
+		if p.objects.objects[key] == nil {
+			p.t.Errorf("object %s is gone", key)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"quiver/internal/hlc"
 )
@@ -11,6 +12,8 @@ import (
 type readers struct {
 	mu     sync.Mutex
 	counts map[hlc.Timestamp]int
+	// begun counts all that ever registered.
+	begun atomic.Uint64
 }
 
 func (r *readers) register(t hlc.Timestamp) {
@@ -20,6 +23,7 @@ func (r *readers) register(t hlc.Timestamp) {
 		r.counts = map[hlc.Timestamp]int{}
 	}
 	r.counts[t]++
+	r.begun.Add(1)
 }
 
 // registerVisible registers a reader at what is visible now: under the mutex,
@@ -32,6 +36,7 @@ func (r *readers) registerVisible(p *commitPipeline) hlc.Timestamp {
 	}
 	t := p.visible()
 	r.counts[t]++
+	r.begun.Add(1)
 	return t
 }
 

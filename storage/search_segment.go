@@ -27,8 +27,14 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 	if p.schema, err = newScanSchema(p.spec); err != nil {
 		return nil, err
 	}
+	var target *targetIndex
+	if spec.Index != nil {
+		if target, err = s.t.e.target(spec.Scan.Table, spec.Index); err != nil {
+			return nil, err
+		}
+	}
 	column := columnOf(spec.Scan.Table, spec.Field)
-	if column == nil {
+	if column == nil && (target == nil || target.column != nil) {
 		return nil, fmt.Errorf("storage: table %q has no field %d", spec.Scan.Table.Name, spec.Field)
 	}
 	var out []SearchSegment
@@ -47,7 +53,7 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 				return nil
 			}
 		}
-		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, column: column, index: spec.Index})
+		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, column: column, target: target})
 		return nil
 	}
 	for _, part := range s.partitions(spec.Scan) {
@@ -66,6 +72,17 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 			}
 		}
 	}
+	for _, x := range out {
+		if target == nil {
+			break
+		}
+		if err := x.(*searchSegment).openIndex(ctx, target); err != nil {
+			for _, x := range out {
+				_ = x.Close() // never fails
+			}
+			return nil, err
+		}
+	}
 	if len(out) > 0 {
 		first := out[0].(*searchSegment)
 		first.stats.Segments, first.stats.SegmentsPruned = p.segments, p.pruned
@@ -80,9 +97,9 @@ type searchSegment struct {
 	own    bool
 	rows   int
 	column *catalog.Column
-	index  *catalog.Index
-
 	holder
+	target  *targetIndex // nil without an index
+	opened  *openedIndex // nil if the segment has it not
 	vectors vector.Column
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
@@ -99,7 +116,15 @@ func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
 	if s.vectors != nil {
 		return s.vectors, nil
 	}
+	if s.opened != nil && s.opened.values != nil {
+		s.vectors = s.opened.values
+		return s.vectors, nil
+	}
 	var err error
+	if s.column == nil {
+		s.vectors, err = s.target.values(ctx, s.src, s.rows, &s.holder)
+		return s.vectors, err
+	}
 	switch src := s.src.(type) {
 	case *flushedSegment:
 		s.vectors, err = src.vectors(ctx, &s.holder, s.column)
@@ -109,7 +134,26 @@ func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
 	return s.vectors, err
 }
 
-func (s *searchSegment) Index() (vector.Index, int) { return nil, 0 }
+func (s *searchSegment) Index() (vector.Index, int) {
+	if s.opened == nil {
+		return nil, 0
+	}
+	return s.opened, s.rows
+}
+
+// openIndex pins the segment's index, if it has it.
+func (s *searchSegment) openIndex(ctx context.Context, x *targetIndex) error {
+	f, ok := s.src.(*flushedSegment)
+	if !ok {
+		return nil
+	}
+	file, err := x.open(ctx, f)
+	if file != nil {
+		s.free = append(s.free, file.Unpin)
+		s.opened = file.Value.(*openedIndex)
+	}
+	return err
+}
 
 // Visible says which rows the snapshot sees.
 func (s *searchSegment) Visible(ctx context.Context) (Bitmap, int, error) {
@@ -447,10 +491,14 @@ func (s *searchSegment) takeOne(ctx context.Context, c *catalog.Column, position
 		}
 	}
 	if len(pieces) == 1 {
-		pieces[0].Retain()
-		return pieces[0], nil
+		return c.Type.FromStorage(pieces[0], memory.DefaultAllocator), nil
 	}
-	return array.Concatenate(pieces, memory.DefaultAllocator)
+	stored, err := array.Concatenate(pieces, memory.DefaultAllocator)
+	if err != nil {
+		return nil, err
+	}
+	defer stored.Release()
+	return c.Type.FromStorage(stored, memory.DefaultAllocator), nil
 }
 
 func (s *searchSegment) Close() error {
@@ -458,7 +506,7 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.vectors = nil, nil, nil
+	s.lent, s.visible, s.vectors, s.opened = nil, nil, nil, nil
 	return nil
 }
 

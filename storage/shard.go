@@ -45,6 +45,12 @@ type shard struct {
 	dropped bool
 
 	flushing sync.Mutex // one flush at a time; taken before the apply lock
+
+	// shaping holds one token: whoever has it may merge the shard's segments
+	// and build indexes of them. Taken before flushing.
+	shaping chan struct{}
+	// settled is what reconcile last found nothing to do for, under its lock.
+	settled settledShard
 }
 
 var zeroPosition wal.Position
@@ -131,7 +137,8 @@ func (e *Engine) shard(key shardKey, table catalog.StorageID) *shard {
 	defer e.mu.Unlock()
 	s := e.shards[key]
 	if s == nil {
-		s = &shard{key: key, table: table, view: newShardView(nil)}
+		s = &shard{key: key, table: table, view: newShardView(nil), shaping: make(chan struct{}, 1)}
+		s.shaping <- struct{}{}
 		e.shards[key] = s
 	}
 	return s

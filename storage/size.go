@@ -22,7 +22,7 @@ func (e *Engine) tableSize(table, partition catalog.StorageID) (bytes int64) {
 			bytes += m.Size()
 		}
 		for _, f := range view.flushed {
-			bytes += f.descriptor.Bytes
+			bytes += f.descriptor().Bytes
 		}
 		view.release()
 	}

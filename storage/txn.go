@@ -28,6 +28,9 @@ type txn struct {
 	// command is what the last Snapshot saw of the own writes.
 	command *ownView
 
+	// builds are the indexes that the transaction built.
+	builds []catalog.StorageID
+
 	savepoints []savepoint
 	nextMark   Savepoint
 }
@@ -155,6 +158,10 @@ func (t *txn) end() {
 	}
 	if t.locks != nil {
 		t.locks.ReleaseAll()
+	}
+	if len(t.builds) > 0 {
+		t.e.builds.forget(t.builds)
+		t.e.wake()
 	}
 	t.stream = changeStream{t: t}
 }

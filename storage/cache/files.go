@@ -25,7 +25,8 @@ type Options struct {
 	Mem      memory.Allocator
 }
 
-// Files are the binlog files of an object store, mapped.
+// Files are the binlog files of an object store, mapped, and what was opened of
+// several files together.
 type Files struct {
 	o     Options
 	local objstore.Local
@@ -42,7 +43,10 @@ type Files struct {
 // File is a pinned file.
 type File struct {
 	// Reader reads the file; its uncompressed arrays are valid while a pin is.
+	// nil for what OpenWith opened.
 	Reader *binlog.Reader
+	// Value is what OpenWith opened, valid while a pin is.
+	Value any
 
 	c     *Files
 	key   string
@@ -88,6 +92,29 @@ func NewFiles(o Options) *Files {
 // Open returns the file of a key, pinned; the caller calls Unpin. size is that
 // of the object.
 func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error) {
+	return c.open(ctx, key, func(f *File) (func() error, int64, error) {
+		data, unmap, copied, err := c.Fetch(ctx, key, size)
+		if err != nil {
+			return nil, 0, err
+		}
+		if f.Reader, err = binlog.OpenBytes(key, data, c.o.Mem); err != nil {
+			return nil, 0, errors.Join(err, unmap())
+		}
+		return unmap, copied, nil
+	})
+}
+
+// OpenWith returns what load opened at the first call with key, pinned, as File
+// does: in its Value. close is called when it is given up, and copied is what
+// Fetch said of the files in it.
+func (c *Files) OpenWith(ctx context.Context, key string, load func() (value any, close func() error, copied int64, err error)) (*File, error) {
+	return c.open(ctx, key, func(f *File) (close func() error, copied int64, err error) {
+		f.Value, close, copied, err = load()
+		return close, copied, err
+	})
+}
+
+func (c *Files) open(ctx context.Context, key string, load func(*File) (close func() error, copied int64, err error)) (*File, error) {
 	c.mu.Lock()
 	f := c.files[key]
 	if f == nil {
@@ -95,7 +122,10 @@ func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error)
 		c.files[key] = f
 		c.misses++
 		c.mu.Unlock()
-		return f, c.load(ctx, f, size)
+		if err := c.load(f, load); err != nil {
+			return nil, err
+		}
+		return f, nil
 	}
 	f.pin()
 	c.hits++
@@ -109,29 +139,27 @@ func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error)
 	if f.err != nil {
 		err := f.err
 		f.Unpin()
+		if ctx.Err() == nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+			return c.open(ctx, key, load) // another's statement was cancelled
+		}
 		return nil, err
 	}
 	return f, nil
 }
 
-// load maps the file; after an error nobody finds it any more.
-func (c *Files) load(ctx context.Context, f *File, size int64) error {
-	data, unmap, copied, err := c.fetch(ctx, f.key, size)
-	if err == nil {
-		f.Reader, err = binlog.OpenBytes(f.key, data, c.o.Mem)
-		if err != nil {
-			err = errors.Join(err, unmap())
-		}
-	}
+// load opens the file; after an error nobody finds it any more.
+func (c *Files) load(f *File, open func(*File) (func() error, int64, error)) error {
+	shut, copied, err := open(f)
 	c.mu.Lock()
-	f.err, f.close, f.size = err, unmap, copied
-	c.bytes += copied
+	f.err, f.close, f.size = err, shut, copied
 	if err != nil {
-		c.bytes -= copied
 		f.close, f.size, f.gone = nil, 0, true
-		delete(c.files, f.key)
+		if c.files[f.key] == f {
+			delete(c.files, f.key)
+		}
 		f.pins--
 	}
+	c.bytes += f.size
 	victims := c.shrink()
 	c.mu.Unlock()
 	closeAll(victims)
@@ -139,8 +167,9 @@ func (c *Files) load(ctx context.Context, f *File, size int64) error {
 	return err
 }
 
-// fetch makes the bytes of an object addressable.
-func (c *Files) fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
+// Fetch makes the bytes of an object addressable until unmap is called; copied is
+// how many of them were copied, which count against the budget.
+func (c *Files) Fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
 	if c.local != nil {
 		data, unmap, err = c.local.Map(ctx, key)
 		return data, unmap, 0, err

@@ -2,6 +2,10 @@
 // with growing pauses, until it succeeds or the runner closes; what is left then
 // is found again by the next start.
 //
-// Jobs run one at a time, so that they never take more than one core from
-// statements. Start reading at runner.go. jobs imports nothing of Quiver.
+// A job has a priority, the lower the sooner; jobs of one group never run at the
+// same time, and of jobs with one key only one is there. Long ones share the
+// processors by a Budget, whose Yield leaves room for statements while there
+// are any.
+//
+// Start reading at runner.go, then budget.go. jobs imports nothing of Quiver.
 package jobs

@@ -1,65 +1,149 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // The pauses between attempts of a job that fails.
 const (
-	pauseMin = 10 * time.Millisecond
-	pauseMax = 10 * time.Second
+	pauseMin     = 10 * time.Millisecond
+	pauseMax     = 10 * time.Second
+	pauseLongMin = time.Second
+	pauseLongMax = 5 * time.Minute
 )
 
-// Runner runs jobs one after the other, in order.
-type Runner struct {
-	log  *slog.Logger
-	ctx  context.Context
-	stop context.CancelFunc
-	done chan struct{}
+// The priorities that storage gives, the most urgent first.
+const (
+	Collect = iota
+	Merge
+	Index
+	Sweep
+)
 
-	mu      sync.Mutex // guards what follows
-	queue   []job
-	busy    bool
-	idle    *sync.Cond
-	arrived chan struct{}
+// Job is something to do.
+type Job struct {
+	// Kind names what is done ("merge"), Object what with, both for people.
+	Kind, Object string
+	// Key, if set, is unlike that of any other job that waits or runs: a second
+	// one is not taken.
+	Key string
+	// Group, if set, is of jobs that must not run together.
+	Group    string
+	Priority int
+	// Costly jobs are repeated after longer pauses.
+	Costly bool
+	Run    func(context.Context, *Progress) error
+}
+
+// Progress is how far a job is. Its methods may be called by any goroutine.
+type Progress struct {
+	phase       atomic.Pointer[string]
+	done, total atomic.Int64
+}
+
+// Set notes the phase and how much of total is done. A nil Progress takes it.
+func (p *Progress) Set(phase string, done, total int64) {
+	if p == nil {
+		return
+	}
+	if old := p.phase.Load(); old == nil || *old != phase {
+		p.phase.Store(&phase)
+	}
+	p.done.Store(done)
+	p.total.Store(total)
+}
+
+// State is a job as quiver.jobs shows it.
+type State struct {
+	ID                            int64
+	Kind, Object, State           string // waiting, running, failed (and waiting for its next attempt)
+	Priority                      int
+	Phase                         string
+	Done, Total                   int64
+	Attempts                      int
+	Err                           string
+	Submitted, Started, NotBefore time.Time
+}
+
+// Runner runs jobs by several workers. It ends with Close.
+type Runner struct {
+	log     *slog.Logger
+	ctx     context.Context
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows and the fields of entry
+	jobs    []*entry   // waiting and running, in the order of priority, then of arrival
+	nextID  int64
+	changed *sync.Cond
 
 	completed, failed int64
 }
 
-type job struct {
-	name string
-	run  func(context.Context) error
+type entry struct {
+	Job
+	id        int64
+	running   bool
+	attempts  int
+	err       error
+	progress  Progress
+	submitted time.Time
+	started   time.Time
+	notBefore time.Time
 }
 
 // NewRunner starts a Runner, which ends with Close.
-func NewRunner(log *slog.Logger) *Runner {
-	r := &Runner{log: log, done: make(chan struct{}), arrived: make(chan struct{}, 1)}
-	r.idle = sync.NewCond(&r.mu)
+func NewRunner(log *slog.Logger, workers int) *Runner {
+	r := &Runner{log: log}
+	r.changed = sync.NewCond(&r.mu)
 	r.ctx, r.stop = context.WithCancel(context.Background())
-	go r.work()
+	context.AfterFunc(r.ctx, r.wake)
+	for range workers {
+		r.workers.Go(r.work)
+	}
 	return r
 }
 
-// Go queues a job. name is for logs.
-func (r *Runner) Go(name string, run func(context.Context) error) {
+func (r *Runner) wake() {
 	r.mu.Lock()
-	r.queue = append(r.queue, job{name, run})
-	r.mu.Unlock()
-	select {
-	case r.arrived <- struct{}{}:
-	default:
+	defer r.mu.Unlock()
+	r.changed.Broadcast()
+}
+
+// Submit queues a job; false if one of its key is there.
+func (r *Runner) Submit(j Job) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if j.Key != "" && slices.ContainsFunc(r.jobs, func(e *entry) bool { return e.Key == j.Key }) {
+		return false
 	}
+	r.nextID++
+	e := &entry{Job: j, id: r.nextID, submitted: time.Now()}
+	at, _ := slices.BinarySearchFunc(r.jobs, e, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.id, b.id))
+	})
+	r.jobs = slices.Insert(r.jobs, at, e)
+	r.changed.Broadcast()
+	return true
+}
+
+// Go queues a quick job. kind is for people.
+func (r *Runner) Go(kind string, run func(context.Context) error) {
+	r.Submit(Job{Kind: kind, Run: func(ctx context.Context, _ *Progress) error { return run(ctx) }})
 }
 
 // Wait blocks until no job is left or the runner closes.
 func (r *Runner) Wait() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for (len(r.queue) > 0 || r.busy) && r.ctx.Err() == nil {
-		r.idle.Wait()
+	for len(r.jobs) > 0 && r.ctx.Err() == nil {
+		r.changed.Wait()
 	}
 }
 
@@ -68,81 +152,117 @@ func (r *Runner) Wait() {
 func (r *Runner) Stats() (waiting int, completed, failed int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return len(r.queue), r.completed, r.failed
+	for _, e := range r.jobs {
+		if !e.running {
+			waiting++
+		}
+	}
+	return waiting, r.completed, r.failed
 }
 
-// Close ends the running job by its context and forgets the others.
+// List returns the jobs that wait or run.
+func (r *Runner) List() []State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]State, len(r.jobs))
+	for i, e := range r.jobs {
+		s := State{
+			ID: e.id, Kind: e.Kind, Object: e.Object, State: "waiting", Priority: e.Priority,
+			Done: e.progress.done.Load(), Total: e.progress.total.Load(),
+			Attempts: e.attempts, Submitted: e.submitted, Started: e.started, NotBefore: e.notBefore,
+		}
+		if p := e.progress.phase.Load(); p != nil {
+			s.Phase = *p
+		}
+		switch {
+		case e.running:
+			s.State = "running"
+		case e.err != nil:
+			s.State = "failed"
+		}
+		if e.err != nil {
+			s.Err = e.err.Error()
+		}
+		list[i] = s
+	}
+	return list
+}
+
+// Close ends the running jobs by their context and forgets the others.
 func (r *Runner) Close() {
 	r.stop()
-	<-r.done
+	r.workers.Wait()
+	r.wake()
 }
 
 func (r *Runner) work() {
-	defer close(r.done)
-	defer r.idle.Broadcast()
 	for {
-		j, ok := r.take()
-		if !ok {
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-r.arrived:
-			}
-			continue
-		}
-		if !r.attempt(j) {
+		e := r.take()
+		if e == nil {
 			return
 		}
-		r.finished()
+		err := e.Run(r.ctx, &e.progress)
+		if err != nil && r.ctx.Err() == nil {
+			r.log.Warn("background job failed and will be repeated", "job", e.Kind, "object", e.Object, "err", err)
+		}
+		r.finish(e, err)
 	}
 }
 
-func (r *Runner) take() (job, bool) {
+// take waits for a job that may run; nil after Close.
+func (r *Runner) take() *entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.queue) == 0 {
-		return job{}, false
+	for r.ctx.Err() == nil {
+		now := time.Now()
+		var next time.Time
+		for _, e := range r.jobs {
+			switch {
+			case e.running || r.groupRuns(e):
+			case e.notBefore.After(now):
+				if next.IsZero() || e.notBefore.Before(next) {
+					next = e.notBefore
+				}
+			default:
+				e.running, e.started = true, now
+				e.attempts++
+				return e
+			}
+		}
+		if !next.IsZero() {
+			timer := time.AfterFunc(next.Sub(now), r.wake)
+			r.changed.Wait()
+			timer.Stop()
+			continue
+		}
+		r.changed.Wait()
 	}
-	j := r.queue[0]
-	r.queue[0] = job{}
-	r.queue = r.queue[1:]
-	r.busy = true
-	return j, true
+	return nil
 }
 
-func (r *Runner) finished() {
+func (r *Runner) groupRuns(e *entry) bool {
+	return e.Group != "" && slices.ContainsFunc(r.jobs, func(o *entry) bool { return o.running && o.Group == e.Group })
+}
+
+func (r *Runner) finish(e *entry, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.busy = false
-	r.idle.Broadcast()
-}
-
-// attempt runs a job until it succeeds; false when the runner closed.
-func (r *Runner) attempt(j job) bool {
-	for pause := pauseMin; ; pause = min(2*pause, pauseMax) {
-		if r.ctx.Err() != nil {
-			return false
-		}
-		err := j.run(r.ctx)
-		r.count(err)
-		if err == nil {
-			return true
-		}
-		r.log.Warn("background job failed and will be repeated", "job", j.name, "err", err)
-		select {
-		case <-r.ctx.Done():
-			return false
-		case <-time.After(pause):
-		}
-	}
-}
-
-func (r *Runner) count(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err == nil {
+	e.running = false
+	if e.err = err; err == nil {
 		r.completed++
+		r.jobs = slices.DeleteFunc(r.jobs, func(o *entry) bool { return o == e })
 	} else {
 		r.failed++
+		e.notBefore = time.Now().Add(e.pause())
 	}
+	r.changed.Broadcast()
+}
+
+// pause is how long a job waits after its last attempt failed.
+func (e *entry) pause() time.Duration {
+	from, to := pauseMin, pauseMax
+	if e.Costly {
+		from, to = pauseLongMin, pauseLongMax
+	}
+	return min(from<<min(e.attempts-1, 20), to)
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 )
 
+// A job that fails does not hold up the next one.
 func TestJobsRunInOrderAndRepeat(t *testing.T) {
-	r := NewRunner(slog.New(slog.DiscardHandler))
+	r := NewRunner(slog.New(slog.DiscardHandler), 1)
 	defer r.Close()
 	var ran []string
 	failures := 2
@@ -25,7 +28,7 @@ func TestJobsRunInOrderAndRepeat(t *testing.T) {
 		return nil
 	})
 	r.Wait()
-	if !slices.Equal(ran, []string{"a", "a", "a", "b"}) {
+	if !slices.Equal(ran, []string{"a", "b", "a", "a"}) {
 		t.Errorf("ran %v", ran)
 	}
 	if waiting, completed, failed := r.Stats(); waiting != 0 || completed != 2 || failed != 2 {
@@ -34,7 +37,7 @@ func TestJobsRunInOrderAndRepeat(t *testing.T) {
 }
 
 func TestCloseEndsJobs(t *testing.T) {
-	r := NewRunner(slog.New(slog.DiscardHandler))
+	r := NewRunner(slog.New(slog.DiscardHandler), 1)
 	started := make(chan struct{})
 	r.Go("long", func(ctx context.Context) error {
 		close(started)
@@ -52,4 +55,69 @@ func TestCloseEndsJobs(t *testing.T) {
 	if ran {
 		t.Error("a job ran after Close")
 	}
+}
+
+// TestPriorities: with one worker busy, what waits runs by priority, one job a
+// key, and never two of a group.
+func TestPriorities(t *testing.T) {
+	r := NewRunner(slog.New(slog.DiscardHandler), 3)
+	defer r.Close()
+	var mu sync.Mutex
+	var ran []string
+	open := make(chan struct{})
+	job := func(kind, key string, priority int) Job {
+		return Job{Kind: kind, Key: key, Group: "g", Priority: priority, Run: func(_ context.Context, p *Progress) error {
+			<-open
+			p.Set("working", 1, 2)
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, kind)
+			return nil
+		}}
+	}
+	r.Submit(job("first", "", 5))
+	for r.List()[0].State != "running" {
+		runtime.Gosched()
+	}
+	r.Submit(job("c", "", 3))
+	r.Submit(job("a", "k", 1))
+	if r.Submit(job("twice", "k", 0)) {
+		t.Error("two jobs have one key")
+	}
+	r.Submit(job("b", "", 1))
+	list := r.List()
+	if len(list) != 4 || list[0].Kind != "a" || list[0].State != "waiting" || list[3].State != "running" {
+		t.Errorf("jobs %+v", list)
+	}
+	close(open)
+	r.Wait()
+	if !slices.Equal(ran, []string{"first", "a", "b", "c"}) {
+		t.Errorf("ran %v", ran)
+	}
+}
+
+// TestBudget: processors are shared, and a job rests while statements come.
+func TestBudget(t *testing.T) {
+	statements := uint64(0)
+	b := NewBudget(3, func() uint64 { statements++; return statements })
+	ctx, cancel := context.WithCancel(context.Background())
+	n, err := b.Acquire(ctx, 2)
+	m, err2 := b.Acquire(ctx, 2)
+	if n != 2 || m != 1 || err != nil || err2 != nil {
+		t.Errorf("got %d, %v and %d, %v", n, err, m, err2)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := b.Acquire(ctx, 1)
+		done <- err
+	}()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	b.Release(n)
+	if n, err := b.Acquire(context.Background(), 9); n != 2 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+	b.Yield(ctx) // returns: ctx is done
 }

@@ -29,6 +29,9 @@ func Dump(w io.Writer, name string, object []byte, read func(key string) ([]byte
 		if len(f.Fields) > 0 {
 			fmt.Fprintf(w, " of fields %v", f.Fields)
 		}
+		if f.Index != 0 {
+			fmt.Fprintf(w, ", part %s of vector index %d", f.Part, f.Index)
+		}
 		fmt.Fprintf(w, ", %d rows, %d bytes of %d, crc %08x\n", f.Rows, f.Bytes, f.RawBytes, f.CRC)
 		if read == nil {
 			continue

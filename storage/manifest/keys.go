@@ -55,6 +55,22 @@ func (s Segment) Index(field catalog.FieldID, index uint64, part string) string 
 	return key
 }
 
+// IndexPart is the key of a part of a vector index: the number makes it unlike
+// that of any other attempt to build the part.
+func (s Segment) IndexPart(field catalog.FieldID, index catalog.StorageID, part string, log uint64) string {
+	return s.Index(field, uint64(index), fmt.Sprintf("%s-%d", part, log))
+}
+
+// PartLog is the number in the key of a part of a vector index.
+func (k *Key) PartLog() (log uint64, ok bool) {
+	i := strings.LastIndexByte(k.Part, '-')
+	if i < 0 {
+		return 0, false
+	}
+	log, err := strconv.ParseUint(k.Part[i+1:], 10, 64)
+	return log, err == nil
+}
+
 // Manifest is the key of a manifest.
 func (s Segment) Manifest(log uint64) string {
 	return fmt.Sprintf("%s%d", s.Prefix(KindManifest), log)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"quiver/catalog"
 	"quiver/storage/binlog"
@@ -53,8 +54,12 @@ type File struct {
 	Key  string `json:"key"`
 	// Fields are the columns in it: several of an insert log of narrow ones.
 	Fields []catalog.FieldID `json:"fields,omitempty"`
-	Rows   int64             `json:"rows"`
-	Bytes  int64             `json:"bytes"`
+	// Index is the storage id of the vector index that the file is Part of; 0
+	// for other files.
+	Index catalog.StorageID `json:"index,omitempty"`
+	Part  string            `json:"part,omitempty"`
+	Rows  int64             `json:"rows"`
+	Bytes int64             `json:"bytes"`
 	// RawBytes is before compression.
 	RawBytes int64 `json:"raw_bytes"`
 	// CRC is the CRC-32C of the whole object.
@@ -105,6 +110,35 @@ func (m *Manifest) File(field catalog.FieldID) *File {
 		}
 	}
 	return nil
+}
+
+// Parts returns the files of a vector index; none if it was not built.
+func (m *Manifest) Parts(index catalog.StorageID) (parts []File) {
+	for i := range m.Files {
+		if m.Files[i].Index == index && index != 0 {
+			parts = append(parts, m.Files[i])
+		}
+	}
+	return parts
+}
+
+// Indexes returns the storage ids of the vector indexes built, each once.
+func (m *Manifest) Indexes() (indexes []catalog.StorageID) {
+	for i := range m.Files {
+		if x := m.Files[i].Index; x != 0 && !slices.Contains(indexes, x) {
+			indexes = append(indexes, x)
+		}
+	}
+	return indexes
+}
+
+// With returns a copy of the manifest that has no files of the indexes in
+// without, and the files of parts.
+func (m *Manifest) With(parts []File, without ...catalog.StorageID) *Manifest {
+	c := *m
+	c.Files = slices.DeleteFunc(slices.Clone(m.Files), func(f File) bool { return f.Index != 0 && slices.Contains(without, f.Index) })
+	c.Files = append(c.Files, parts...)
+	return &c
 }
 
 // Bytes is the size of all files.

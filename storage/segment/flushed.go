@@ -27,9 +27,11 @@ type Shelf struct {
 // the runs and the bloom filter stay open once they were. It is safe for
 // concurrent use and ends at the last Release.
 type Flushed struct {
+	// Manifest is the one that the segment was opened with.
 	Manifest   *manifest.Manifest
 	Tombstones Tombstones
 
+	current atomic.Pointer[manifest.Manifest]
 	shelf   *Shelf
 	columns map[catalog.FieldID]*manifest.File
 	bounds  map[catalog.FieldID]*manifest.Column
@@ -55,6 +57,7 @@ type openRun[T any] struct {
 func OpenFlushed(m *manifest.Manifest, shelf *Shelf) (*Flushed, error) {
 	s := &Flushed{Manifest: m, shelf: shelf, columns: map[catalog.FieldID]*manifest.File{}, bounds: map[catalog.FieldID]*manifest.Column{}}
 	s.refs.Store(1)
+	s.current.Store(m)
 	for i := range m.Files {
 		if f := &m.Files[i]; f.Kind == manifest.KindInsert {
 			for _, field := range f.Fields {
@@ -109,6 +112,9 @@ func (s *Flushed) Release() {
 	for i := range s.Manifest.Files {
 		s.shelf.Files.Forget(s.Manifest.Files[i].Key)
 	}
+	for _, x := range s.Current().Indexes() {
+		s.shelf.Files.Forget(s.indexKey(x))
+	}
 	if s.onFree != nil {
 		s.onFree()
 	}
@@ -121,6 +127,20 @@ func (s *Flushed) OnFree(f func()) {
 	defer s.mu.Unlock()
 	s.onFree = f
 }
+
+// KeyField is the first field of the primary key that the rows are sorted by; 0
+// without one.
+func (s *Flushed) KeyField() catalog.FieldID {
+	f := s.index(manifest.KindIndex, false)
+	if f == nil {
+		return 0
+	}
+	k, _ := manifest.ParseKey(f.Key)
+	return k.Field
+}
+
+// Has says whether the segment has a field.
+func (s *Flushed) Has(field catalog.FieldID) bool { return s.columns[field] != nil }
 
 // Rows is the number of rows.
 func (s *Flushed) Rows() int { return int(s.Manifest.Rows) }
@@ -334,7 +354,7 @@ func (s *Flushed) Deletes(ctx context.Context, f func(deltalog.Entry) error) err
 func (s *Flushed) index(kind string, rowIDs bool) *manifest.File {
 	for i := range s.Manifest.Files {
 		f := &s.Manifest.Files[i]
-		if f.Kind != kind {
+		if f.Kind != kind || f.Index != 0 {
 			continue
 		}
 		if k, ok := manifest.ParseKey(f.Key); ok && (k.Field == catalog.RowIDField) == rowIDs {

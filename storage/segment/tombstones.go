@@ -117,6 +117,26 @@ func (t *Tombstones) Mask(start, n int, visible []byte, gone func(at uint64) boo
 	return cleared
 }
 
+// CountBefore is the number of rows deleted at or before t.
+func (t *Tombstones) CountBefore(at uint64) (n int64) {
+	blocks := t.blocks.Load()
+	if blocks == nil {
+		return 0
+	}
+	for i := range *blocks {
+		b := (*blocks)[i].Load()
+		if b == nil {
+			continue
+		}
+		for word := range b.gone {
+			if gone := b.gone[word].Load(); gone != 0 {
+				n += int64(bits.OnesCount64(b.before(word, gone, at)))
+			}
+		}
+	}
+	return n
+}
+
 // Live fills alive, which has (rows+63)/64*8 bytes, with a bit for each row of
 // [0, rows) that was not deleted at or before t, and returns how many there are.
 func (t *Tombstones) Live(rows int, at uint64, alive []byte) (kept int) {

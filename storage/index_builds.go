@@ -1,0 +1,185 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"quiver/catalog"
+)
+
+// indexBuilds are the indexes being built by statements. What they built stays
+// until their transactions end, although the catalog does not know it yet.
+type indexBuilds struct {
+	mu      sync.Mutex // guards what follows and the progress of each
+	storage map[catalog.StorageID]int
+	running []*indexProgress
+	// ended counts the transactions with builds that did.
+	ended atomic.Uint64
+}
+
+// indexProgress is a row of pg_stat_progress_create_index.
+type indexProgress struct {
+	builds *indexBuilds
+	row    catalog.IndexProgress
+}
+
+func (b *indexBuilds) remember(id catalog.StorageID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.storage == nil {
+		b.storage = map[catalog.StorageID]int{}
+	}
+	b.storage[id]++
+}
+
+func (b *indexBuilds) forget(ids []catalog.StorageID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		if b.storage[id]--; b.storage[id] == 0 {
+			delete(b.storage, id)
+		}
+	}
+	b.ended.Add(1)
+}
+
+// protected says whether an index belongs to a transaction that has not ended.
+func (b *indexBuilds) protected(id catalog.StorageID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.storage[id] > 0
+}
+
+func (b *indexBuilds) begin(row catalog.IndexProgress) *indexProgress {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := &indexProgress{b, row}
+	b.running = append(b.running, p)
+	return p
+}
+
+func (p *indexProgress) end() {
+	p.builds.mu.Lock()
+	defer p.builds.mu.Unlock()
+	p.builds.running = slices.DeleteFunc(p.builds.running, func(o *indexProgress) bool { return o == p })
+}
+
+func (p *indexProgress) update(f func(*catalog.IndexProgress)) {
+	p.builds.mu.Lock()
+	defer p.builds.mu.Unlock()
+	f(&p.row)
+}
+
+func (b *indexBuilds) list() []catalog.IndexProgress {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := make([]catalog.IndexProgress, len(b.running))
+	for i, p := range b.running {
+		out[i] = p.row
+	}
+	return out
+}
+
+// BuildIndex builds an index of what is committed.
+func (t *txn) BuildIndex(ctx context.Context, b IndexBuild) error {
+	if err := t.writable(); err != nil {
+		return err
+	}
+	x, err := t.e.target(b.Table, b.Index)
+	if err != nil {
+		return err
+	}
+	t.e.builds.remember(x.storage())
+	t.builds = append(t.builds, x.storage())
+	p := t.e.builds.begin(catalog.IndexProgress{
+		PID: b.PID, Database: b.Table.Database, Table: b.Table.OID, Index: b.Index.OID, Command: b.Command, Phase: "initializing",
+	})
+	defer p.end()
+	var shards []*shard
+	for _, part := range t.catalog.Partitions(b.Table.OID) {
+		for n := range max(b.Table.Shards, 1) {
+			if s := t.e.findShard(shardKey{part.Storage, n}); s != nil {
+				shards = append(shards, s)
+			}
+		}
+	}
+	p.update(func(r *catalog.IndexProgress) { r.PartitionsTotal = int64(len(shards)) })
+	x.options.Workers, x.options.MemoryBytes = b.Workers, b.MemoryBytes*int64(max(b.Workers, 1))
+	for _, s := range shards {
+		if err := t.e.buildShard(ctx, s, x, p); err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return err
+		}
+		p.update(func(r *catalog.IndexProgress) { r.PartitionsDone++ })
+	}
+	return nil
+}
+
+// buildShard flushes and merges a shard and builds an index of its segments.
+func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *indexProgress) error {
+	if err := s.shape(ctx); err != nil {
+		return err
+	}
+	defer s.shaped()
+	if err := e.flushShard(ctx, s); err != nil {
+		return err
+	}
+	if err := e.mergeAll(ctx, s); err != nil {
+		return err
+	}
+	v := s.pin()
+	defer v.release()
+	var rows int64
+	for _, f := range v.flushed {
+		rows += int64(f.Rows())
+	}
+	p.update(func(r *catalog.IndexProgress) {
+		r.BlocksTotal += int64(len(v.flushed))
+		r.TuplesTotal += rows
+	})
+	for _, f := range v.flushed {
+		if err := e.buildSegment(ctx, s, f, x, p.follow(f)); err != nil && !errors.Is(err, errSegmentGone) {
+			return err
+		}
+		p.update(func(r *catalog.IndexProgress) { r.BlocksDone++ })
+	}
+	return nil
+}
+
+// follow returns the Options.Progress of the build of one segment.
+func (p *indexProgress) follow(f *flushedSegment) func(string, int64, int64) {
+	var before int64
+	p.update(func(r *catalog.IndexProgress) { before = r.TuplesDone })
+	return func(phase string, done, total int64) {
+		p.update(func(r *catalog.IndexProgress) {
+			r.Phase = phase
+			if total > 0 {
+				r.TuplesDone = before + min(done, total)*int64(f.Rows())/total
+			}
+		})
+	}
+}
+
+// buildSegment builds the index of one segment unless it is there. The caller
+// holds the shard's token.
+func (e *Engine) buildSegment(ctx context.Context, s *shard, f *flushedSegment, x *targetIndex, progress func(string, int64, int64)) error {
+	if f.Rows() == 0 || len(f.Current().Parts(x.storage())) > 0 {
+		return nil
+	}
+	o := x.options
+	o.Progress = progress
+	w, err := e.buildParts(ctx, f, x, o)
+	if err != nil {
+		return err
+	}
+	err = e.changeParts(ctx, s, f, w.Files())
+	if err != nil && !errors.Is(err, errUncertain) {
+		err = errors.Join(err, w.Abandon(context.WithoutCancel(ctx)))
+	}
+	return err
+}

@@ -1,0 +1,574 @@
+package storage
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/storage/binlog"
+	"quiver/storage/deltalog"
+	"quiver/storage/growing"
+	"quiver/storage/manifest"
+	"quiver/storage/segment"
+	"quiver/storage/wal"
+	"quiver/vector"
+)
+
+// merge replaces flushed segments of a shard by one with their rows, less those
+// that nobody can see any more. The steps, each of which a crash may interrupt
+// without loss:
+//
+//  1. begin: under the apply lock, note the time, before which the deletes are
+//     taken over, and the horizon, before which rows are left out;
+//  2. write: objects of the new segment, and of its vector indexes;
+//  3. commit: one catalog transaction adds the new segment and forgets the old;
+//  4. switch: under the apply lock the view goes over. Deletes that came since
+//     are carried over; they are in the log and in the pending deletes of the
+//     next flush, or in the delta log of a flush since.
+//
+// Readers keep the old segments, whose objects go after the last of them.
+// Objects of a merge that did not reach step 3 are swept at the next start.
+type merge struct {
+	e      *Engine
+	s      *shard
+	table  *catalog.Table
+	inputs []*flushedSegment
+
+	at      hlc.Timestamp
+	horizon hlc.Timestamp
+	delta   wal.Position
+
+	refs    []growing.Ref
+	deletes []deltalog.Entry
+	result  *flushedSegment // nil if no row is left
+	// moved says, for each input, where its rows went.
+	moved [][]uint32
+	// writers wrote the vector indexes.
+	writers []*segment.PartWriter
+}
+
+// movedAway marks, in moved, a row that was left out.
+const movedAway = ^uint32(0)
+
+// horizonLocked is the time before which deleted rows need not be kept. The
+// caller holds the apply lock.
+func (e *Engine) horizonLocked() hlc.Timestamp {
+	p := &e.pipeline
+	retained := hlc.At(p.appliedAt.Time().Add(-e.opts.Retention))
+	return min(retained, e.readers.oldest(p), p.appliedAt)
+}
+
+func (e *Engine) horizon() hlc.Timestamp {
+	e.pipeline.apply.Lock()
+	defer e.pipeline.apply.Unlock()
+	return e.horizonLocked()
+}
+
+// mergeSegments merges inputs. The caller holds the shard's token and a pin of
+// the view that they are of. indexes are built of the new segment before it
+// replaces the old ones.
+func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, indexes []*targetIndex, progress func(string, int64, int64)) error {
+	m := &merge{e: e, s: s, inputs: inputs}
+	if !m.begin() {
+		return nil
+	}
+	err := m.write(ctx)
+	if err == nil {
+		err = m.index(ctx, indexes, progress)
+	}
+	if err == nil {
+		err = m.commit(ctx)
+	}
+	if err != nil {
+		if !errors.Is(err, errUncertain) {
+			err = errors.Join(err, m.giveUp(context.WithoutCancel(ctx)))
+		}
+		return fmt.Errorf("merge in partition %d, shard %d: %w", s.key.partition, s.key.shard, err)
+	}
+	m.switchOver()
+	return nil
+}
+
+// begin is step 1; false when the shard is gone.
+func (m *merge) begin() bool {
+	p := &m.e.pipeline
+	p.apply.Lock()
+	defer p.apply.Unlock()
+	if m.s.dropped {
+		return false
+	}
+	m.at, m.horizon, m.delta = p.appliedAt, m.e.horizonLocked(), m.s.checkpoint
+	m.table = m.e.catalog.Current().TableByStorage(m.s.table)
+	return m.table != nil
+}
+
+// write is step 2: the rows.
+func (m *merge) write(ctx context.Context) error {
+	if err := m.collect(ctx); err != nil {
+		return err
+	}
+	if len(m.refs) == 0 && len(m.deletes) == 0 {
+		return nil
+	}
+	fields := m.fields()
+	name := manifest.Segment{Table: m.s.table, Partition: m.s.key.partition, ID: catalog.SegmentID(m.e.newIDs(1))}
+	var version uint32
+	for _, f := range m.inputs {
+		version = max(version, f.Manifest.SchemaVersion)
+	}
+	out, err := segment.NewWriter(segment.WriterOptions{
+		Name: name, Shard: m.s.key.shard, SchemaVersion: version, Fields: fields, KeyField: m.keyField(), Rows: len(m.refs),
+		Objects: m.e.opts.Objects, Scratch: m.e.opts.Scratch, NewLog: func() uint64 { return m.e.newIDs(1) }, Mem: m.e.mem.Unlimited(),
+	})
+	if err != nil {
+		return err
+	}
+	defer out.Abort()
+	for from := 0; from < len(m.refs); from += flushBatchRows {
+		m.e.budget.Yield(ctx)
+		if err := m.writeBatch(ctx, out, fields, m.refs[from:min(from+flushBatchRows, len(m.refs))]); err != nil {
+			return err
+		}
+	}
+	out.Delete(m.deletes)
+	written, key, err := out.Finish(ctx, m.delta)
+	if err != nil {
+		return err
+	}
+	opened, err := segment.OpenFlushed(written, m.e.shelf)
+	if err != nil {
+		return err
+	}
+	m.result = newFlushed(opened, descriptorOf(written, key))
+	return nil
+}
+
+// collect decides which rows stay, and in which order; and which deletes of the
+// inputs' delta logs are still needed.
+func (m *merge) collect(ctx context.Context) error {
+	kept := make([][]uint32, len(m.inputs))
+	for i, f := range m.inputs {
+		moved := make([]uint32, f.Rows())
+		for pos := range moved {
+			at, successor := f.Tombstones.Get(pos)
+			if at != 0 && at <= uint64(m.horizon) {
+				moved[pos] = movedAway
+				continue
+			}
+			kept[i] = append(kept[i], uint32(pos))
+			if at == 0 || at > uint64(m.at) {
+				continue
+			}
+			d, err := deleteOf(ctx, f, pos, at, successor)
+			if err != nil {
+				return err
+			}
+			m.deletes = append(m.deletes, d)
+		}
+		m.moved = append(m.moved, moved)
+	}
+	if err := m.order(ctx, kept); err != nil {
+		return err
+	}
+	for i, r := range m.refs {
+		m.moved[r.Segment][r.Position] = uint32(i)
+	}
+	return m.foreignDeletes(ctx)
+}
+
+func deleteOf(ctx context.Context, f *flushedSegment, pos int, at, successor uint64) (deltalog.Entry, error) {
+	id, err := f.rowID(ctx, pos)
+	if err != nil {
+		return deltalog.Entry{}, err
+	}
+	key, err := f.appendKey(ctx, nil, pos)
+	return deltalog.Entry{RowID: id, Timestamp: at, Successor: successor, Key: key}, err
+}
+
+// foreignDeletes keeps those entries of the inputs' delta logs that are of rows
+// of other segments.
+func (m *merge) foreignDeletes(ctx context.Context) error {
+	v := m.s.pin()
+	defer v.release()
+	for _, f := range m.inputs {
+		err := f.Deletes(ctx, func(d deltalog.Entry) error {
+			src, _, err := v.find(ctx, d.RowID)
+			if err != nil || src == nil {
+				return err
+			}
+			if g, ok := src.(*flushedSegment); ok && slices.Contains(m.inputs, g) {
+				return nil
+			}
+			d.Key = slices.Clone(d.Key)
+			m.deletes = append(m.deletes, d)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// order fills refs with the rows of the inputs by primary key; versions of one
+// key in the order of the inputs. Without a key the inputs follow each other.
+func (m *merge) order(ctx context.Context, kept [][]uint32) error {
+	with := 0
+	for i := range kept {
+		if len(kept[i]) > 0 {
+			with++
+		}
+	}
+	if with < 2 || m.keyField() == 0 {
+		for i, list := range kept {
+			for _, pos := range list {
+				m.refs = append(m.refs, growing.Ref{Segment: uint32(i), Position: pos})
+			}
+		}
+		return nil
+	}
+	h := &keyHeap{}
+	for i, list := range kept {
+		if len(list) > 0 {
+			c := &keyCursor{input: i, f: m.inputs[i], rest: list}
+			if err := c.read(ctx); err != nil {
+				return err
+			}
+			h.list = append(h.list, c)
+		}
+	}
+	heap.Init(h)
+	for len(h.list) > 0 {
+		c := h.list[0]
+		m.refs = append(m.refs, growing.Ref{Segment: uint32(c.input), Position: c.rest[0]})
+		if c.rest = c.rest[1:]; len(c.rest) == 0 {
+			heap.Pop(h)
+			continue
+		}
+		if err := c.read(ctx); err != nil {
+			return err
+		}
+		heap.Fix(h, 0)
+	}
+	return nil
+}
+
+// keyCursor goes through the keys of an input's rows.
+type keyCursor struct {
+	input int
+	f     *flushedSegment
+	rest  []uint32
+	key   []byte
+}
+
+func (c *keyCursor) read(ctx context.Context) (err error) {
+	c.key, err = c.f.appendKey(ctx, c.key[:0], int(c.rest[0]))
+	return err
+}
+
+// keyHeap has the least key first.
+type keyHeap struct{ list []*keyCursor }
+
+func (h *keyHeap) Len() int { return len(h.list) }
+func (h *keyHeap) Less(i, j int) bool {
+	a, b := h.list[i], h.list[j]
+	if c := bytes.Compare(a.key, b.key); c != 0 {
+		return c < 0
+	}
+	return a.input < b.input
+}
+func (h *keyHeap) Swap(i, j int) { h.list[i], h.list[j] = h.list[j], h.list[i] }
+func (h *keyHeap) Push(x any)    { h.list = append(h.list, x.(*keyCursor)) }
+func (h *keyHeap) Pop() any {
+	c := h.list[len(h.list)-1]
+	h.list = h.list[:len(h.list)-1]
+	return c
+}
+
+func (m *merge) keyField() catalog.FieldID {
+	for _, f := range m.inputs {
+		if f.Rows() > 0 {
+			return f.KeyField()
+		}
+	}
+	return 0
+}
+
+// fields are the table's columns that some input has.
+func (m *merge) fields() (fields []segment.WriterField) {
+	for i := range m.table.Columns {
+		c := &m.table.Columns[i]
+		if c.Dropped() || !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return f.Has(c.Field) }) {
+			continue
+		}
+		fields = append(fields, writerField(c, storageType(c)))
+	}
+	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
+	for i := range fields {
+		if fields[i].ID == m.keyField() {
+			fields[i].Codec = binlog.None
+		}
+	}
+	return fields
+}
+
+func (m *merge) writeBatch(ctx context.Context, out *segment.Writer, fields []segment.WriterField, refs []growing.Ref) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	var columns []arrow.Array
+	defer func() { releaseAll(columns) }()
+	for _, field := range fields {
+		a, err := m.gather(ctx, field.ID, columnOf(m.table, field.ID), refs)
+		if err != nil {
+			return err
+		}
+		columns = append(columns, a)
+	}
+	var hidden [2]*array.Uint64
+	for i, field := range []catalog.FieldID{catalog.RowIDField, catalog.TimestampField} {
+		a, err := m.gather(ctx, field, nil, refs)
+		if err != nil {
+			return err
+		}
+		defer a.Release()
+		hidden[i] = a.(*array.Uint64)
+	}
+	var keys [][]byte
+	if m.keyField() != 0 {
+		for _, r := range refs {
+			key, err := m.inputs[r.Segment].appendKey(ctx, nil, int(r.Position))
+			if err != nil {
+				return err
+			}
+			keys = append(keys, key)
+		}
+	}
+	return out.Write(columns, hidden[0], hidden[1], keys)
+}
+
+// gather reads a field of rows of the inputs; c, nil for a hidden field, says
+// what rows have that were written before it was added.
+func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Column, refs []growing.Ref) (arrow.Array, error) {
+	pieces := make([]arrow.Array, 0, len(refs))
+	defer func() { releaseAll(pieces) }()
+	for i := 0; i < len(refs); {
+		f := m.inputs[refs[i].Segment]
+		start, n := int(refs[i].Position), 1
+		for i+n < len(refs) && refs[i+n].Segment == refs[i].Segment && int(refs[i+n].Position) == start+n {
+			n++
+		}
+		a, err := f.Column(ctx, field, start, start+n)
+		if err == nil && a == nil {
+			a, err = missingStored(c, n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, a)
+		i += n
+	}
+	if len(pieces) == 1 {
+		pieces[0].Retain()
+		return pieces[0], nil
+	}
+	return array.Concatenate(pieces, memory.DefaultAllocator)
+}
+
+// missingStored is missing in the form that is stored.
+func missingStored(c *catalog.Column, rows int) (arrow.Array, error) {
+	if c == nil {
+		return nil, errors.New("storage: a segment lacks a hidden field")
+	}
+	a, err := missing(c, rows)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Release()
+	return c.Type.ToStorage(a, memory.DefaultAllocator)
+}
+
+// index is step 2 for vector indexes: of a single input whose rows were only
+// removed the graph is kept, otherwise it is built anew.
+func (m *merge) index(ctx context.Context, indexes []*targetIndex, progress func(string, int64, int64)) error {
+	if m.result == nil || m.result.Rows() == 0 {
+		return nil
+	}
+	var parts []manifest.File
+	for _, x := range indexes {
+		w, err := m.reorder(ctx, x)
+		if err == nil && w == nil {
+			o := x.options
+			o.Progress = progress
+			w, err = m.e.buildParts(ctx, m.result, x, o)
+		}
+		if err != nil {
+			return err
+		}
+		m.writers = append(m.writers, w)
+		parts = append(parts, w.Files()...)
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	old := m.result.descriptor().Manifest
+	changed := m.result.Current().With(parts)
+	key, err := m.e.putManifest(ctx, changed)
+	if err != nil {
+		return err
+	}
+	m.result.state.Store(descriptorOf(changed, key))
+	m.result.Install(changed)
+	return m.e.opts.Objects.Delete(ctx, old)
+}
+
+// reorder takes over the index of the only input that has rows; nil if there are
+// several, or it has none.
+func (m *merge) reorder(ctx context.Context, x *targetIndex) (*segment.PartWriter, error) {
+	input := -1
+	for i, f := range m.inputs {
+		if f.Rows() > 0 {
+			if input >= 0 {
+				return nil, nil
+			}
+			input = i
+		}
+	}
+	if input < 0 || len(m.inputs[input].Current().Parts(x.storage())) == 0 || x.column == nil {
+		return nil, nil
+	}
+	parts, err := m.inputs[input].OpenParts(ctx, x.storage())
+	if err != nil {
+		return nil, err
+	}
+	w := m.e.partWriter(ctx, m.result, x)
+	err = binlog.Guard("vector index", func() error {
+		moved := m.moved[input]
+		err := x.kind.Reorder(parts, w, func(old uint32) (uint32, bool) {
+			if int(old) >= len(moved) {
+				return 0, false
+			}
+			return moved[old], moved[old] != movedAway
+		})
+		if err != nil {
+			return err
+		}
+		return copyParts(parts, w)
+	})
+	if err = errors.Join(err, parts.Close()); err != nil {
+		return nil, errors.Join(err, w.Abandon(context.WithoutCancel(ctx)))
+	}
+	return w, nil
+}
+
+// copyParts copies the parts that Reorder did not write.
+func copyParts(parts *segment.Parts, w *segment.PartWriter) error {
+	for _, name := range parts.Names() {
+		if name == vector.PartPositions {
+			continue
+		}
+		data, err := parts.Open(name)
+		if err != nil {
+			return err
+		}
+		out, err := w.Create(name)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(data); err != nil {
+			return errors.Join(err, out.Close())
+		}
+		if err := out.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit is step 3.
+func (m *merge) commit(context.Context) error {
+	var change catalog.SegmentChange
+	if m.result != nil {
+		change.Put = []*catalog.Segment{m.result.descriptor()}
+	}
+	for _, f := range m.inputs {
+		change.Remove = append(change.Remove, f.id())
+	}
+	if err := m.e.catalog.CommitSegments(m.e.background, change); err != nil {
+		if errors.Is(err, catalog.ErrConflict) {
+			return err
+		}
+		return errors.Join(errUncertain, err)
+	}
+	return nil
+}
+
+// giveUp removes what was put.
+func (m *merge) giveUp(ctx context.Context) (err error) {
+	for _, w := range m.writers {
+		err = errors.Join(err, w.Abandon(ctx))
+	}
+	if m.result != nil {
+		err = errors.Join(err, m.e.removeObjects(ctx, m.result.Manifest.Files, m.result.descriptor().Manifest))
+		m.result.release()
+	}
+	return err
+}
+
+// switchOver is step 4.
+func (m *merge) switchOver() {
+	m.e.pipeline.apply.Lock()
+	defer m.e.pipeline.apply.Unlock()
+	s := m.s
+	if s.dropped {
+		// drop forgot the inputs; the result came later.
+		if m.result != nil {
+			m.e.collect(m.result)
+			m.result.release()
+		}
+		return
+	}
+	var flushed []*flushedSegment
+	for _, f := range s.view.flushed {
+		if !slices.Contains(m.inputs, f) {
+			flushed = append(flushed, f)
+			continue
+		}
+		if m.result != nil && !slices.Contains(flushed, m.result) {
+			flushed = append(flushed, m.result) // in the place of the oldest
+		}
+	}
+	m.carryOver()
+	for _, f := range m.inputs {
+		m.e.discard(f)
+	}
+	s.change(s.view.memory, flushed)
+	if m.result != nil {
+		m.result.release() // the view's now
+	}
+}
+
+// carryOver puts the tombstones of the inputs on the result.
+func (m *merge) carryOver() {
+	if m.result == nil {
+		return
+	}
+	for i, r := range m.refs {
+		f := m.inputs[r.Segment]
+		if f.Tombstones.Count() == 0 {
+			continue
+		}
+		if at, successor := f.Tombstones.Get(int(r.Position)); at != 0 {
+			m.result.Tombstones.Set(i, at, successor)
+		}
+	}
+}

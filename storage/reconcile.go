@@ -1,0 +1,193 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"quiver/catalog"
+	"quiver/internal/hlc"
+	"quiver/storage/jobs"
+)
+
+// Reconciling compares what the catalog says there should be of each shard with
+// what there is, and submits jobs for the difference: segments to merge, vector
+// indexes to build and to remove. So whatever a crash or an error left undone is
+// found again, and nothing but the manifests needs to be remembered.
+
+// settledShard is what a shard looked like when there was nothing to do.
+type settledShard struct {
+	view    *shardView
+	version *catalog.Version
+	builds  uint64 // that ended
+}
+
+// reconcile looks at every shard that changed and returns how many jobs it
+// submitted.
+func (e *Engine) reconcile() (submitted int) {
+	e.reconciling.Lock()
+	defer e.reconciling.Unlock()
+	horizon := e.horizon()
+	for _, s := range e.allShards() {
+		submitted += e.reconcileShard(s, horizon)
+	}
+	return submitted
+}
+
+func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int) {
+	v := s.pin()
+	defer v.release()
+	now := settledShard{v, e.catalog.Current(), e.builds.ended.Load()}
+	if len(v.flushed) == 0 || s.settled == now && !v.hasDeletes() || now.version.PartitionByStorage(s.key.partition) == nil {
+		return 0
+	}
+	left := 0
+	count := func(ok bool) {
+		left++
+		if ok {
+			submitted++
+		}
+	}
+	merging := e.mergePlan(v, horizon, false)
+	if merging != nil {
+		count(e.mergeJob(s))
+	}
+	indexes := e.vectorIndexes(s.table)
+	for _, f := range v.flushed {
+		if len(e.staleIndexes(s, f)) > 0 {
+			count(e.dropJob(s, f))
+		}
+		for _, x := range indexes {
+			// Segments about to be merged get none.
+			if f.Rows() > 0 && len(f.Current().Parts(x.storage())) == 0 && !slices.Contains(merging, f) {
+				count(e.buildJob(s, f, x))
+			}
+		}
+	}
+	if left == 0 {
+		s.settled = now
+	}
+	return submitted
+}
+
+func (v *shardView) hasDeletes() bool {
+	return slices.ContainsFunc(v.flushed, func(f *flushedSegment) bool { return f.Tombstones.Count() > 0 })
+}
+
+func (s *shard) group() string { return fmt.Sprintf("shard %d/%d", s.key.partition, s.key.shard) }
+
+// mergeJob submits a merge.
+func (e *Engine) mergeJob(s *shard) bool {
+	return e.jobs.Submit(jobs.Job{
+		Kind: "merge", Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
+		Run: func(ctx context.Context, p *jobs.Progress) error {
+			return e.shapeInBackground(ctx, s, func(workers int) error {
+				_, err := e.mergeOnce(ctx, s, false, workers, e.paced(ctx, p))
+				return err
+			})
+		},
+	})
+}
+
+// shapeInBackground runs one job on a shard, with its token and a share of the
+// processors.
+func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(workers int) error) error {
+	if err := s.shape(ctx); err != nil {
+		return err
+	}
+	defer s.shaped()
+	workers, err := e.budget.Acquire(ctx, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return err
+	}
+	defer e.budget.Release(workers)
+	return run(workers)
+}
+
+// paced is the Options.Progress of a build in the background: it makes the
+// build's workers yield to statements.
+func (e *Engine) paced(ctx context.Context, p *jobs.Progress) func(string, int64, int64) {
+	return func(phase string, done, total int64) {
+		p.Set(phase, done, total)
+		e.budget.Yield(ctx)
+	}
+}
+
+// buildJob submits the build of an index of a segment.
+func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) bool {
+	id, storage := f.id(), x.storage()
+	return e.jobs.Submit(jobs.Job{
+		Kind: "index", Object: fmt.Sprintf("%s, segment %d", x.index.Name, id), Key: fmt.Sprintf("index %d/%d", id, storage),
+		Group: s.group(), Priority: jobs.Index, Costly: true,
+		Run: func(ctx context.Context, p *jobs.Progress) error {
+			return e.shapeInBackground(ctx, s, func(workers int) error { return e.buildByID(ctx, s, id, storage, workers, p) })
+		},
+	})
+}
+
+// buildByID builds an index unless it, or the segment, is gone meanwhile.
+func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, storage catalog.StorageID, workers int, p *jobs.Progress) error {
+	v := s.pin()
+	defer v.release()
+	for _, f := range v.flushed {
+		if f.id() != id {
+			continue
+		}
+		for _, x := range e.vectorIndexes(s.table) {
+			if x.storage() != storage {
+				continue
+			}
+			x.options.Workers = workers
+			err := e.buildSegment(ctx, s, f, x, e.paced(ctx, p))
+			if errors.Is(err, errSegmentGone) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// dropJob submits the removal of indexes of a segment that nothing knows any
+// more: dropped, replaced by REINDEX, or of a transaction that rolled back.
+func (e *Engine) dropJob(s *shard, f *flushedSegment) bool {
+	return e.jobs.Submit(jobs.Job{
+		Kind: "drop index", Object: fmt.Sprintf("segment %d", f.id()), Key: fmt.Sprintf("drop index %d", f.id()),
+		Group: s.group(), Priority: jobs.Collect,
+		Run: func(ctx context.Context, _ *jobs.Progress) error {
+			if err := s.shape(ctx); err != nil {
+				return err
+			}
+			defer s.shaped()
+			stale := e.staleIndexes(s, f)
+			if len(stale) == 0 {
+				return nil
+			}
+			err := e.changeParts(ctx, s, f, nil, stale...)
+			if errors.Is(err, errSegmentGone) {
+				return nil
+			}
+			return err
+		},
+	})
+}
+
+// staleIndexes are those built of a segment that the catalog does not know.
+func (e *Engine) staleIndexes(s *shard, f *flushedSegment) []catalog.StorageID {
+	// In this order: an index is protected until the catalog shows it.
+	built := slices.DeleteFunc(f.Current().Indexes(), e.builds.protected)
+	if len(built) == 0 {
+		return nil
+	}
+	version := e.catalog.Current()
+	table := version.TableByStorage(s.table)
+	if table == nil {
+		return nil // the shard goes with its table
+	}
+	known := version.In(table.Database).Indexes(table.OID)
+	return slices.DeleteFunc(built, func(id catalog.StorageID) bool {
+		return slices.ContainsFunc(known, func(x *catalog.Index) bool { return x.Storage == id })
+	})
+}

@@ -1,0 +1,193 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+
+	"quiver/catalog"
+	"quiver/storage/binlog"
+	"quiver/storage/cache"
+	"quiver/storage/manifest"
+	"quiver/storage/objstore"
+	"quiver/storage/vfs"
+	"quiver/vector"
+)
+
+// Current is the segment's newest manifest: Manifest with the vector indexes
+// that were built since.
+func (s *Flushed) Current() *manifest.Manifest { return s.current.Load() }
+
+// Install makes m, which differs from the current manifest in vector indexes
+// alone, the current one. What readers have open of an index that is gone stays
+// until they are done.
+func (s *Flushed) Install(m *manifest.Manifest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.current.Swap(m)
+	for _, x := range old.Indexes() {
+		if len(m.Parts(x)) == 0 {
+			s.shelf.Files.Forget(s.indexKey(x))
+		}
+	}
+}
+
+func (s *Flushed) indexKey(index catalog.StorageID) string {
+	return fmt.Sprintf("%s#%d", s.Manifest.Name().Prefix(manifest.KindIndex), index)
+}
+
+// Index opens a vector index of the segment, pinned: the File's Value is what
+// open made of the parts. It is nil if the index was not built.
+func (s *Flushed) Index(ctx context.Context, index catalog.StorageID, open func(vector.Parts) (vector.Index, error)) (*cache.File, error) {
+	if len(s.Current().Parts(index)) == 0 {
+		return nil, nil
+	}
+	f, err := s.shelf.Files.OpenWith(ctx, s.indexKey(index), func() (any, func() error, int64, error) {
+		parts, err := s.OpenParts(ctx, index)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		var x vector.Index
+		err = binlog.Guard(s.indexKey(index), func() (err error) {
+			x, err = open(parts)
+			return err
+		})
+		if err != nil {
+			return nil, nil, 0, errors.Join(fmt.Errorf("vector index of segment %d: %w", s.Manifest.Segment, err), parts.Close())
+		}
+		return x, func() error { x.Close(); return parts.Close() }, parts.copied, nil
+	})
+	if err != nil && len(s.Current().Parts(index)) == 0 {
+		return nil, nil // dropped meanwhile
+	}
+	return f, err
+}
+
+// Parts are the mapped files of a vector index: a vector.Parts.
+type Parts struct {
+	data   map[string][]byte
+	unmap  []func() error
+	copied int64
+}
+
+// OpenParts maps the files of an index; the caller closes them.
+func (s *Flushed) OpenParts(ctx context.Context, index catalog.StorageID) (*Parts, error) {
+	p := &Parts{data: map[string][]byte{}}
+	for _, f := range s.Current().Parts(index) {
+		data, unmap, copied, err := s.shelf.Files.Fetch(ctx, f.Key, f.Bytes)
+		if err == nil {
+			p.unmap = append(p.unmap, unmap)
+			p.copied += copied
+			if int64(len(data)) != f.Bytes {
+				err = &binlog.CorruptionError{Object: f.Key, Offset: int64(len(data)), Reason: fmt.Sprintf("object has %d bytes, the manifest says %d", len(data), f.Bytes)}
+			}
+		}
+		if err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+		p.data[f.Part] = data
+	}
+	return p, nil
+}
+
+// Names lists the parts.
+func (p *Parts) Names() (names []string) {
+	for name := range p.data {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Open returns a part.
+func (p *Parts) Open(part string) ([]byte, error) {
+	data, ok := p.data[part]
+	if !ok {
+		return nil, fmt.Errorf("%w: no part %q", vector.ErrCorrupt, part)
+	}
+	return data, nil
+}
+
+// Close unmaps the files.
+func (p *Parts) Close() error {
+	var err error
+	for _, unmap := range p.unmap {
+		err = errors.Join(err, unmap())
+	}
+	p.data, p.unmap = nil, nil
+	return err
+}
+
+// PartWriter puts the files of a vector index: a vector.PartWriter. It is safe
+// for concurrent use; a file counts once it is closed.
+type PartWriter struct {
+	Segment manifest.Segment
+	Field   catalog.FieldID
+	Index   catalog.StorageID
+	Rows    int64
+	Objects objstore.Store
+	Scratch vfs.FS
+	NewLog  func() uint64
+	// Context ends the puts: that of the build.
+	Context context.Context
+
+	mu    sync.Mutex // guards files
+	files []manifest.File
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Create begins a part.
+func (w *PartWriter) Create(part string) (io.WriteCloser, error) {
+	log := w.NewLog()
+	return &partFile{
+		w: w, stage: newStagedFile(w.Scratch, log),
+		file: manifest.File{Kind: manifest.KindIndex, Key: w.Segment.IndexPart(w.Field, w.Index, part, log), Index: w.Index, Part: part, Rows: w.Rows},
+	}, nil
+}
+
+// Files are those that were closed.
+func (w *PartWriter) Files() []manifest.File {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.files
+}
+
+// Abandon removes what was put: the index will not be.
+func (w *PartWriter) Abandon(ctx context.Context) error {
+	var err error
+	for _, f := range w.Files() {
+		err = errors.Join(err, w.Objects.Delete(ctx, f.Key))
+	}
+	return err
+}
+
+// partFile is a part that is being written.
+type partFile struct {
+	w     *PartWriter
+	stage *stagedFile
+	file  manifest.File
+}
+
+func (f *partFile) Write(p []byte) (int, error) {
+	n, err := f.stage.Write(p)
+	f.file.CRC = crc32.Update(f.file.CRC, castagnoli, p[:n])
+	return n, err
+}
+
+func (f *partFile) Close() error {
+	defer f.stage.drop()
+	if err := context.Cause(f.w.Context); err != nil {
+		return err
+	}
+	f.file.Bytes, f.file.RawBytes = f.stage.size, f.stage.size
+	if err := f.w.Objects.Put(f.w.Context, f.file.Key, f.stage.reader(), f.stage.size); err != nil {
+		return fmt.Errorf("put %s: %w", f.file.Key, err)
+	}
+	f.w.mu.Lock()
+	defer f.w.mu.Unlock()
+	f.w.files = append(f.w.files, f.file)
+	return nil
+}
