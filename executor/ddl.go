@@ -254,7 +254,7 @@ func isSystemCatalog(name string) error {
 }
 
 func noRelation(r *ast.RangeVar) error {
-	return sqlerr.New(sqlerr.UndefinedTable, "relation %s does not exist", quoted(rangeName(r))).At(r.Position())
+	return sqlerr.New(sqlerr.UndefinedTable, "relation %s does not exist", quoted(rangeName(r)))
 }
 
 // rangeName prints a relation's name as it was written.

@@ -44,6 +44,12 @@ func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 		o.serial = hasSubquery(n.Filter)
 	}
 	var err error
+	if n.Key != nil {
+		o.spec.Fields = n.Key.Fields
+		if o.keys, err = newIndexKeys(n.Key); err != nil {
+			return nil, err
+		}
+	}
 	if o.query, err = b.compile(n.Query); err != nil {
 		return nil, err
 	}
@@ -77,6 +83,7 @@ type vectorSearchOp struct {
 	bounds   bounds
 	distance vector.Distance
 	serial   bool
+	keys     *indexKeys // of an expression that is searched
 	// passing is the share of rows that passed the filter when it was last
 	// looked at; 0 before.
 	passing float64
@@ -195,6 +202,11 @@ func (o *vectorSearchOp) compare(ctx context.Context, scanners []storage.Scanner
 			addStats(&o.figure.scan, s.Stats())
 		}
 	}()
+	if o.keys != nil {
+		for i, s := range scanners {
+			scanners[i] = &keyScanner{Scanner: s, keys: o.keys}
+		}
+	}
 	searches := make([]*nearest, max(len(scanners), 1))
 	for i := range searches {
 		searches[i] = newNearest(o.distance, q, k)

@@ -61,9 +61,8 @@ func columnOf(t *catalog.Table, field catalog.FieldID) *catalog.Column {
 // IndexKey binds what an index of table holds of a row, from the texts in its
 // descriptor.
 func IndexKey(view catalog.View, table *catalog.Table, index *catalog.Index) (*plan.IndexKey, error) {
-	opts := Options{View: view, SearchPath: []string{"pg_catalog"}}
 	scan, meta := bind.NewScan(table)
-	key, predicate, err := bind.IndexExprs(index, scan, meta, opts.bind())
+	key, predicate, err := bind.IndexExprs(index, scan, meta, indexOptions(view))
 	if err != nil {
 		return nil, err
 	}
@@ -81,4 +80,11 @@ func IndexKey(view catalog.View, table *catalog.Table, index *catalog.Index) (*p
 	}
 	out.Key, out.Predicate = physical.Over(ids, meta, key), physical.Over(ids, meta, predicate)
 	return out, nil
+}
+
+// indexOptions is what the texts of descriptors are bound with: nothing of a
+// session.
+func indexOptions(view catalog.View) bind.Options {
+	opts := Options{View: view, SearchPath: []string{"pg_catalog"}}
+	return opts.bind()
 }

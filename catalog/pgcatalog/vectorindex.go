@@ -35,6 +35,7 @@ func methodOID(name string) catalog.OID {
 // The handlers of the methods precede them by one OID.
 func init() {
 	for _, m := range vectorMethods {
+		functionNames[m.oid-1] = m.name + "handler"
 		typeProcs = append(typeProcs, &funcs.Function{
 			OID: m.oid - 1, Schema: "pg_catalog", Extension: vectorExtension, Name: m.name + "handler", Kind: funcs.KindFunction,
 			Args: []types.OID{types.InternalOID}, Result: types.IndexAMHandlerOID, Volatility: funcs.Volatile,

@@ -6,6 +6,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/funcs"
 )
 
 // entry is one node as shown: its type, what the text calls it, properties and
@@ -262,16 +263,27 @@ func (d *describer) partitions(e *entry, list []*catalog.Partition) {
 }
 
 func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
-	e.kind = "Vector Search"
-	relation(e, n.Table.Name, n.Alias)
-	e.title += " using exact scan"
-	column := ""
+	value := ""
 	for i := range n.Table.Columns {
 		if n.Table.Columns[i].Field == n.Field {
-			column = n.Table.Columns[i].Name
+			value = funcs.QuoteIdentifier(n.Table.Columns[i].Name)
 		}
 	}
-	e.text("Order By", "("+column+" "+n.Operator+" "+Expr(n.Query)+")")
+	if n.Key != nil {
+		value = Expr(n.Key.Key)
+	}
+	if n.Index != nil {
+		e.kind = "Index Scan"
+		relation(e, n.Table.Name, n.Alias)
+		e.title = strings.Replace(e.title, "Index Scan on", "Index Scan using "+funcs.QuoteIdentifier(n.Index.Name)+" on", 1)
+		e.hidden("Index Name", n.Index.Name)
+	} else {
+		e.kind = "Vector Search"
+		relation(e, n.Table.Name, n.Alias)
+		e.title += " using exact scan"
+	}
+	e.text("Order By", "("+value+" "+n.Operator+" "+Expr(n.Query)+")")
+	d.subplans(e, n.Query)
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
 }

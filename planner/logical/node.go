@@ -110,7 +110,11 @@ func (s *Scan) FieldOf(id ColID) *ScanColumn {
 // VectorSearch is a Scan that yields the nearest rows in order of distance.
 type VectorSearch struct {
 	Scan
-	Field         catalog.FieldID
+	// Field is the column searched, or Key the expression, over Cols.
+	Field catalog.FieldID
+	Key   plan.Expr
+	// Index is what it is searched by, nil for none.
+	Index         *catalog.Index
 	Operator      string
 	Query         plan.Expr
 	Limit, Offset plan.Expr
@@ -127,10 +131,10 @@ func (v *VectorSearch) Columns() []ColID {
 	return ids
 }
 
-// Exprs returns filter, query, limit and offset.
+// Exprs returns filter, query, key, limit and offset.
 func (v *VectorSearch) Exprs() []*plan.Expr {
 	exprs := append(v.Scan.Exprs(), &v.Query)
-	return append(exprs, optional(&v.Limit, &v.Offset)...)
+	return append(exprs, optional(&v.Key, &v.Limit, &v.Offset)...)
 }
 
 func optional(exprs ...*plan.Expr) []*plan.Expr {

@@ -187,13 +187,31 @@ func (b *builder) vectorSearch(v *logical.VectorSearch) *built {
 	s := scan.node.(*plan.Scan)
 	none := b.layout(&built{})
 	node := &plan.VectorSearch{Table: s.Table, Alias: s.Alias, Partitions: s.Partitions, Fields: s.Fields, Filter: s.Filter, RowID: s.RowID,
-		Field: v.Field, Operator: v.Operator, Query: none.expr(v.Query), Limit: none.expr(v.Limit), Offset: none.expr(v.Offset), Distance: v.Distance != 0}
+		Field: v.Field, Index: v.Index, Operator: v.Operator, Query: none.expr(v.Query), Limit: none.expr(v.Limit), Offset: none.expr(v.Offset), Distance: v.Distance != 0}
+	if v.Key != nil {
+		node.Key = b.indexKey(&v.Scan, v.Key)
+	}
 	rows := b.rows(v.Table)
 	k := limitRows(v.Limit, v.Offset, rows)
 	cost := s.Estimate()
 	cost.Startup = cost.Total + rows*0.02
 	cost.Rows, cost.Total = k, cost.Startup+k*0.01
 	return b.done(node, v.Columns(), cost)
+}
+
+// indexKey compiles an expression over the columns of a scan that it reads.
+func (b *builder) indexKey(s *logical.Scan, e plan.Expr) *plan.IndexKey {
+	key := &plan.IndexKey{}
+	var ids []logical.ColID
+	used := logical.Columns(e)
+	for _, c := range s.Cols {
+		if used.Has(c.ID) {
+			ids = append(ids, c.ID)
+			key.Fields = append(key.Fields, c.Field)
+		}
+	}
+	key.Key = b.layoutOf(ids).expr(e)
+	return key
 }
 
 func (b *builder) functionScan(f *logical.FunctionScan) *built {

@@ -104,8 +104,10 @@ type VectorSearch struct {
 	Filter     Expr
 	RowID      bool
 	// Field is the vector column; Operator one of <-> <=> <#> <+>; Query the
-	// vector compared with (no Column nodes).
+	// vector compared with (no Column nodes). Key, when not nil, is an
+	// expression that is searched instead of a column: that of Index.
 	Field    catalog.FieldID
+	Key      *IndexKey
 	Operator string
 	Query    Expr
 	// Index is what segments that have it are searched by; nil compares all

@@ -15,6 +15,9 @@ type Context struct {
 	View    catalog.View
 	Format  *types.Format
 	Setting func(name string) string
+	// IndexExprs binds what an index holds over a scan of its table: its key,
+	// and its predicate, nil without one.
+	IndexExprs func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error)
 
 	// err is the first constant expression that failed.
 	err error
@@ -35,18 +38,19 @@ type rule struct {
 // DisabledSetting lists the rules to leave out, separated by commas.
 const DisabledSetting = "quiver.disabled_rules"
 
-// Order lists the names of the rules in the order they are applied; hash_join,
-// the choice of algorithm, is made last, in the physical plan.
+// Order lists the names of the rules in the order they are applied;
+// vector_index is a part of vector_topk, and hash_join, the choice of algorithm,
+// is made last, in the physical plan.
 func Order() []string {
 	var names []string
 	for _, r := range append(early[:len(early):len(early)], late...) {
 		names = append(names, r.name)
 	}
-	return append(names, "hash_join")
+	return append(names, "vector_index", "hash_join")
 }
 
 // methods are Postgres' settings that switch a rule off, too.
-var methods = map[string]string{"hash_join": "enable_hashjoin", "point_lookup": "enable_indexscan"}
+var methods = map[string]string{"hash_join": "enable_hashjoin", "point_lookup": "enable_indexscan", "vector_index": "enable_indexscan"}
 
 // Enabled says whether a rule is switched on.
 func Enabled(setting func(string) string, name string) bool {

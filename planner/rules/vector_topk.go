@@ -47,11 +47,15 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	if !ok || scan.Virtual != nil || scan.Key != nil {
 		return nil
 	}
-	column, query, operator := distance(key, scan)
-	if column == nil {
+	v := distance(key, scan)
+	if v == nil {
 		return nil
 	}
-	v := &logical.VectorSearch{Scan: *scan, Field: column.Field, Operator: operator, Query: query, Limit: s.Limit, Offset: s.Offset}
+	chooseIndex(c, v)
+	if v.Field == 0 && v.Index == nil {
+		return nil // an expression without an index
+	}
+	v.Limit, v.Offset = s.Limit, s.Offset
 	v.Distance = c.Meta.Add(logical.Column{Name: "distance", Type: types.Of(types.Float8OID)})
 	ref := c.Meta.Ref(v.Distance)
 	if len(projects) == 0 {
@@ -77,28 +81,35 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 // by the distance computed.
 var searched = map[types.OID]bool{types.VectorOID: true}
 
-// distance takes column <op> query apart: the column of the scan, and the query,
-// which must not depend on the row.
-func distance(e plan.Expr, s *logical.Scan) (*logical.ScanColumn, plan.Expr, string) {
+// distance takes value <op> query apart: the value is a column of the scan or an
+// expression over its columns, the query must not depend on the row.
+func distance(e plan.Expr, s *logical.Scan) *logical.VectorSearch {
 	call, ok := e.(*plan.Call)
 	if !ok || call.Operator == "" || len(call.Args) != 2 {
-		return nil, nil, ""
+		return nil
 	}
 	op := funcs.LookupOperator(call.Operator, call.Args[0].Type().OID, call.Args[1].Type().OID)
-	if op == nil || op.Distance == "" || !searched[op.Left] {
-		return nil, nil, ""
+	if op == nil || op.Distance == "" {
+		return nil
 	}
 	var own logical.ColSet
 	for _, c := range s.Cols {
 		own.Add(c.ID)
 	}
-	for i := range call.Args {
-		r, isRef := call.Args[i].(*logical.Ref)
+	for i, value := range call.Args {
 		query := call.Args[1-i]
-		if !isRef || s.FieldOf(r.ID) == nil || logical.Columns(query).Meets(own) || logical.HasSubquery(query) || logical.VolatileExpr(query) {
+		if logical.Columns(query).Meets(own) || logical.VolatileExpr(query) {
 			continue
 		}
-		return s.FieldOf(r.ID), query, call.Operator
+		v := &logical.VectorSearch{Scan: *s, Operator: call.Operator, Query: query}
+		if r, isRef := value.(*logical.Ref); isRef && s.FieldOf(r.ID) != nil {
+			v.Field = s.FieldOf(r.ID).Field
+			return v
+		}
+		if used := logical.Columns(value); !used.Empty() && used.Within(own) {
+			v.Key = value
+			return v
+		}
 	}
-	return nil, nil, ""
+	return nil
 }
