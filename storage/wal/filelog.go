@@ -20,8 +20,8 @@ type FileOptions struct {
 	// PendingBytesMax bounds what waits to be written (default 8 MiB); past it
 	// Append waits. From a 32nd part of it on, the log writes unasked.
 	PendingBytesMax int
-	// SparesMax is how many files that were cut are kept to be used again
-	// (default 4).
+	// SparesMax is how many files that were cut are kept at most to be used
+	// again (default 64); spares.go says how many of them are wanted.
 	SparesMax int
 }
 
@@ -33,7 +33,7 @@ func (o *FileOptions) setDefaults() {
 		o.PendingBytesMax = 8 << 20
 	}
 	if o.SparesMax == 0 {
-		o.SparesMax = 4
+		o.SparesMax = 64
 	}
 }
 
@@ -60,6 +60,7 @@ type FileLog struct {
 	files   []*logFile // by base; the last is written to
 	spares  []string   // names of zeroed or recycled files
 	nspare  int        // for names of spares
+	cutSize float64    // how many files a cut frees, see spares.go
 	pending *batch
 	free    [][]byte // buffers of written batches
 	// base and at are where the next record goes, sequence is its number.

@@ -107,6 +107,7 @@ func (l *FileLog) takeSpare() (name string, err error) {
 func (l *FileLog) Cut(ctx context.Context, before Position) error {
 	l.cutting.Lock()
 	defer l.cutting.Unlock()
+	wanted := l.sparesWanted(before)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -118,11 +119,11 @@ func (l *FileLog) Cut(ctx context.Context, before Position) error {
 		}
 		if len(l.files) < 2 || l.files[1].base > before.Offset {
 			l.mu.Unlock()
-			return nil
+			return l.dropSpares(wanted)
 		}
 		oldest := l.files[0]
 		oldest.cut = true
-		keep := len(l.spares) < l.options.SparesMax && int64(oldest.size) == l.options.FileBytes
+		keep := len(l.spares) < wanted && int64(oldest.size) == l.options.FileBytes
 		l.mu.Unlock()
 		if err := l.drop(oldest, keep); err != nil {
 			return err

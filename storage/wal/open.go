@@ -44,6 +44,7 @@ func (l *FileLog) open() error {
 	if err := l.list(); err != nil {
 		return err
 	}
+	l.cutSize = float64(len(l.spares))
 	base, sequence := uint64(0), uint64(1)
 	empty := false
 	if n := len(l.files); n > 0 {
