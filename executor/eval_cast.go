@@ -28,7 +28,7 @@ func (b *builder) compileCast(e *plan.Cast) (evaluator, error) {
 	}
 	c := &castEval{arg: arg, viaText: e.ViaText, source: e.Arg.Type().Type(), target: e.T, explicit: e.Explicit}
 	if e.Cast != nil {
-		c.kernel = e.Cast.Kernel
+		c.kernel = e.Cast.KernelTo(e.T.Mod)
 	}
 	return c, nil
 }

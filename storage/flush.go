@@ -14,6 +14,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
+	"quiver/sql/types"
 	"quiver/storage/binlog"
 	"quiver/storage/deltalog"
 	"quiver/storage/growing"
@@ -278,7 +279,7 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 		if c := columnOf(f.table, field.ID); c != nil {
 			fields = append(fields, writerField(c, field.Type))
 		} else {
-			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type), NoStats: true})
+			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type, nil), NoStats: true})
 		}
 	}
 	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
@@ -300,7 +301,7 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 
 // writerField says how a column is written that is stored as t.
 func writerField(c *catalog.Column, t arrow.DataType) segment.WriterField {
-	w := segment.WriterField{ID: c.Field, Type: t, Codec: codecOf(t), NoStats: true}
+	w := segment.WriterField{ID: c.Field, Type: t, Codec: codecOf(t, c), NoStats: true}
 	if c.Type.Type().Compare != nil {
 		w.NoStats = false
 		// What is stored in a form of its own has the order of that form.
@@ -311,10 +312,16 @@ func writerField(c *catalog.Column, t arrow.DataType) segment.WriterField {
 	return w
 }
 
-// codecOf: vectors are searched in place, the rest is packed.
-func codecOf(t arrow.DataType) binlog.Codec {
-	switch t.ID() {
-	case arrow.FIXED_SIZE_LIST:
+// packedBitsMax is below which n the values of bit(n) are packed: flags, that is.
+const packedBitsMax = 64
+
+// codecOf: vectors are searched in place, the rest is packed. c is nil when the
+// column is gone.
+func codecOf(t arrow.DataType, c *catalog.Column) binlog.Codec {
+	switch {
+	case t.ID() == arrow.FIXED_SIZE_LIST,
+		c != nil && c.Type.OID == types.SparsevecOID,
+		c != nil && c.Type.OID == types.BitOID && c.Type.Mod >= packedBitsMax:
 		return binlog.None
 	}
 	return binlog.Zstd

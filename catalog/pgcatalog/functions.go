@@ -46,11 +46,10 @@ func formatType(c call) (any, error) {
 	if c.isNull(0) {
 		return nil, nil
 	}
-	t := types.Of(c.oid(0))
-	if !c.isNull(1) {
-		t.Mod = int32(c.int(1))
+	if c.isNull(1) {
+		return types.TypeName(c.oid(0)), nil
 	}
-	return types.FormatType(t), nil
+	return types.FormatType(types.T{OID: c.oid(0), Mod: int32(c.int(1))}), nil
 }
 
 // getExpr prints defaults as they were written; of them and of the expressions of
@@ -129,7 +128,7 @@ func functionArguments(oid types.OID, defaults bool) (any, error) {
 	}
 	var args []string
 	for i, typ := range f.Args {
-		arg := types.FormatType(types.Of(typ))
+		arg := types.TypeName(typ)
 		if i < len(f.ArgNames) && f.ArgNames[i] != "" {
 			arg = quoteIdent(f.ArgNames[i]) + " " + arg
 		}
@@ -143,7 +142,7 @@ func functionArguments(oid types.OID, defaults bool) (any, error) {
 	}
 	for _, column := range f.Columns {
 		if defaults {
-			args = append(args, "OUT "+quoteIdent(column.Name)+" "+types.FormatType(types.Of(column.Type)))
+			args = append(args, "OUT "+quoteIdent(column.Name)+" "+types.TypeName(column.Type))
 		}
 	}
 	return strings.Join(args, ", "), nil
@@ -154,7 +153,7 @@ func getFunctionResult(c call) (any, error) {
 	if f == nil || f.Kind == funcs.KindProcedure {
 		return nil, nil
 	}
-	result := types.FormatType(types.Of(f.Result))
+	result := types.TypeName(f.Result)
 	if f.ReturnsSet {
 		result = "SETOF " + result
 	}

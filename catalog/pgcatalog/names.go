@@ -35,7 +35,7 @@ func (n Names) name(typ, oid types.OID) string {
 		return relationName(n.View, n.Session, oid)
 	case types.RegtypeOID:
 		if types.ByOID(oid) != nil {
-			return types.FormatType(types.Of(oid))
+			return types.TypeName(oid)
 		}
 	case types.RegprocOID:
 		return functionName(oid)
@@ -75,7 +75,7 @@ func quoteNonEmpty(name string) string {
 func typeList(oids []types.OID) string {
 	names := make([]string, len(oids))
 	for i, oid := range oids {
-		names[i] = types.FormatType(types.Of(oid))
+		names[i] = types.TypeName(oid)
 	}
 	return strings.Join(names, ",")
 }
@@ -84,7 +84,7 @@ func operandName(oid types.OID) string {
 	if oid == 0 {
 		return "NONE"
 	}
-	return types.FormatType(types.Of(oid))
+	return types.TypeName(oid)
 }
 
 // relationName prints a relation: bare when the search path finds it first.

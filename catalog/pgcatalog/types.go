@@ -83,12 +83,11 @@ const firstCastOID = 10035
 
 func pgCast(b *rows) error {
 	for i, c := range types.Casts() {
-		method, function := byte('b'), catalog.OID(0)
-		if c.Kernel != nil {
-			method = 'f'
+		function := catalog.OID(0)
+		if c.Method == 'f' {
 			function = castFunction(c)
 		}
-		b.add(firstCastOID+i, c.Source, c.Target, function, byte(c.Context), method)
+		b.add(firstCastOID+i, c.Source, c.Target, function, byte(c.Context), c.Method)
 	}
 	return nil
 }

@@ -22,7 +22,12 @@ func (m coerceMode) context() types.CastContext {
 }
 
 // typeName is format_type.
-func typeName(t types.T) string { return types.FormatType(t) }
+func typeName(t types.T) string {
+	if t.Mod == types.NoMod {
+		return types.TypeName(t.OID)
+	}
+	return types.FormatType(t)
+}
 
 func canCoerce(from, to types.OID, context types.CastContext) bool {
 	return funcs.CanCoerce(from, to, context)

@@ -25,7 +25,7 @@ func (b *binder) constant(c *ast.Const) plan.Expr {
 	case ast.ConstBool:
 		return b.parseConst(c.Text, types.Of(types.BoolOID), c.Position())
 	case ast.ConstBitString:
-		fail(sqlerr.Unsupported("type bit").At(b.place(c.Position())))
+		return b.parseConst(c.Text, types.Of(types.BitOID), c.Position())
 	}
 	return b.textConst(c.Text, types.UnknownOID)
 }

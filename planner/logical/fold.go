@@ -97,7 +97,7 @@ func foldCast(e *plan.Cast, f *types.Format) (plan.Expr, error) {
 			a = b.NewArray()
 		}
 	case e.Cast != nil && e.Cast.Kernel != nil:
-		a, err = e.Cast.Kernel(ec, []types.Vec{{Array: a, Const: true}}, 1)
+		a, err = e.Cast.KernelTo(e.T.Mod)(ec, []types.Vec{{Array: a, Const: true}}, 1)
 	}
 	if err == nil && e.T.Mod != types.NoMod && e.T.Type().Coerce != nil {
 		a, err = e.T.Type().Coerce(ec, a, e.T.Mod, e.Explicit)

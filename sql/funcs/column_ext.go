@@ -19,6 +19,8 @@ func openExtension(x any, a arrow.Array) {
 		p.at = func(i int) types.Timetz { return types.TimetzAt(a, i) }
 	case *input[[]types.Half]:
 		p.at = func(i int) []types.Half { return types.HalfvecAt(a, i) }
+	case *input[types.Bits]:
+		p.at = func(i int) types.Bits { return types.BitsAt(a, i) }
 	case *input[[]string]:
 		p.at = func(i int) []string { return stringsAt(a, i) }
 	default:
@@ -38,6 +40,9 @@ func outputExtension(x any, mem memory.Allocator) {
 	case *output[types.Timetz]:
 		b := types.NewBuilder(types.Of(types.TimetzOID), mem)
 		p.builder, p.put = b, func(v types.Timetz) { types.AppendTimetz(b, v) }
+	case *output[types.Bits]:
+		b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.Binary)
+		p.builder, p.put = b, func(v types.Bits) { types.AppendBits(b, v) }
 	case *output[[]types.Half]:
 		b := types.NewBuilder(types.Of(types.HalfvecOID), mem)
 		p.builder, p.put = b, func(v []types.Half) { types.AppendHalfvec(b, v) }

@@ -146,6 +146,8 @@ func (e *evaluator) constant(c *ast.Const) (value, error) {
 	switch c.Kind {
 	case ast.ConstNull:
 		return e.null(unknown), nil
+	case ast.ConstBitString:
+		return e.literal(types.Of(types.BitOID), c.Text)
 	case ast.ConstInteger:
 		return e.literal(types.Of(types.Int4OID), c.Text)
 	case ast.ConstFloat:
@@ -193,7 +195,15 @@ func (e *evaluator) coerce(v value, t types.T, context types.CastContext, n int)
 		if v.IsNull(0) {
 			return e.null(t), nil
 		}
-		return e.literal(t, v.Array.(*array.String).Value(0))
+		// Bit strings are read bare, then fitted.
+		if t.Type().Category != types.CategoryBitString {
+			return e.literal(t, v.Array.(*array.String).Value(0))
+		}
+		bare, err := e.literal(types.Of(t.OID), v.Array.(*array.String).Value(0))
+		if err != nil {
+			return value{}, err
+		}
+		return e.coerce(bare, t, context, n)
 	}
 	path, cast := funcs.FindPath(v.typ.OID, t.OID, context)
 	result := value{v.Vec, types.Of(t.OID)}
@@ -202,12 +212,16 @@ func (e *evaluator) coerce(v value, t types.T, context types.CastContext, n int)
 	case funcs.PathNone:
 		return value{}, sqlerr.New(sqlerr.CannotCoerce, "cannot cast type %s to %s", v.typ.Type().SQLName, t.Type().SQLName)
 	case funcs.PathFunction:
-		a, err := cast.Kernel(e.context, []types.Vec{{Array: v.Array}}, rows)
+		a, err := cast.KernelTo(t.Mod)(e.context, []types.Vec{{Array: v.Array}}, rows)
 		if err != nil {
 			return value{}, err
 		}
 		result.Array = e.keep(a).Array
 	case funcs.PathText:
+		mod := t.Mod
+		if t.Type().Category == types.CategoryBitString {
+			mod = types.NoMod
+		}
 		b := types.NewBuilder(t, e.mem)
 		defer b.Release()
 		for i := range rows {
@@ -216,7 +230,7 @@ func (e *evaluator) coerce(v value, t types.T, context types.CastContext, n int)
 				continue
 			}
 			text := string(v.typ.Type().AppendText(nil, v.Array, i, e.context.Format))
-			if err := t.Type().ParseText(b, text, t.Mod, e.context.Format); err != nil {
+			if err := t.Type().ParseText(b, text, mod, e.context.Format); err != nil {
 				return value{}, err
 			}
 		}

@@ -24,6 +24,18 @@ type Cast struct {
 	// Kernel takes the value as its only argument and fits it to no modifier;
 	// Type.Coerce does that afterwards.
 	Kernel Kernel
+	// KernelFor, where it is set, makes the kernel of a cast to a modifier that
+	// is more than a fit afterwards: bit(8) of an integer has its low 8 bits.
+	KernelFor func(mod int32) Kernel
+}
+
+// KernelTo returns the kernel of a cast to a type with modifier mod; nil when
+// the cast relabels.
+func (c *Cast) KernelTo(mod int32) Kernel {
+	if c.KernelFor != nil && mod != NoMod {
+		return c.KernelFor(mod)
+	}
+	return c.Kernel
 }
 
 type castKey struct{ source, target OID }

@@ -74,7 +74,7 @@ func castValue(t *testing.T, source, target T, input string, f *Format) string {
 		out = text
 	} else if cast.Kernel != nil {
 		for _, constant := range []bool{true, false} {
-			v, err := cast.Kernel(c, []Vec{{Array: a, Const: constant}}, 1)
+			v, err := cast.KernelTo(target.Mod)(c, []Vec{{Array: a, Const: constant}}, 1)
 			if err != nil {
 				return fail(err)
 			}

@@ -25,9 +25,25 @@ func FormatType(t T) string {
 		}
 		return typ.SQLName + typ.FormatMod(t.Mod)
 	}
-	// Without a modifier char would mean char(1).
-	if t.OID == BPCharOID && t.Mod == NoMod {
+	// Without a modifier char would mean char(1), and bit bit(1).
+	switch {
+	case t.OID == BPCharOID && t.Mod == NoMod:
 		return "bpchar"
+	case t.OID == BitOID && t.Mod == NoMod:
+		return `"bit"`
+	}
+	return typ.SQLName
+}
+
+// TypeName is what messages and regtype call a type: FormatType of it, but for
+// the types that without a modifier mean another, char and bit.
+func TypeName(oid OID) string {
+	typ := ByOID(oid)
+	if typ == nil {
+		return FormatType(Of(oid))
+	}
+	if isTrueArray(typ) {
+		return TypeName(typ.Elem) + "[]"
 	}
 	return typ.SQLName
 }
@@ -64,7 +80,7 @@ var sqlNames = map[string]string{
 	"integer": "int4", "int": "int4", "smallint": "int2", "bigint": "int8",
 	"real": "float4", "double precision": "float8", "float": "float8",
 	"decimal": "numeric", "dec": "numeric", "boolean": "bool",
-	"character varying": "varchar", "char varying": "varchar", "character": "bpchar",
+	"bit varying": "varbit", "character varying": "varchar", "char varying": "varchar", "character": "bpchar",
 	"timestamp without time zone": "timestamp", "timestamp with time zone": "timestamptz",
 	"time without time zone": "time", "time with time zone": "timetz",
 	`"char"`: "char", `"any"`: "any",

@@ -34,6 +34,8 @@ const (
 	TimestamptzOID        OID = 1184
 	IntervalOID           OID = 1186
 	TimetzOID             OID = 1266
+	BitOID                OID = 1560
+	VarbitOID             OID = 1562
 	NumericOID            OID = 1700
 	RegprocedureOID       OID = 2202
 	RegoperOID            OID = 2203
@@ -112,6 +114,8 @@ const (
 	TimestamptzArrayOID  OID = 1185
 	IntervalArrayOID     OID = 1187
 	TimetzArrayOID       OID = 1270
+	BitArrayOID          OID = 1561
+	VarbitArrayOID       OID = 1563
 	NumericArrayOID      OID = 1231
 	CStringArrayOID      OID = 1263
 	RegprocedureArrayOID OID = 2207

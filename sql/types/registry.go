@@ -14,8 +14,8 @@ var (
 func init() {
 	for _, family := range []func(){
 		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
-		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerHalfvec, registerPseudoTypes, registerRecord,
-		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts, registerDatetimeCasts,
+		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerHalfvec, registerBits, registerPseudoTypes, registerRecord,
+		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts, registerBitCasts, registerDatetimeCasts,
 	} {
 		family()
 	}

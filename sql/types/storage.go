@@ -2,6 +2,7 @@ package types
 
 import (
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
@@ -16,7 +17,8 @@ type Stored struct {
 }
 
 // StorageArrow returns the Arrow type in which storage keeps a column of type t.
-// It is t.Arrow() but for numeric(p,s) of at most 38 digits, a Decimal128.
+// It is t.Arrow() but for numeric(p,s) of at most 38 digits, a Decimal128, and
+// bit(n), a FixedSizeBinary.
 func (t T) StorageArrow() arrow.DataType {
 	if s := t.stored(); s != nil {
 		return s.ArrowType
@@ -46,8 +48,15 @@ func (t T) ToStorage(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 // It goes by the array's own type, so that what was stored under another
 // modifier of the type can be read too. The caller releases the array.
 func (t T) FromStorage(a arrow.Array, mem memory.Allocator) arrow.Array {
-	if t.OID == NumericOID && a.DataType().ID() == arrow.DECIMAL128 {
-		return decodeDecimals(a, mem)
+	switch stored := a.(type) {
+	case *array.Decimal128:
+		if t.OID == NumericOID {
+			return decodeDecimals(a, mem)
+		}
+	case *array.FixedSizeBinary:
+		if t.OID == BitOID {
+			return decodeBits(stored, t.Mod, mem)
+		}
 	}
 	a.Retain()
 	return a
