@@ -29,7 +29,7 @@ const (
 
 // searchIndex searches segments that have the index by it, and compares the
 // other rows.
-func (o *vectorSearchOp) searchIndex(ctx context.Context, q []float32, k int) error {
+func (o *vectorSearchOp) searchIndex(ctx context.Context, q []byte, k int) error {
 	snapshot := o.x.snapshot()
 	segments, err := snapshot.VectorSegments(ctx, storage.VectorSpec{Scan: o.spec, Field: o.node.Field, Index: o.node.Index})
 	if err != nil {
@@ -48,8 +48,8 @@ func (o *vectorSearchOp) searchIndex(ctx context.Context, q []float32, k int) er
 		if index == nil {
 			indexed = 0
 		} else {
-			if dim := index.Space().Dim; dim != len(q) {
-				return differentDimensions(dim, len(q))
+			if dim := index.Space().Dim; dim != o.space.Dim {
+				return differentDimensions(dim, o.space.Dim)
 			}
 			searches = append(searches, &segmentSearch{o: o, segment: s, number: int32(i), index: index, indexed: indexed, q: q, k: k, passing: o.passing})
 		}
@@ -123,7 +123,7 @@ type segmentSearch struct {
 	number  int32
 	index   vector.Index
 	indexed int // positions that the index covers
-	q       []float32
+	q       []byte
 	k       int
 
 	column vector.Column
@@ -158,7 +158,7 @@ func (s *segmentSearch) run(ctx context.Context) (err error) {
 func (s *segmentSearch) request(k int) *vector.SearchRequest {
 	settings := &s.o.x.env.Search
 	return &vector.SearchRequest{
-		Query: vector.EncodeFloat32s(s.q), K: k, Column: s.column,
+		Query: s.q, K: k, Column: s.column,
 		Recall: settings.TargetRecall, Effort: settings.Effort[s.index.Kind()],
 	}
 }
@@ -288,17 +288,16 @@ func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int
 	if s.ids, err = s.segment.RowIDs(ctx, s.ids[:0], s.positions); err != nil {
 		return err
 	}
-	n := newNearest(s.o.distance, s.q, s.k)
+	n := newNearest(s.o.space, s.q, s.k)
 	id := make([]uint64, 1)
-	rows := vector.Rows{Stride: len(s.q), N: 1, IDs: id}
 	for i, position := range s.positions {
 		row := s.column.Row(int(position))
 		if row == nil {
 			n.nulls.Push(vector.Neighbor{Row: uint64(s.ids[i])})
 			continue
 		}
-		rows.Values, id[0] = vector.Float32sOf(row), uint64(s.ids[i])
-		n.search.Add(rows)
+		id[0] = uint64(s.ids[i])
+		n.search.Add(vectorRow(n.space.Element, row, n.space.Dim, id))
 	}
 	s.compared += int64(kept)
 	s.found = n.sorted()
@@ -321,7 +320,7 @@ func (s *segmentSearch) score(ctx context.Context, positions []uint32) (err erro
 	}
 	s.found = slices.Grow(s.found[:0], len(positions))
 	for i, position := range positions {
-		d := vector.Exact(s.o.distance, s.q, vector.Float32sOf(s.column.Row(int(position))))
+		d := s.o.space.Exact(s.q, s.column.Row(int(position)))
 		s.found = append(s.found, foundRow{id: s.ids[i], distance: d, segment: s.number, position: position})
 	}
 	slices.SortFunc(s.found, compareFound)

@@ -17,17 +17,20 @@ import (
 // comparing all.
 type nearest struct {
 	k        int
-	query    []float32
+	space    vector.Space
 	search   *vector.Search // nil for a null query
 	nulls    *vector.TopK   // rows without a distance, by row id
 	compared int64
 	keep     []byte
+	row      []byte // reused
 }
 
-func newNearest(d vector.Distance, q []float32, k int) *nearest {
-	s := &nearest{k: k, query: q, nulls: vector.NewTopK(k)}
+// newNearest begins a search for the rows nearest to q, in the encoding of
+// vector.Column; nil is a null.
+func newNearest(space vector.Space, q []byte, k int) *nearest {
+	s := &nearest{k: k, space: space, nulls: vector.NewTopK(k)}
 	if q != nil {
-		s.search = vector.NewSearch(d, q, k)
+		s.search = vector.NewSpaceSearch(space, q, k)
 	}
 	return s
 }
@@ -65,20 +68,30 @@ func (s *nearest) add(b *storage.Batch) error {
 		return nil
 	}
 	s.compared += int64(b.Kept)
-	fixed, ok := col.(*array.FixedSizeList)
-	if !ok {
+	rows := vector.Rows{N: n, IDs: ids}
+	dims := 0
+	switch c := col.(type) {
+	case *array.FixedSizeList:
+		dims = int(c.DataType().(*arrow.FixedSizeListType).Len())
+		start, _ := c.ValueOffsets(0)
+		rows.Stride = dims
+		switch values := c.ListValues().(type) {
+		case *array.Float32:
+			rows.Values = values.Float32Values()[start:]
+		case *array.Float16:
+			rows.Halves = halves(values)[start:]
+		}
+	default:
 		return s.addEach(b, col, ids, n)
 	}
-	keep := s.validRows(b, col, n)
-	dims := int(fixed.DataType().(*arrow.FixedSizeListType).Len())
-	if dims != len(s.query) {
-		if keep == nil || bitutil.CountSetBits(keep, 0, n) > 0 {
-			return differentDimensions(dims, len(s.query))
+	rows.Keep = s.validRows(b, col, n)
+	if dims != s.space.Dim {
+		if rows.Keep == nil || bitutil.CountSetBits(rows.Keep, 0, n) > 0 {
+			return differentDimensions(dims, s.space.Dim)
 		}
 		return nil
 	}
-	values, start, _ := vectorAt(fixed, 0)
-	s.search.Add(vector.Rows{Values: values[start:], Stride: dims, N: n, IDs: ids, Keep: keep})
+	s.search.Add(rows)
 	return nil
 }
 
@@ -92,11 +105,12 @@ func (s *nearest) addEach(b *storage.Batch, col arrow.Array, ids []uint64, n int
 		if !b.Visible.Get(i) || col.IsNull(i) {
 			continue
 		}
-		values, start, end := vectorAt(col, i)
-		if int(end-start) != len(s.query) {
-			return differentDimensions(int(end-start), len(s.query))
+		var dims int
+		s.row, dims = appendVector(s.row[:0], col, i)
+		if dims != s.space.Dim {
+			return differentDimensions(dims, s.space.Dim)
 		}
-		s.search.Add(vector.Rows{Values: values[start:end], Stride: len(s.query), N: 1, IDs: ids[i : i+1]})
+		s.search.Add(vectorRow(s.space.Element, s.row, dims, ids[i:i+1]))
 	}
 	return nil
 }

@@ -28,9 +28,10 @@ func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 		o.width--
 	}
 	var known bool
-	if o.distance, known = distances[n.Operator]; !known {
+	if o.space.Distance, known = distances[n.Operator]; !known {
 		return nil, sqlerr.New(sqlerr.InternalError, "no distance for operator %s", n.Operator)
 	}
+	o.space.Element = elementOf(n.Query.Type())
 	o.spec = storage.ScanSpec{
 		Table: n.Table, Partitions: partitionOIDs(n.Partitions),
 		Fields: []catalog.FieldID{n.Field}, WithRowID: true,
@@ -75,15 +76,15 @@ func hasSubquery(e plan.Expr) bool {
 // compared one by one (nearest.go), by several goroutines; the columns of the
 // rows found are read last.
 type vectorSearchOp struct {
-	x        *execution
-	node     *plan.VectorSearch
-	width    int // columns of the output before row id and distance
-	spec     storage.ScanSpec
-	query    evaluator
-	bounds   bounds
-	distance vector.Distance
-	serial   bool
-	keys     *indexKeys // of an expression that is searched
+	x      *execution
+	node   *plan.VectorSearch
+	width  int // columns of the output before row id and distance
+	spec   storage.ScanSpec
+	query  evaluator
+	bounds bounds
+	space  vector.Space // of the last query
+	serial bool
+	keys   *indexKeys // of an expression that is searched
 	// passing is the share of rows that passed the filter when it was last
 	// looked at; 0 before.
 	passing float64
@@ -161,8 +162,9 @@ func (o *vectorSearchOp) workers() int {
 	return max(o.x.env.Parallel, 1)
 }
 
-// queryVector is the vector compared with; nil when it is null.
-func (o *vectorSearchOp) queryVector() ([]float32, error) {
+// queryVector evaluates the vector compared with, nil when it is null, and sets
+// the dimension of the space.
+func (o *vectorSearchOp) queryVector() (q []byte, err error) {
 	a, err := evalOne(o.x, o.query)
 	if err != nil {
 		return nil, err
@@ -171,15 +173,8 @@ func (o *vectorSearchOp) queryVector() ([]float32, error) {
 	if a.IsNull(0) {
 		return nil, nil
 	}
-	values, start, end := vectorAt(a, 0)
-	return append([]float32{}, values[start:end]...), nil
-}
-
-// vectorAt returns the memory of a vector column and where value i lies in it.
-func vectorAt(a arrow.Array, i int) (values []float32, start, end int64) {
-	l := a.(array.ListLike)
-	start, end = l.ValueOffsets(i)
-	return l.ListValues().(*array.Float32).Float32Values(), start, end
+	q, o.space.Dim = appendVector([]byte{}, a, 0)
+	return q, nil
 }
 
 // foundRow is a row of the result; without a distance its vector, or the query, is
@@ -195,7 +190,7 @@ type foundRow struct {
 }
 
 // compare compares the rows of scanners, which it closes, with the query.
-func (o *vectorSearchOp) compare(ctx context.Context, scanners []storage.Scanner, q []float32, k int) (*nearest, error) {
+func (o *vectorSearchOp) compare(ctx context.Context, scanners []storage.Scanner, q []byte, k int) (*nearest, error) {
 	defer func() {
 		for _, s := range scanners {
 			s.Close()
@@ -209,7 +204,7 @@ func (o *vectorSearchOp) compare(ctx context.Context, scanners []storage.Scanner
 	}
 	searches := make([]*nearest, max(len(scanners), 1))
 	for i := range searches {
-		searches[i] = newNearest(o.distance, q, k)
+		searches[i] = newNearest(o.space, q, k)
 	}
 	err := inParallel(ctx, len(scanners), len(scanners), func(ctx context.Context, i int) error {
 		return searches[i].run(ctx, scanners[i])
