@@ -22,7 +22,15 @@
 //
 // The assembly is generated: go generate ./vector runs tools/asmgen, in the module of tools.
 //
+// Index is what finds neighbours without comparing all. The graphs of hnsw are in
+// the files hnsw_*.go: codes that a walk goes by (hnsw_codec.go, scored by the
+// kernels of gather.go), the links (hnsw_graph.go), adding nodes
+// (hnsw_insert.go, hnsw_build.go), the walk itself (hnsw_walk.go), searches
+// (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
+// hnsw_effort.go) and the parts (part.go, hnsw_save.go).
+//
 // Start reading at Distance, then Search.
 package vector
 
 //go:generate go run -C ../tools ./asmgen -out ../vector/kernel_amd64.s -stubs ../vector/kernel_stub_amd64.go -pkg vector
+//go:generate go run -C ../tools ./asmgen/gather -out ../vector/gather_amd64.s -stubs ../vector/gather_stub_amd64.go -pkg vector

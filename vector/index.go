@@ -214,3 +214,6 @@ var ErrMemory = errors.New("vector: not enough memory to build the index")
 
 // ErrCorrupt: a part of an index is not what was written.
 var ErrCorrupt = errors.New("vector: corrupt index")
+
+// ErrUnsupported: the options or the space are beyond what a kind can do.
+var ErrUnsupported = errors.New("vector: unsupported index")

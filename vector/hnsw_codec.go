@@ -1,0 +1,424 @@
+package vector
+
+import (
+	"math"
+	"slices"
+	"unsafe"
+)
+
+// A graphCodec turns vectors into the codes that a graph is walked by: rows of a
+// table, all of one size.
+//
+//   - codeInt8 ("sq8"): (x - mean) / step, rounded, an int8 each. Differences
+//     do not depend on the mean. Cosine is the squared Euclidean distance of
+//     vectors of length 1; inner products take no mean.
+//   - codeFloat ("none"): float32 values, of length 1 under cosine.
+//   - codeBits: the bits.
+//
+// Under inner products codes have further elements, which give all the length
+// of the longest vector (Bachrach and others 2014), and which queries have not:
+// the order of inner products with a query is that of distances from it if it
+// is made long, so that the graph is one of Euclidean distances, in which every
+// node has near ones, while a graph of inner products leads to long vectors
+// only.
+type graphCodec struct {
+	space  Space
+	form   codeForm
+	padded int // elements of a code
+	stride int // bytes
+	// mean of each dimension and the step between codes, of codeInt8.
+	mean []float32
+	step float32
+	// reach is the greatest squared length, of InnerProduct.
+	reach float64
+	// shift makes the scale of an int16 query 1<<shift times that of codes.
+	shift int
+}
+
+type codeForm uint8
+
+const (
+	codeInt8 codeForm = iota
+	codeFloat
+	codeBits
+)
+
+// queryCodeMax bounds int16 queries, in steps: beyond the range of codes a
+// query counts as at this distance from the mean.
+const queryCodeMax = 200
+
+// trainingRows is how many vectors, evenly spread, the mean and step are
+// taken from.
+const trainingRows = 8192
+
+// newGraphCodec returns the codec of a form; codeInt8 needs train besides.
+func newGraphCodec(space Space, form codeForm) *graphCodec {
+	c := &graphCodec{space: space, form: form}
+	elements := space.Dim
+	if space.Distance == InnerProduct {
+		elements++
+	}
+	c.padded = (elements + gatherStep - 1) / gatherStep * gatherStep
+	switch form {
+	case codeBits:
+		c.padded = (space.Dim + 63) / 64 * 64
+		c.stride = c.padded / 8
+		return c
+	case codeFloat:
+		c.stride = 4 * c.padded
+		return c
+	}
+	c.stride = c.padded
+	if c.padded > gatherStep {
+		c.stride = (c.padded + 63) &^ 63 // no row touches one line more than it must
+	}
+	// dim · ((127 + queryCodeMax) << shift)² stays below 2^31.
+	for c.shift < 5 && float64(c.padded)*math.Pow(float64(int(127+queryCodeMax)<<(c.shift+1)), 2) < 1<<31 {
+		c.shift++
+	}
+	c.mean = make([]float32, space.Dim)
+	c.step = 1
+	return c
+}
+
+// values decodes a vector to float32, of length 1 under cosine, in buf or in
+// place; false if it has no distance.
+func (c *graphCodec) values(row []byte, buf []float32) ([]float32, bool) {
+	v := Float32sOf(row)
+	if c.space.Element == Float16 {
+		HalvesToFloat32(buf[:c.space.Dim], HalvesOf(row))
+		v = buf[:c.space.Dim]
+	}
+	if c.space.Distance != Cosine {
+		return v, true
+	}
+	var square float64
+	for _, x := range v {
+		square += float64(x) * float64(x)
+	}
+	if !(square > 0) || math.IsInf(square, 1) {
+		return nil, false
+	}
+	inverse := 1 / math.Sqrt(square)
+	buf = buf[:len(v)]
+	for i, x := range v {
+		buf[i] = float32(float64(x) * inverse)
+	}
+	return buf, true
+}
+
+// has says whether a vector has distances.
+func (c *graphCodec) has(row []byte) bool {
+	if row == nil {
+		return false
+	}
+	if c.space.Distance != Cosine {
+		return true
+	}
+	switch c.space.Element {
+	case Float16:
+		return slices.ContainsFunc(HalvesOf(row), func(h uint16) bool { return h&0x7fff != 0 })
+	case Float32:
+		return slices.ContainsFunc(Float32sOf(row), func(x float32) bool { return x != 0 })
+	}
+	return true
+}
+
+// train takes the mean, the step and the reach from a column.
+func (c *graphCodec) train(column Column, end int) {
+	if c.space.Distance == InnerProduct {
+		c.trainReach(column, end)
+	}
+	if c.form != codeInt8 || end == 0 {
+		return
+	}
+	dim := c.space.Dim
+	buf := make([]float32, dim)
+	sums := make([]float64, dim)
+	every := max(1, end/trainingRows)
+	sample := func(visit func(v []float32)) {
+		for p := 0; p < end; p += every {
+			if row := column.Row(p); c.has(row) {
+				if v, ok := c.values(row, buf); ok {
+					visit(v)
+				}
+			}
+		}
+	}
+	n := 0
+	sample(func(v []float32) {
+		n++
+		for i, x := range v {
+			sums[i] += float64(x)
+		}
+	})
+	clear(c.mean)
+	if n == 0 {
+		return
+	}
+	if c.space.Distance != InnerProduct {
+		for i, s := range sums {
+			c.mean[i] = float32(s / float64(n))
+		}
+	}
+	// The step leaves one value in a thousand or so beyond the range: those are
+	// cut, and the others are the finer for it.
+	every *= max(1, n*dim/(1<<20))
+	var deviations []float32
+	sample(func(v []float32) {
+		for i, x := range v {
+			deviations = append(deviations, abs32(x-c.mean[i]))
+		}
+	})
+	slices.Sort(deviations)
+	reach := deviations[len(deviations)-1]
+	if len(deviations) > 1<<12 {
+		reach = deviations[len(deviations)-1-len(deviations)/2000]
+		if reach == 0 {
+			reach = deviations[len(deviations)-1]
+		}
+	}
+	c.step = reach / 127
+	if !(c.step > 1e-30) || c.step > 1e30 {
+		c.step = 1
+	}
+}
+
+// trainReach looks at all vectors, for the longest counts.
+func (c *graphCodec) trainReach(column Column, end int) {
+	buf := make([]float32, c.space.Dim)
+	for p := range end {
+		if row := column.Row(p); row != nil {
+			v, _ := c.values(row, buf)
+			c.reach = max(c.reach, squareOf(v))
+		}
+	}
+}
+
+// squareOf is the squared length, by a kernel.
+func squareOf(v []float32) float64 {
+	var dot, square [1]float32
+	fastest.ScoreDot(v, v, len(v), 1, dot[:], square[:])
+	return float64(square[0])
+}
+
+// further is what each element beyond Dim has.
+func (c *graphCodec) further(v []float32) float32 {
+	if c.space.Distance != InnerProduct {
+		return 0
+	}
+	left := c.reach - squareOf(v)
+	if !(left > 0) {
+		return 0
+	}
+	return float32(math.Sqrt(left / float64(c.padded-c.space.Dim)))
+}
+
+// encode writes the code of a vector; buf has Dim values of room. false means
+// that the vector has no distance.
+func (c *graphCodec) encode(row []byte, buf []float32, code []byte) bool {
+	if c.form == codeBits {
+		clear(code[copy(code, row):])
+		return true
+	}
+	v, ok := c.values(row, buf)
+	if !ok {
+		return false
+	}
+	if c.form == codeFloat {
+		out := Float32sOf(code)
+		n := copy(out, v)
+		clear(out[n:])
+		if further := c.further(v); further != 0 {
+			for i := n; i < c.padded; i++ {
+				out[i] = further
+			}
+		}
+		return true
+	}
+	inverse := 1 / c.step
+	out := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(code))), len(code))
+	mean := c.mean[:len(v)]
+	for i, x := range v {
+		out[i] = int8(roundClamp((x-mean[i])*inverse, 127))
+	}
+	clear(out[len(v):])
+	if further := c.further(v); further != 0 {
+		code := int8(roundClamp(further*inverse, 127))
+		for i := len(v); i < c.padded; i++ {
+			out[i] = code
+		}
+	}
+	return true
+}
+
+// roundClamp rounds to the nearest integer between -most and most; NaN is 0.
+func roundClamp(x, most float32) int32 {
+	if x != x {
+		return 0
+	}
+	x = min(max(x, -most), most)
+	return int32(x + float32(math.Copysign(0.5, float64(x))))
+}
+
+// A graphScorer scores nodes against one vector. It belongs to one goroutine.
+type graphScorer struct {
+	*graphCodec
+	codes   []byte
+	kernels *gatherKernels
+	buf     []float32
+	query16 []int16
+	query32 []float32
+	bits    []byte
+	// unit times a score is the distance, squared for L2 and Cosine.
+	unit float32
+	// product says that scores are negative inner products.
+	product bool
+}
+
+func newGraphScorer(c *graphCodec, codes []byte) *graphScorer {
+	s := &graphScorer{graphCodec: c, codes: codes, kernels: fastestGather, unit: 1}
+	s.buf = make([]float32, c.space.Dim)
+	switch c.form {
+	case codeBits:
+		s.bits = make([]byte, c.stride)
+	case codeFloat:
+		s.query32 = make([]float32, c.padded)
+	default:
+		s.query16 = make([]int16, c.padded)
+	}
+	return s
+}
+
+// setVector takes the vector to score against; false if it has no distance.
+func (s *graphScorer) setVector(row []byte) bool {
+	if s.form == codeBits {
+		clear(s.bits)
+		copy(s.bits, row)
+		return true
+	}
+	v, ok := s.values(row, s.buf)
+	if !ok {
+		return false
+	}
+	s.product = s.space.Distance == InnerProduct
+	if s.form == codeFloat {
+		s.setFloats(v)
+		return true
+	}
+	if s.product {
+		s.setProduct(v)
+		return true
+	}
+	s.setUnit()
+	scale := float32(int(1)<<s.shift) / s.step
+	most := float32(int(queryCodeMax) << s.shift)
+	mean := s.mean[:len(v)]
+	for i, x := range v {
+		s.query16[i] = int16(roundClamp((x-mean[i])*scale, most))
+	}
+	return true
+}
+
+// setFloats takes values; products are negated, so that nearer is less.
+func (s *graphScorer) setFloats(v []float32) {
+	s.product = s.product || s.space.Distance == Cosine
+	n := copy(s.query32, v)
+	clear(s.query32[n:])
+	if s.product {
+		for i, x := range v {
+			s.query32[i] = -x
+		}
+	}
+}
+
+// setProduct scales a query of inner products so that its largest element, and
+// the largest possible sum, have room.
+func (s *graphScorer) setProduct(v []float32) {
+	var largest float32
+	var square float64
+	for _, x := range v {
+		largest = max(largest, abs32(x))
+		square += float64(x) * float64(x)
+	}
+	scale := min(32767/float64(largest), (1<<30)/(127*math.Sqrt(square*float64(s.padded))))
+	if !(scale > 0) || math.IsInf(scale, 1) {
+		scale = 1
+	}
+	for i, x := range v {
+		s.query16[i] = int16(roundClamp(-x*float32(scale), 32767))
+	}
+	clear(s.query16[len(v):])
+	s.unit = s.step / float32(scale)
+}
+
+func (s *graphScorer) setUnit() {
+	s.unit = s.step / float32(int(1)<<s.shift)
+	if s.space.Distance != L1 {
+		s.unit *= s.unit
+	}
+}
+
+// setNode scores against a node from here on: under InnerProduct by squared
+// Euclidean distances.
+func (s *graphScorer) setNode(node uint32) {
+	code := s.codes[int(node)*s.stride:][:s.stride]
+	s.product = false
+	switch s.form {
+	case codeBits:
+		copy(s.bits, code)
+	case codeFloat:
+		s.setFloats(Float32sOf(code))
+	default:
+		s.setUnit()
+		s.kernels.widen(code[:s.padded], s.query16, 1<<s.shift)
+	}
+}
+
+// score writes the scores of nodes: less is nearer.
+func (s *graphScorer) score(nodes []uint32, out []float32) {
+	switch s.form {
+	case codeBits:
+		s.scoreBits(nodes, out)
+	case codeFloat:
+		rows := Float32sOf(s.codes)
+		switch {
+		case s.product:
+			s.kernels.floatsDot(s.query32, rows, s.padded, s.stride, nodes, out)
+		case s.space.Distance == L1:
+			s.kernels.floatsL1(s.query32, rows, s.padded, s.stride, nodes, out)
+		default:
+			s.kernels.floatsL2(s.query32, rows, s.padded, s.stride, nodes, out)
+		}
+	default:
+		switch {
+		case s.product:
+			s.kernels.codesDot(s.query16, s.codes, s.padded, s.stride, nodes, out)
+		case s.space.Distance == L1:
+			s.kernels.codesL1(s.query16, s.codes, s.padded, s.stride, nodes, out, s.shift)
+		default:
+			s.kernels.codesL2(s.query16, s.codes, s.padded, s.stride, nodes, out, s.shift)
+		}
+	}
+}
+
+func (s *graphScorer) scoreBits(nodes []uint32, out []float32) {
+	for i, node := range nodes {
+		out[i] = float32(ExactBits(s.space.Distance, s.bits, s.codes[int(node)*s.stride:][:s.stride]))
+	}
+}
+
+// distance is what a score stands for, in the terms of SQL.
+func (s *graphScorer) distance(score float32) float32 {
+	d := score * s.unit
+	switch s.space.Distance {
+	case L2:
+		return float32(math.Sqrt(float64(max(d, 0))))
+	case Cosine:
+		if s.form == codeFloat {
+			return 1 + d
+		}
+		return d / 2
+	}
+	return d
+}

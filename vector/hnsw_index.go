@@ -1,0 +1,335 @@
+package vector
+
+import (
+	"context"
+	"math"
+	"sync"
+)
+
+// A graphIndex is a graph of one segment, opened: it does not change.
+type graphIndex struct {
+	*graphMeta
+	graph     *graph
+	codes     []byte
+	positions []uint32 // by ordinal
+	twins     []uint32 // by ordinal; nil without twins
+	walkers   *sync.Pool
+	// rows is the number of ordinals that have a position.
+	rows int
+	// plain says that ordinals are positions.
+	plain bool
+}
+
+// survey looks at positions once.
+func (x *graphIndex) survey() {
+	x.plain = x.twins == nil
+	for ordinal, position := range x.positions {
+		if position != NoPosition {
+			x.rows++
+		}
+		x.plain = x.plain && position == uint32(ordinal)
+	}
+}
+
+// Kind implements Index.
+func (x *graphIndex) Kind() string { return hnswName }
+
+// Space implements Index.
+func (x *graphIndex) Space() Space { return x.codec.space }
+
+// Len implements Index.
+func (x *graphIndex) Len() int { return x.rows }
+
+// ResidentBytes implements Index.
+func (x *graphIndex) ResidentBytes() int64 {
+	return int64(4*(len(x.graph.links)+len(x.graph.upperAt)+len(x.graph.upper)+len(x.positions)+len(x.twins)) + len(x.codes))
+}
+
+// Close implements Index.
+func (x *graphIndex) Close() {}
+
+// A graphWalker is a walker with what a search of an index needs besides.
+type graphWalker struct {
+	walker
+	exact exactScorer
+	top   pool
+}
+
+func (x *graphIndex) newWalker() *graphWalker {
+	w := &graphWalker{}
+	w.init(newGraphScorer(x.codec, x.codes), 2*x.m)
+	w.exact.space = x.codec.space
+	return w
+}
+
+// Search implements Index.
+func (x *graphIndex) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
+	if r.K <= 0 || x.nodes == 0 {
+		return dst, nil
+	}
+	w := x.walkers.Get().(*graphWalker)
+	defer x.walkers.Put(w)
+	s := graphSearch{graphIndex: x, graphWalker: w, request: r, stats: stats}
+	defer s.count()
+	if !w.scorer.setVector(r.Query) {
+		return s.undirected(dst), nil
+	}
+	s.exact.set(r.Query)
+	if err := s.find(ctx); err != nil {
+		return dst, err
+	}
+	return s.nearest(dst), nil
+}
+
+// A graphSearch is one search under way.
+type graphSearch struct {
+	*graphIndex
+	*graphWalker
+	request *SearchRequest
+	stats   *SearchStats
+	rerank  int
+}
+
+// count adds the work up.
+func (s *graphSearch) count() {
+	s.stats.Visited += s.visited
+	if s.codec.form == codeInt8 {
+		s.stats.Codes += s.scored
+	} else {
+		s.stats.Distances += s.scored
+	}
+	s.visited, s.scored = 0, 0
+}
+
+// restricted says whether some ordinals are not to be proposed.
+func (s *graphSearch) restricted() bool {
+	return s.request.Keep != nil || s.rows < s.ordinals
+}
+
+// keeps says whether the row of an ordinal may be proposed.
+func (s *graphSearch) keeps(ordinal uint32) bool {
+	position := s.positions[ordinal]
+	keep := s.request.Keep
+	return position != NoPosition && (keep == nil || position>>3 < uint32(len(keep)) && keep[position>>3]&(1<<(position&7)) != 0)
+}
+
+// ef is how many nodes to hold for so many results.
+func (s *graphSearch) ef(k int) int {
+	if s.request.Effort > 0 {
+		// As many of those that are kept, as hnsw.ef_search counts.
+		return max(s.request.Effort, k) * max(1, k/max(s.request.K, 1))
+	}
+	return s.effort.at(k, s.request.Recall)
+}
+
+// find fills the pool with the nodes near the query: more of them, the fewer
+// may be proposed, and all that may be where these are few.
+func (s *graphSearch) find(ctx context.Context) error {
+	s.rerank = s.effort.rerankOf(s.request.K)
+	if s.codec.form != codeInt8 {
+		s.rerank = s.request.K
+	}
+	restricted := s.restricted()
+	k := s.request.K
+	if restricted {
+		share := float64(s.rows) / float64(s.ordinals)
+		if s.request.Keep != nil {
+			share = float64(s.request.Kept) / float64(s.ordinals)
+		}
+		k = s.scaled(share)
+	}
+	limit := min(s.ef(k), s.nodes)
+	if restricted && s.scanIsCheaper(limit) {
+		return s.scan(ctx)
+	}
+	s.begin(limit, restricted || s.twins != nil)
+	if err := s.run(ctx, s.graph, 0); err != nil || !restricted {
+		return err
+	}
+	for limit < s.nodes {
+		// The rows kept may be rarer near the query than elsewhere.
+		found := s.foundKept(limit)
+		k = s.scaled(float64(found) / float64(len(s.pool.entries)))
+		wanted := min(s.ef(k), s.nodes)
+		if found < s.request.K {
+			wanted = max(wanted, 2*limit)
+		}
+		if wanted <= limit+limit/4 {
+			return nil
+		}
+		// Twice as many at most: what lies there may be richer.
+		limit = min(wanted, 2*limit, s.nodes)
+		if s.scanIsCheaper(limit) {
+			return s.scan(ctx)
+		}
+		s.widen(limit)
+		if err := s.run(ctx, s.graph, 0); err != nil {
+			return err
+		}
+	}
+	if s.foundKept(s.nodes) < min(s.request.K, s.request.Kept) {
+		return s.scan(ctx) // not all nodes can be reached
+	}
+	return nil
+}
+
+// scaled is K over the share of nodes that may be proposed.
+func (s *graphSearch) scaled(share float64) int {
+	if share <= 0 {
+		return s.nodes
+	}
+	return int(min(float64(s.request.K)/min(share, 1), float64(s.nodes)))
+}
+
+// begin starts at the entry point.
+func (s *graphSearch) begin(limit int, keep bool) {
+	entry, top, _ := s.graph.entryPoint()
+	node, score := s.descend(s.graph, entry, top, 0)
+	s.start(s.nodes, limit)
+	s.pool.keep = keep
+	s.seed(node, score)
+}
+
+// foundKept counts, up to most, the ordinals in the pool that may be proposed.
+func (s *graphSearch) foundKept(most int) (n int) {
+	for _, e := range s.pool.entries {
+		for o := e.node(); o != noNode; o = s.twin(o) {
+			if s.keeps(o) {
+				if n++; n == most {
+					return n
+				}
+			}
+		}
+	}
+	return n
+}
+
+func (x *graphIndex) twin(ordinal uint32) uint32 {
+	if x.twins == nil {
+		return noNode
+	}
+	return x.twins[ordinal]
+}
+
+// Costs of a walk and of a scan, in the time of scoring one code in order.
+const (
+	costOfHop     = 40   // for each node held
+	costOfOrdinal = 0.05 // for looking whether a row is kept
+)
+
+// scanIsCheaper says whether scoring all that are kept costs less than a walk.
+func (s *graphSearch) scanIsCheaper(limit int) bool {
+	kept := s.rows
+	if s.request.Keep != nil {
+		kept = s.request.Kept
+	}
+	return float64(kept)+costOfOrdinal*float64(s.ordinals) < costOfHop*float64(limit)
+}
+
+// scan fills the pool with the nearest of all nodes that may be proposed.
+func (s *graphSearch) scan(ctx context.Context) error {
+	s.pool.reset(max(s.rerank, s.request.K))
+	var ids [256]uint32
+	var scores [256]float32
+	n := 0
+	flush := func() {
+		s.scorer.score(ids[:n], scores[:n])
+		s.scored += int64(n)
+		worst := s.pool.worst()
+		for i, score := range scores[:n] {
+			if e := newPoolEntry(score, ids[i]); e < worst {
+				s.pool.insert(e)
+				worst = s.pool.worst()
+			}
+		}
+		n = 0
+	}
+	for node := range uint32(s.nodes) {
+		if node%(1<<16) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.plain && s.request.Keep != nil && node&7 == 0 && s.request.Keep[min(int(node>>3), len(s.request.Keep)-1)] == 0 {
+			continue
+		}
+		for o := node; o != noNode; o = s.twin(o) {
+			if s.keeps(o) {
+				ids[n] = node
+				if n++; n == len(ids) {
+					flush()
+				}
+				break
+			}
+		}
+	}
+	flush()
+	return nil
+}
+
+// widen lets the pool hold more: of what it could not hold before, the nearest.
+func (w *walker) widen(limit int) {
+	p := &w.pool
+	p.entries = mergeEntries(p.entries, p.discarded)
+	p.limit, p.next = limit, 0
+	p.discarded = p.discarded[:0]
+	if len(p.entries) > limit {
+		p.discarded = append(p.discarded, p.entries[limit:]...)
+		p.entries = p.entries[:limit]
+	}
+}
+
+// undirected proposes any rows: all are as far from a query without direction.
+func (s *graphSearch) undirected(dst []Candidate) []Candidate {
+	most := len(dst) + s.request.K
+	for o := uint32(0); o < uint32(s.ordinals) && len(dst) < most; o++ {
+		if s.keeps(o) {
+			dst = append(dst, Candidate{s.positions[o], float32(math.NaN())})
+		}
+	}
+	return dst
+}
+
+// nearest appends the nearest K rows of the pool, compared exactly.
+func (s *graphSearch) nearest(dst []Candidate) []Candidate {
+	k := s.request.K
+	s.top.reset(k)
+	left := s.rerank
+	for _, e := range s.pool.entries {
+		if left <= 0 {
+			break
+		}
+		left -= s.compare(e)
+	}
+	return s.propose(dst)
+}
+
+// compare puts the rows of a node that may be proposed into top, by their exact
+// distances, and returns how many there are.
+func (s *graphSearch) compare(e poolEntry) (n int) {
+	for o := e.node(); o != noNode; o = s.twin(o) {
+		if !s.keeps(o) {
+			continue
+		}
+		n++
+		var distance float32
+		if s.codec.form == codeInt8 {
+			row := s.request.Column.Row(int(s.positions[o]))
+			distance = s.exact.distance(row)
+			s.stats.Reranked++
+			s.stats.BytesRead += int64(len(row))
+		} else {
+			distance = s.scorer.distance(e.score())
+		}
+		if e := newPoolEntry(distance, o); e < s.top.worst() {
+			s.top.insert(e)
+		}
+	}
+	return n
+}
+
+// propose appends the rows in top.
+func (s *graphSearch) propose(dst []Candidate) []Candidate {
+	for _, e := range s.top.entries {
+		dst = append(dst, Candidate{s.positions[e.node()], e.score()})
+	}
+	return dst
+}

@@ -1,0 +1,135 @@
+package vector
+
+import (
+	"context"
+	"slices"
+)
+
+// graphIterator proposes ever farther candidates: each batch holds what a wider
+// walk found besides.
+type graphIterator struct {
+	search   graphSearch
+	limit    int
+	proposed marks // nodes
+	begun    bool
+	// rest are the nodes left, sorted, once all have been scored.
+	rest     []poolEntry
+	scanned  bool
+	finished bool
+	// undirected is the next ordinal for a query without direction.
+	undirected uint32
+	blind      bool
+}
+
+// Iterate implements Index.
+func (x *graphIndex) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
+	it := &graphIterator{search: graphSearch{graphIndex: x, graphWalker: x.walkers.Get().(*graphWalker), request: r, stats: stats}}
+	it.proposed.reset(x.nodes)
+	it.finished = x.nodes == 0
+	it.blind = !it.search.scorer.setVector(r.Query)
+	if !it.blind {
+		it.search.exact.set(r.Query)
+	}
+	return it
+}
+
+// Next implements Iterator.
+func (it *graphIterator) Next(ctx context.Context, dst []Candidate) ([]Candidate, error) {
+	s := &it.search
+	defer s.count()
+	if it.blind {
+		return it.nextOrdinals(dst), nil
+	}
+	for start := len(dst); !it.finished && len(dst) == start; {
+		if it.scanned {
+			dst = it.proposeRest(dst)
+			continue
+		}
+		if !it.begun {
+			it.begun = true
+			it.limit = min(s.ef(max(s.request.K, 1)), s.nodes)
+			s.begin(it.limit, true)
+		} else if it.limit *= 2; it.limit > max(walkMax, s.nodes/walkShare) {
+			if err := it.scanRest(ctx); err != nil {
+				return dst, err
+			}
+			continue
+		} else {
+			s.widen(min(it.limit, s.nodes))
+		}
+		if err := s.run(ctx, s.graph, 0); err != nil {
+			return dst, err
+		}
+		dst = it.propose(dst)
+	}
+	return dst, nil
+}
+
+// A walk that holds more than walkMax nodes and more than one in walkShare costs
+// as much as scoring all.
+const (
+	walkMax   = 1 << 12
+	walkShare = 32
+)
+
+// scanRest scores all nodes that have not been proposed.
+func (it *graphIterator) scanRest(ctx context.Context) error {
+	s := &it.search
+	it.scanned = true
+	for node := range uint32(s.nodes) {
+		if node%(1<<14) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if it.proposed.mark(node) {
+			it.rest = append(it.rest, newPoolEntry(s.one(node), node))
+		}
+	}
+	s.scored += int64(len(it.rest))
+	slices.Sort(it.rest)
+	return nil
+}
+
+// proposeRest appends the next of the rest.
+func (it *graphIterator) proposeRest(dst []Candidate) []Candidate {
+	s := &it.search
+	n := min(len(it.rest), walkMax)
+	s.top.reset(s.ordinals)
+	for _, e := range it.rest[:n] {
+		s.compare(e)
+	}
+	it.rest = it.rest[n:]
+	it.finished = len(it.rest) == 0
+	return s.propose(dst)
+}
+
+// propose appends what the pool holds and has not been proposed.
+func (it *graphIterator) propose(dst []Candidate) []Candidate {
+	s := &it.search
+	s.top.reset(s.ordinals)
+	for _, e := range s.pool.entries {
+		if it.proposed.mark(e.node()) {
+			s.compare(e)
+		}
+	}
+	return s.propose(dst)
+}
+
+// nextOrdinals proposes rows in any order.
+func (it *graphIterator) nextOrdinals(dst []Candidate) []Candidate {
+	s := &it.search
+	for n := 0; it.undirected < uint32(s.ordinals) && n < max(s.request.K, 64); it.undirected++ {
+		if s.keeps(it.undirected) {
+			dst = append(dst, Candidate{s.positions[it.undirected], s.exact.none()})
+			n++
+		}
+	}
+	return dst
+}
+
+// Close implements Iterator.
+func (it *graphIterator) Close() {
+	if it.search.graphWalker != nil {
+		it.search.walkers.Put(it.search.graphWalker)
+		it.search.graphWalker, it.finished = nil, true
+	}
+}

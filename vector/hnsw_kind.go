@@ -1,0 +1,110 @@
+package vector
+
+import (
+	"fmt"
+)
+
+func init() { kinds = append(kinds, hnsw{}) }
+
+const hnswName = "hnsw"
+
+// Bounds and defaults of the options, as pgvector has them.
+const (
+	mMin, mMax, mDefault                                        = 2, 100, 16
+	efConstructionMin, efConstructionMax, efConstructionDefault = 4, 1000, 64
+)
+
+// hnsw is the access method of graphs.
+type hnsw struct{}
+
+// Name implements Kind.
+func (hnsw) Name() string { return hnswName }
+
+// withDefaults fills in what is not given.
+func hnswDefaults(s Space, o Options) Options {
+	if o.M == 0 {
+		o.M = mDefault
+	}
+	if o.EfConstruction == 0 {
+		o.EfConstruction = max(efConstructionDefault, 2*o.M)
+	}
+	if o.Quantization == "" {
+		o.Quantization = "sq8"
+		if s.Element == Bit {
+			o.Quantization = "none"
+		}
+	}
+	o.Workers = max(o.Workers, 1)
+	return o
+}
+
+// codeFormOf is how a quantisation keeps vectors of an element.
+func codeFormOf(e Element, quantization string) (codeForm, error) {
+	switch {
+	case e == Bit && quantization == "none":
+		return codeBits, nil
+	case (e == Float32 || e == Float16) && quantization == "none":
+		return codeFloat, nil
+	case (e == Float32 || e == Float16) && quantization == "sq8":
+		return codeInt8, nil
+	}
+	return 0, fmt.Errorf("%w: hnsw of %s with quantization %q", ErrUnsupported, e, quantization)
+}
+
+// Check implements Kind.
+func (hnsw) Check(s Space, o Options) error {
+	o = hnswDefaults(s, o)
+	switch {
+	case s.Dim < 1 || s.Dim > dimMax || !s.Element.Has(s.Distance):
+		return fmt.Errorf("%w: hnsw of %s", ErrUnsupported, s)
+	case o.M < mMin || o.M > mMax:
+		return fmt.Errorf("%w: m is %d, not between %d and %d", ErrUnsupported, o.M, mMin, mMax)
+	case o.EfConstruction < efConstructionMin || o.EfConstruction > efConstructionMax:
+		return fmt.Errorf("%w: ef_construction is %d, not between %d and %d", ErrUnsupported, o.EfConstruction, efConstructionMin, efConstructionMax)
+	case o.EfConstruction < 2*o.M:
+		return fmt.Errorf("%w: ef_construction is less than 2 * m", ErrUnsupported)
+	}
+	_, err := codeFormOf(s.Element, o.Quantization)
+	return err
+}
+
+// Estimate implements Kind.
+func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
+	if k.Check(s, o) != nil {
+		return Estimate{}
+	}
+	o = hnswDefaults(s, o)
+	form, _ := codeFormOf(s.Element, o.Quantization) // checked
+	codec := newGraphCodec(s, form)
+	n := int64(rows)
+	// Links, upper layers, and words for upperAt and positions.
+	node := int64(8*o.M+codec.stride) + int64(4*o.M/max(o.M-1, 1)) + 8
+	return Estimate{
+		BuildBytes:    n*(node+4) + buildOverhead(codec, o, rows),
+		ResidentBytes: n * node,
+		StoredBytes:   n*node + 6*(partHeaderBytes+4),
+	}
+}
+
+// buildOverhead is what a build needs besides arrays by node.
+func buildOverhead(c *graphCodec, o Options, rows int) int64 {
+	worker := int64(rows)/8 + int64(16*o.EfConstruction) + int64(32*c.padded)
+	return int64(o.Workers)*worker + 1<<20
+}
+
+// Open implements Kind.
+func (hnsw) Open(parts Parts) (Index, error) {
+	x, err := openGraph(parts)
+	if err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// Reorder implements Kind.
+func (hnsw) Reorder(old Parts, parts PartWriter, moved func(old uint32) (uint32, bool)) error {
+	return reorderPositions(old, parts, moved)
+}
+
+// NewGrowing implements Kind.
+func (hnsw) NewGrowing(Space, Options) (Growing, error) { return nil, nil }

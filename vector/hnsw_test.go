@@ -1,0 +1,537 @@
+package vector
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// memoryParts keeps the parts of an index in memory, aligned as mapped ones.
+type memoryParts struct {
+	mu    sync.Mutex
+	parts map[string][]byte
+}
+
+func newMemoryParts() *memoryParts { return &memoryParts{parts: map[string][]byte{}} }
+
+type memoryPart struct {
+	bytes.Buffer
+	to   *memoryParts
+	name string
+}
+
+func (p *memoryParts) Create(name string) (io.WriteCloser, error) {
+	return &memoryPart{to: p, name: name}, nil
+}
+
+func (p *memoryPart) Close() error {
+	p.to.mu.Lock()
+	defer p.to.mu.Unlock()
+	p.to.parts[p.name] = aligned(p.Bytes())
+	return nil
+}
+
+// aligned copies bytes to an address aligned to 8.
+func aligned(b []byte) []byte {
+	words := make([]uint64, len(b)/8+1)
+	out := EncodeFloat32s(make([]float32, 2*len(words)))[:len(b)]
+	copy(out, b)
+	return out
+}
+
+var errNoPart = errors.New("no such part")
+
+func (p *memoryParts) Open(name string) ([]byte, error) {
+	b, ok := p.parts[name]
+	if !ok {
+		return nil, errNoPart
+	}
+	return b, nil
+}
+
+// rowColumn is a Column of rows.
+type rowColumn [][]byte
+
+func (c rowColumn) Len() int         { return len(c) }
+func (c rowColumn) Row(p int) []byte { return c[p] }
+
+// floatColumn encodes vectors for an element.
+func floatColumn(e Element, vectors [][]float32) rowColumn {
+	out := make(rowColumn, len(vectors))
+	for i, v := range vectors {
+		switch {
+		case v == nil:
+		case e == Float16:
+			h := make([]uint16, len(v))
+			for j, x := range v {
+				h[j] = Float32ToHalf(x)
+			}
+			out[i] = EncodeHalves(h)
+		case e == Bit:
+			out[i] = make([]byte, (len(v)+7)/8)
+			for j, x := range v {
+				if x > 0 {
+					out[i][j/8] |= 0x80 >> (j % 8)
+				}
+			}
+		default:
+			out[i] = EncodeFloat32s(v)
+		}
+	}
+	return out
+}
+
+// vectorSets are made data, by name.
+var vectorSets = map[string]func(r *rand.Rand, n, dim int) [][]float32{
+	"uniform": func(r *rand.Rand, n, dim int) [][]float32 {
+		return generate(n, dim, func(int, int) float32 { return r.Float32()*2 - 1 })
+	},
+	"clustered": func(r *rand.Rand, n, dim int) [][]float32 {
+		centres := generate(40, dim, func(int, int) float32 { return float32(r.NormFloat64()) })
+		return generate(n, dim, func(i, j int) float32 { return centres[i%40][j] + float32(r.NormFloat64())*0.15 })
+	},
+	"duplicates": func(r *rand.Rand, n, dim int) [][]float32 {
+		few := generate(n/50+1, dim, func(int, int) float32 { return float32(r.NormFloat64()) })
+		out := make([][]float32, n)
+		for i := range out {
+			out[i] = few[r.IntN(len(few))]
+		}
+		return out
+	},
+	"low": func(r *rand.Rand, n, _ int) [][]float32 {
+		return generate(n, 2, func(int, int) float32 { return float32(r.NormFloat64()) })
+	},
+}
+
+func generate(n, dim int, element func(i, j int) float32) [][]float32 {
+	out := make([][]float32, n)
+	for i := range out {
+		out[i] = make([]float32, dim)
+		for j := range out[i] {
+			out[i][j] = element(i, j)
+		}
+	}
+	return out
+}
+
+// words are the vectors of examples/words.
+var words = sync.OnceValue(func() [][]float32 {
+	file, err := os.Open("../examples/words/words.csv.gz")
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	unzip, err := gzip.NewReader(file)
+	if err != nil {
+		panic(err)
+	}
+	lines := csv.NewReader(unzip)
+	var out [][]float32
+	for {
+		line, err := lines.Read()
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			panic(err)
+		}
+		var v []float32
+		for _, s := range strings.Split(strings.Trim(line[len(line)-1], "[]"), ",") {
+			x, err := strconv.ParseFloat(strings.TrimSpace(s), 32)
+			if err != nil {
+				break
+			}
+			v = append(v, float32(x))
+		}
+		if len(v) > 1 {
+			out = append(out, v)
+		}
+	}
+})
+
+// buildIndex builds and opens an index of a column.
+func buildIndex(t testing.TB, s Space, column Column, o Options) (Index, *memoryParts) {
+	t.Helper()
+	parts := newMemoryParts()
+	kind := KindByName("hnsw")
+	if err := kind.Build(context.Background(), s, column, o, parts); err != nil {
+		t.Fatal(err)
+	}
+	index, err := kind.Open(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(index.Close)
+	return index, parts
+}
+
+// nearestOf is the exact answer over the rows that keep allows.
+func nearestOf(s Space, column Column, query []byte, k int, keep func(int) bool) []Neighbor {
+	search := NewSpaceSearch(s, query, k)
+	for p := range column.Len() {
+		if row := column.Row(p); row != nil && (keep == nil || keep(p)) {
+			search.Add(viewRows(s, row, 1, uint64(p)))
+		}
+	}
+	return slices.DeleteFunc(search.Top().Sorted(), func(n Neighbor) bool { return math.IsNaN(n.Distance) })
+}
+
+// recallOf counts the candidates whose true distance is among the k nearest,
+// and checks what must hold of any answer.
+func recallOf(t testing.TB, s Space, column Column, query []byte, truth []Neighbor, got []Candidate, keep func(int) bool) (hits int) {
+	t.Helper()
+	seen := map[uint32]bool{}
+	for i, c := range got {
+		if seen[c.Position] {
+			t.Fatalf("position %d twice", c.Position)
+		}
+		seen[c.Position] = true
+		if keep != nil && !keep(int(c.Position)) {
+			t.Fatalf("position %d is not kept", c.Position)
+		}
+		d := s.Exact(query, column.Row(int(c.Position)))
+		if math.Abs(d-float64(c.Distance)) > 1e-3*(1+math.Abs(d)) {
+			t.Fatalf("position %d: distance %v, exactly %v", c.Position, c.Distance, d)
+		}
+		if i > 0 && c.Distance < got[i-1].Distance {
+			t.Fatalf("candidate %d is nearer than the one before", i)
+		}
+		if d <= truth[len(truth)-1].Distance {
+			hits++
+		}
+	}
+	return hits
+}
+
+// measureRecall is the mean recall@k of queries.
+func measureRecall(t testing.TB, index Index, column Column, queries Column, k int, r SearchRequest, keep func(int) bool) float64 {
+	t.Helper()
+	hits, all := 0, 0
+	for q := range queries.Len() {
+		query := queries.Row(q)
+		truth := nearestOf(index.Space(), column, query, k, keep)
+		r.Query, r.K, r.Column = query, k, column
+		var stats SearchStats
+		got, err := index.Search(context.Background(), nil, &r, &stats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != len(truth) {
+			t.Fatalf("%d candidates, want %d", len(got), len(truth))
+		}
+		if len(truth) == 0 {
+			continue
+		}
+		hits += recallOf(t, index.Space(), column, query, truth, got, keep)
+		all += len(truth)
+	}
+	return float64(hits) / float64(all)
+}
+
+func TestHNSWRecall(t *testing.T) {
+	for _, name := range []string{"words", "uniform", "clustered", "duplicates", "low"} {
+		for _, c := range []struct {
+			element  Element
+			distance Distance
+			quantize string
+		}{
+			{Float32, L2, "sq8"}, {Float32, Cosine, "sq8"}, {Float32, InnerProduct, "sq8"}, {Float32, L1, "sq8"},
+			{Float32, L2, "none"}, {Float32, Cosine, "none"}, {Float32, InnerProduct, "none"}, {Float32, L1, "none"},
+			{Float16, L2, "sq8"}, {Float16, Cosine, "none"},
+			{Bit, Hamming, ""}, {Bit, Jaccard, ""},
+		} {
+			if name == "low" && c.element == Bit {
+				continue
+			}
+			t.Run(fmt.Sprint(name, "/", c.element, "/", c.distance, "/", c.quantize), func(t *testing.T) {
+				t.Parallel()
+				vectors := words()
+				if name != "words" {
+					r := rand.New(rand.NewPCG(1, 2))
+					vectors = vectorSets[name](r, 3100, 24)
+				} else {
+					vectors = slices.Clone(vectors[:3100])
+					rand.New(rand.NewPCG(1, 2)).Shuffle(len(vectors), func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
+				}
+				queries := floatColumn(c.element, vectors[len(vectors)-100:])
+				column := floatColumn(c.element, vectors[:len(vectors)-100])
+				s := Space{c.element, c.distance, len(vectors[0])}
+				index, _ := buildIndex(t, s, column, Options{Quantization: c.quantize, Workers: 2})
+				for _, k := range []int{10, 100} {
+					if got := measureRecall(t, index, column, queries, k, SearchRequest{Recall: 0.95}, nil); got < 0.93 {
+						t.Errorf("recall@%d %.3f", k, got)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestHNSWFilters: every answer has the rows that the filter allows, K of them
+// if there are so many, whatever the filter has to do with the query.
+func TestHNSWFilters(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	vectors := vectorSets["clustered"](r, 6100, 24)
+	column, queries := floatColumn(Float32, vectors[:6000]), floatColumn(Float32, vectors[6000:6040])
+	s := Space{Float32, L2, 24}
+	index, _ := buildIndex(t, s, column, Options{Workers: 2})
+	filters := map[string]func(p int) bool{
+		"half": func(p int) bool { return p%2 == 0 }, "tenth": func(p int) bool { return p%10 == 3 },
+		"hundredth": func(p int) bool { return p%100 == 7 }, "few": func(p int) bool { return p%1500 == 1 }, "none": func(int) bool { return false },
+		"cluster": func(p int) bool { return p%40 == 5 }, "other clusters": func(p int) bool { return p%40 >= 36 },
+	}
+	for name, keep := range filters {
+		bitmap := make([]byte, (column.Len()+7)/8)
+		kept := 0
+		for p := range column.Len() {
+			if keep(p) {
+				bitmap[p/8] |= 1 << (p % 8)
+				kept++
+			}
+		}
+		for _, k := range []int{10, 50} {
+			got := measureRecall(t, index, column, queries, k, SearchRequest{Recall: 0.95, Keep: bitmap, Kept: kept}, keep)
+			if kept > 0 && got < 0.95 {
+				t.Errorf("%s: recall@%d %.3f", name, k, got)
+			}
+		}
+	}
+}
+
+// TestHNSWIterate: all rows come, none twice, most of them in order.
+func TestHNSWIterate(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, set := range []string{"uniform", "duplicates"} {
+		vectors := vectorSets[set](r, 5001, 16)
+		column := floatColumn(Float32, vectors[:5000])
+		s := Space{Float32, L2, 16}
+		index, _ := buildIndex(t, s, column, Options{})
+		var stats SearchStats
+		it := index.Iterate(&SearchRequest{Query: EncodeFloat32s(vectors[5000]), K: 10, Recall: 0.95, Column: column}, &stats)
+		var all []Candidate
+		batches := 0
+		for {
+			n := len(all)
+			var err error
+			if all, err = it.Next(context.Background(), all); err != nil {
+				t.Fatal(err)
+			}
+			if len(all) == n {
+				break
+			}
+			batches++
+		}
+		it.Close()
+		seen := map[uint32]bool{}
+		for _, c := range all {
+			seen[c.Position] = true
+		}
+		if len(all) != 5000 || len(seen) != 5000 || batches < 3 {
+			t.Fatalf("%s: %d candidates, %d different, in %d batches", set, len(all), len(seen), batches)
+		}
+		truth := nearestOf(s, column, EncodeFloat32s(vectors[5000]), 500, nil)
+		hits := 0
+		for _, c := range all[:500] {
+			if s.Exact(EncodeFloat32s(vectors[5000]), column[c.Position]) <= truth[499].Distance {
+				hits++
+			}
+		}
+		if hits < 450 {
+			t.Errorf("%s: %d of the nearest 500 among the first", set, hits)
+		}
+	}
+}
+
+// TestHNSWRowsWithoutDistance: nulls, and vectors without length under cosine,
+// are not held; a query without length finds rows at no distance.
+func TestHNSWRowsWithoutDistance(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, quantize := range []string{"sq8", "none"} {
+		vectors := vectorSets["uniform"](r, 1000, 8)
+		for i := range vectors {
+			switch i % 10 {
+			case 3:
+				vectors[i] = nil
+			case 7:
+				vectors[i] = make([]float32, 8)
+			}
+		}
+		column := floatColumn(Float32, vectors)
+		index, _ := buildIndex(t, Space{Float32, Cosine, 8}, column, Options{Quantization: quantize})
+		if index.Len() != 800 {
+			t.Fatalf("%d vectors", index.Len())
+		}
+		var stats SearchStats
+		got, err := index.Search(context.Background(), nil, &SearchRequest{Query: column[0], K: 2000, Recall: 0.95, Column: column}, &stats)
+		if err != nil || len(got) < 790 {
+			t.Fatalf("%d candidates, %v", len(got), err)
+		}
+		got, err = index.Search(context.Background(), nil, &SearchRequest{Query: make([]byte, 32), K: 5, Column: column}, &stats)
+		if err != nil || len(got) != 5 || got[0].Distance == got[0].Distance {
+			t.Fatalf("%v, %v", got, err)
+		}
+	}
+}
+
+// TestHNSWReorder moves and removes rows of a segment and keeps the graph.
+func TestHNSWReorder(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	vectors := vectorSets["clustered"](r, 3000, 16)
+	column := floatColumn(Float32, vectors[:2960])
+	queries := floatColumn(Float32, vectors[2960:])
+	s := Space{Float32, L2, 16}
+	_, parts := buildIndex(t, s, column, Options{})
+	order := r.Perm(column.Len())
+	moved := make(rowColumn, 2000)
+	for old, to := range order {
+		if to < len(moved) {
+			moved[to] = column[old]
+		}
+	}
+	reordered := &memoryParts{parts: map[string][]byte{}}
+	for name, part := range parts.parts {
+		reordered.parts[name] = part
+	}
+	if err := KindByName("hnsw").Reorder(parts, reordered, func(old uint32) (uint32, bool) {
+		return uint32(order[old]), order[old] < len(moved)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	index, err := KindByName("hnsw").Open(reordered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if index.Len() != len(moved) {
+		t.Fatalf("%d vectors", index.Len())
+	}
+	if got := measureRecall(t, index, moved, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+		t.Errorf("recall %.3f", got)
+	}
+}
+
+// TestHNSWSameTwice: one worker makes the same graph of the same rows.
+func TestHNSWSameTwice(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	column := floatColumn(Float32, vectorSets["duplicates"](r, 2000, 16))
+	s := Space{Float32, Cosine, 16}
+	_, a := buildIndex(t, s, column, Options{Workers: 1})
+	_, b := buildIndex(t, s, column, Options{Workers: 1})
+	for name := range a.parts {
+		if !bytes.Equal(a.parts[name], b.parts[name]) {
+			t.Errorf("part %s differs", name)
+		}
+	}
+}
+
+// TestHNSWCorruptParts: whatever bit of whatever part is flipped, and wherever
+// it is cut, opening it fails.
+func TestHNSWCorruptParts(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	column := floatColumn(Float32, vectorSets["duplicates"](r, 300, 4))
+	_, parts := buildIndex(t, Space{Float32, L2, 4}, column, Options{})
+	for name, whole := range parts.parts {
+		try := func(broken []byte) {
+			t.Helper()
+			copied := newMemoryParts()
+			for n, p := range parts.parts {
+				copied.parts[n] = p
+			}
+			copied.parts[name] = aligned(broken)
+			if _, err := KindByName("hnsw").Open(copied); !errors.Is(err, ErrCorrupt) {
+				t.Fatalf("part %s: %v", name, err)
+			}
+		}
+		for range 60 {
+			broken := bytes.Clone(whole)
+			broken[r.IntN(len(broken))] ^= 1 << r.IntN(8)
+			try(broken)
+			try(whole[:r.IntN(len(whole))])
+		}
+		try(nil)
+	}
+}
+
+// FuzzHNSWOpen gives the decoder parts whose checksums are right.
+func FuzzHNSWOpen(f *testing.F) {
+	r := rand.New(rand.NewPCG(15, 16))
+	vectors := vectorSets["duplicates"](r, 60, 2)
+	column := floatColumn(Float32, vectors)
+	_, parts := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2})
+	names := []string{partGraph, partLinks, partUpper, partCodes, partTwins, PartPositions}
+	for i := range names {
+		f.Add(uint8(i), uint32(70), byte(0xff))
+		f.Add(uint8(i), uint32(100), byte(1))
+	}
+	f.Fuzz(func(t *testing.T, part uint8, at uint32, change byte) {
+		name := names[int(part)%len(names)]
+		broken := bytes.Clone(parts.parts[name])
+		if len(broken) < 4 {
+			return
+		}
+		end := len(broken) - 4
+		broken[int(at)%end] ^= change
+		binary.LittleEndian.PutUint32(broken[end:], crc32.Checksum(broken[:end], castagnoli))
+		copied := newMemoryParts()
+		for n, p := range parts.parts {
+			copied.parts[n] = p
+		}
+		copied.parts[name] = aligned(broken)
+		index, err := KindByName("hnsw").Open(copied)
+		if err != nil {
+			if !errors.Is(err, ErrCorrupt) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if name == PartPositions || index.Space().RowBytes() != 8 {
+			return // positions are as long as rows are; the caller holds the column
+		}
+		var stats SearchStats
+		if _, err := index.Search(context.Background(), nil, &SearchRequest{Query: column[0], K: 5, Recall: 0.9, Column: column}, &stats); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestHNSWLimits: what a build may not take, and how it ends when it is told to.
+func TestHNSWLimits(t *testing.T) {
+	column := floatColumn(Float32, vectorSets["uniform"](rand.New(rand.NewPCG(17, 18)), 2000, 8))
+	s := Space{Float32, L2, 8}
+	kind := KindByName("hnsw")
+	err := kind.Build(context.Background(), s, column, Options{MemoryBytes: 1 << 10}, newMemoryParts())
+	if !errors.Is(err, ErrMemory) {
+		t.Errorf("little memory: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	err = kind.Build(ctx, s, column, Options{Workers: 2, Progress: func(string, int64, int64) { cancel() }}, newMemoryParts())
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	for _, o := range []Options{{M: 1}, {M: 101}, {EfConstruction: 3}, {EfConstruction: 1001}, {M: 40, EfConstruction: 64}, {Quantization: "pq"}} {
+		if err := kind.Check(s, o); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	for _, n := range []int{0, 1, 2, 40} {
+		index, _ := buildIndex(t, s, column[:n], Options{})
+		var stats SearchStats
+		got, err := index.Search(context.Background(), nil, &SearchRequest{Query: column[0], K: 10, Recall: 0.95, Column: column[:n]}, &stats)
+		if err != nil || len(got) != min(n, 10) {
+			t.Errorf("%d rows: %d candidates, %v", n, len(got), err)
+		}
+	}
+}
