@@ -47,6 +47,9 @@ type Options struct {
 	SealAfter time.Duration
 	// CacheBytes bounds the local copies of remote objects; 0 is 8 GiB.
 	CacheBytes int64
+	// GrowingIndexRows is from how many rows on a growing segment has vector
+	// indexes; 0 is 16,384.
+	GrowingIndexRows int
 	// Retention is how long versions that no snapshot needs are kept; 0 is 10
 	// minutes.
 	Retention time.Duration
@@ -67,6 +70,7 @@ const (
 	cacheBytesDefault   = 8 << 30
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
+	growingRowsDefault  = 16 << 10
 	jobWorkers          = 3
 )
 
@@ -93,6 +97,9 @@ func (o *Options) fill() error {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = cacheBytesDefault
+	}
+	if o.GrowingIndexRows == 0 {
+		o.GrowingIndexRows = growingRowsDefault
 	}
 	if o.Retention == 0 {
 		o.Retention = retentionDefault
@@ -181,6 +188,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if !opts.Manual {
 		e.jobs.Submit(jobs.Job{Kind: "sweep", Priority: jobs.Sweep, Run: func(ctx context.Context, _ *jobs.Progress) error { return e.sweep(ctx) }})
 		e.tasks.Go(e.maintain)
+		e.tasks.Go(e.follow)
 	}
 	return e, nil
 }

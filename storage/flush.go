@@ -55,6 +55,7 @@ type writtenSegment struct {
 	flushed *flushedSegment
 	memory  []*growing.Segment
 	refs    []growing.Ref
+	parts   []*segment.PartWriter // of its vector indexes
 }
 
 // flushShard flushes a shard; nothing to do is no error. One flush of a shard
@@ -95,6 +96,7 @@ func (f *flush) seal() bool {
 	f.memory = slices.Clone(s.view.memory)
 	for _, m := range f.memory {
 		m.retain()
+		m.sealed.Store(true)
 	}
 	f.horizon = f.e.horizonLocked()
 	f.table = f.e.catalog.Current().TableByStorage(s.table)
@@ -123,7 +125,8 @@ func (f *flush) write(ctx context.Context) error {
 	deltas := slices.Clone(f.deltas)
 	for memory := f.memory; len(memory) > 0; {
 		n, size := 1, memory[0].Size()
-		for n < len(memory) && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Equal(memory[0].Schema()) {
+		// One that has an incremental index stays by itself, to keep it.
+		for !memory[0].grown() && n < len(memory) && !memory[n].grown() && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Equal(memory[0].Schema()) {
 			size += memory[n].Size()
 			n++
 		}
@@ -184,7 +187,46 @@ func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, delta
 	}
 	w.flushed = newFlushed(opened, descriptorOf(m, key))
 	f.written = append(f.written, w)
+	if len(memory) == 1 && m.Rows > 0 {
+		return f.keepGrowths(ctx, memory[0], w)
+	}
 	return nil
+}
+
+// keepGrowths saves the incremental indexes of a segment with it.
+func (f *flush) keepGrowths(ctx context.Context, m *memorySegment, w *writtenSegment) error {
+	if err := f.saveGrowths(ctx, m, w); err != nil {
+		f.e.logger.Warn("an incremental index cannot be saved and is built anew", "err", err)
+		for _, p := range w.parts {
+			if err := p.Abandon(context.WithoutCancel(ctx)); err != nil {
+				return err
+			}
+		}
+		w.parts = nil
+		return ctx.Err()
+	}
+	return f.e.listParts(ctx, w.flushed, w.parts)
+}
+
+// listParts names parts in the manifest of a segment that the catalog does not
+// know yet.
+func (e *Engine) listParts(ctx context.Context, f *flushedSegment, writers []*segment.PartWriter) error {
+	var parts []manifest.File
+	for _, w := range writers {
+		parts = append(parts, w.Files()...)
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	old := f.descriptor().Manifest
+	changed := f.Current().With(parts)
+	key, err := e.putManifest(ctx, changed)
+	if err != nil {
+		return err
+	}
+	f.state.Store(descriptorOf(changed, key))
+	f.Install(changed)
+	return e.opts.Objects.Delete(ctx, old)
 }
 
 // descriptorOf is the descriptor of a flushed segment with the given manifest.

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -124,21 +127,24 @@ func (w *world) searchOne(x SearchSegment, query []float32, k int) (positions []
 	w.check(err)
 	column, err := x.Column(w.ctx)
 	w.check(err)
-	if index, indexed := x.Index(); index != nil && indexed == x.Rows() {
+	index, indexed := x.Index()
+	if index != nil {
 		raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(query))), 4*len(query))
 		hits, err := index.Search(w.ctx, nil, &vector.SearchRequest{Query: raw, K: k, Keep: keep, Kept: kept, Column: column}, &vector.SearchStats{})
 		w.check(err)
 		for _, h := range hits {
+			if int(h.Position) >= indexed {
+				w.t.Errorf("position %d is proposed of %d", h.Position, indexed)
+			}
 			positions = append(positions, h.Position)
 		}
-		return positions, true
 	}
 	type hit struct {
 		pos      uint32
 		distance float64
 	}
 	var hits []hit
-	for pos := range x.Rows() {
+	for pos := indexed; pos < x.Rows(); pos++ {
 		if row := floats(column.Row(pos)); row != nil && keep.Get(pos) {
 			hits = append(hits, hit{uint32(pos), vector.Exact(vector.L2, query, row)})
 		}
@@ -147,7 +153,7 @@ func (w *world) searchOne(x SearchSegment, query []float32, k int) (positions []
 	for _, h := range hits[:min(k, len(hits))] {
 		positions = append(positions, h.pos)
 	}
-	return positions, false
+	return positions, index != nil
 }
 
 // expectNearest compares a search with the rows themselves.
@@ -482,4 +488,122 @@ func TestFailedBuilds(t *testing.T) {
 		}
 		tx.Rollback()
 	}
+}
+
+// TestGrowingIndex: an index follows a growing segment, is searched with the
+// rows beyond its end, and becomes the flushed segment's.
+func TestGrowingIndex(t *testing.T) {
+	w, kind := newIndexWorld(t)
+	w.e.Close()
+	w.opts.GrowingIndexRows = 200
+	w.open()
+	table := w.newTable("a")
+	rows := map[int64]string{}
+	tx := w.begin(TxnOptions{})
+	index := w.createIndex(tx, table, "x")
+	w.check(tx.Commit(w.ctx))
+	look := func(indexed, segments int) {
+		t.Helper()
+		tx := w.begin(TxnOptions{})
+		defer tx.Rollback()
+		if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
+			t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
+		}
+	}
+	w.fill(table, rows, 1000, 100)
+	s := w.e.allShards()[0]
+	w.check(w.e.followShard(w.ctx, s))
+	look(0, 1)
+	w.fill(table, rows, 0, 150)
+	look(0, 1)
+	old := w.begin(TxnOptions{Isolation: RepeatableRead})
+	before := maps.Clone(rows)
+	w.expectNearest(old, table, index, before)
+	w.check(w.e.followShard(w.ctx, s))
+	look(1, 1)
+	w.fill(table, rows, 150, 50) // near the query, beyond the index
+	look(1, 1)
+	w.check(w.e.followShard(w.ctx, s))
+	look(1, 1)
+	w.expectNearest(old, table, index, before) // the index has later rows
+	old.Rollback()
+	tx = w.begin(TxnOptions{})
+	for id := int64(145); id < 152; id++ {
+		w.change(tx, table, id, "-")
+		delete(rows, id)
+	}
+	w.check(tx.Commit(w.ctx))
+	look(1, 1)
+	w.check(w.e.Checkpoint(w.ctx))
+	w.settle()
+	look(1, 1)
+	if kind.built.Load() != 0 || kind.saved.Load() != 1 || kind.grown.Load() != 1 {
+		t.Errorf("%d built, %d saved, %d grown", kind.built.Load(), kind.saved.Load(), kind.grown.Load())
+	}
+	w.fill(table, rows, 5000, 10)
+	w.crash()
+	look(1, 2)
+	w.now(table, w.text(rows))
+}
+
+// TestGrowingUnderLoad: rows pour in, are followed, flushed and searched at once.
+func TestGrowingUnderLoad(t *testing.T) {
+	w, _ := newIndexWorld(t)
+	w.e.Close()
+	w.opts.GrowingIndexRows = 50
+	w.open()
+	table := w.newTable("a")
+	tx := w.begin(TxnOptions{})
+	index := w.createIndex(tx, table, "x")
+	w.check(tx.Commit(w.ctx))
+	w.fill(table, map[int64]string{}, 10_000, 1)
+	s := w.e.allShards()[0]
+	var work sync.WaitGroup
+	done := make(chan struct{})
+	var written atomic.Int64
+	work.Go(func() {
+		defer close(done)
+		for i := range 60 {
+			w.fill(table, map[int64]string{}, i*10, 10)
+			written.Store(int64(i*10 + 10))
+		}
+	})
+	for _, job := range []func(){
+		func() { w.check(w.e.followShard(w.ctx, s)) },
+		func() { w.check(w.e.Checkpoint(w.ctx)); w.e.reconcile() },
+	} {
+		work.Go(func() {
+			for {
+				job()
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	work.Go(func() {
+		for n := 0; n < 600; {
+			least := int(written.Load())
+			tx := w.begin(TxnOptions{})
+			found, _, _ := w.nearest(tx, table, index, vectorOf(-1000, "query"), 1000, nil)
+			tx.Rollback()
+			seen := map[int64]bool{}
+			for _, r := range found {
+				if seen[r.id] {
+					t.Errorf("id %d is found twice", r.id)
+				}
+				seen[r.id] = true
+			}
+			if n = len(found) - 1; n < least {
+				t.Errorf("%d rows are found, %d were acknowledged", n, least)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	})
+	work.Wait()
+	w.settle()
 }

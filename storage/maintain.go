@@ -75,9 +75,6 @@ func (e *Engine) maintain() {
 	}
 }
 
-// indexRowsMin is from how many rows on an index is worth its making.
-const indexRowsMin = 16 << 10
-
 // wantsIndex says whether a shard holds so many sealed rows that their search
 // would gain by an index, which objects alone have.
 func (e *Engine) wantsIndex(s *shard) bool {
@@ -87,7 +84,7 @@ func (e *Engine) wantsIndex(s *shard) bool {
 			rows += m.Rows()
 		}
 	}
-	return rows >= indexRowsMin && len(e.vectorIndexes(s.table)) > 0
+	return rows >= e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
 }
 
 // due returns a shard to flush now, or nil.

@@ -403,7 +403,6 @@ func (m *merge) index(ctx context.Context, indexes []*targetIndex, progress func
 	if m.result == nil || m.result.Rows() == 0 {
 		return nil
 	}
-	var parts []manifest.File
 	for _, x := range indexes {
 		w, err := m.reorder(ctx, x)
 		if err == nil && w == nil {
@@ -415,20 +414,8 @@ func (m *merge) index(ctx context.Context, indexes []*targetIndex, progress func
 			return err
 		}
 		m.writers = append(m.writers, w)
-		parts = append(parts, w.Files()...)
 	}
-	if len(parts) == 0 {
-		return nil
-	}
-	old := m.result.descriptor().Manifest
-	changed := m.result.Current().With(parts)
-	key, err := m.e.putManifest(ctx, changed)
-	if err != nil {
-		return err
-	}
-	m.result.state.Store(descriptorOf(changed, key))
-	m.result.Install(changed)
-	return m.e.opts.Objects.Delete(ctx, old)
+	return m.e.listParts(ctx, m.result, m.writers)
 }
 
 // reorder takes over the index of the only input that has rows; nil if there are

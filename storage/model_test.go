@@ -65,6 +65,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	m.w.e.Close()
 	m.w.opts.SegmentBytesMax = 1 << (12 + m.random.IntN(10))
 	m.w.opts.Retention = 1
+	m.w.opts.GrowingIndexRows = 20 + m.random.IntN(50)
 	m.w.open()
 	tx := m.w.begin(TxnOptions{})
 	m.table = m.w.createTable("m", tx, 1+m.random.IntN(3))
@@ -87,6 +88,10 @@ func (m *model) step() {
 		m.w.check(m.w.e.Checkpoint(m.w.ctx))
 	case n == 2 && m.random.IntN(2) == 0:
 		m.w.settle()
+	case n == 2:
+		for _, s := range m.w.e.allShards() {
+			m.w.check(m.w.e.followShard(m.w.ctx, s))
+		}
 	case n == 3 && m.random.IntN(6) == 0:
 		m.createIndex()
 	case n == 1 && m.random.IntN(4) == 0:

@@ -149,7 +149,7 @@ func (p *powerWorld) open(create bool) {
 	p.check(err)
 	p.e, err = Open(ctx, Options{
 		Catalog: p.catalog, Log: p.log, Objects: p.objects, Clock: p.clock, Manual: true, SegmentBytesMax: 64 << 10,
-		Retention: 1, Kinds: p.tally.kind.byName,
+		Retention: 1, Kinds: p.tally.kind.byName, GrowingIndexRows: 20,
 	})
 	p.check(err)
 	p.off = false
@@ -186,6 +186,11 @@ func (p *powerWorld) run() {
 	sessions.Go(func() {
 		for p.steps.Load() < until && !p.isOff() {
 			p.e.reconcile()
+			for _, s := range p.e.allShards() {
+				if err := p.e.followShard(p.e.background, s); err != nil && !p.isOff() {
+					p.t.Errorf("follow: %v", err)
+				}
+			}
 			p.steps.Add(1)
 			runtime.Gosched()
 		}

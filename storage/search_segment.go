@@ -100,6 +100,7 @@ type searchSegment struct {
 	holder
 	target  *targetIndex // nil without an index
 	opened  *openedIndex // nil if the segment has it not
+	growing *growth      // nil if the segment in memory has none
 	vectors vector.Column
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
@@ -135,16 +136,23 @@ func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
 }
 
 func (s *searchSegment) Index() (vector.Index, int) {
-	if s.opened == nil {
-		return nil, 0
+	switch {
+	case s.opened != nil:
+		return s.opened, s.rows
+	case s.growing != nil:
+		indexed := min(int(s.growing.indexed.Load()), s.rows)
+		return growthView{s.growing.index, indexed}, indexed
 	}
-	return s.opened, s.rows
+	return nil, 0
 }
 
 // openIndex pins the segment's index, if it has it.
 func (s *searchSegment) openIndex(ctx context.Context, x *targetIndex) error {
 	f, ok := s.src.(*flushedSegment)
 	if !ok {
+		if g := s.src.(*memorySegment).growthOf(x.storage()); g != nil && g.indexed.Load() > 0 {
+			s.growing = g
+		}
 		return nil
 	}
 	file, err := x.open(ctx, f)

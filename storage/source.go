@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -48,6 +49,10 @@ type memorySegment struct {
 	*growing.Segment
 	// open segments still get rows; guarded by the pipeline's apply lock.
 	open bool
+	// sealed says that a flush has begun to write the segment.
+	sealed atomic.Bool
+	// growths are the incremental vector indexes.
+	growths atomic.Pointer[[]*growth]
 }
 
 func (m *memorySegment) retain()                         { m.Retain() }

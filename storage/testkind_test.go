@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"quiver/vector"
@@ -14,7 +15,7 @@ import (
 // testKind is an exact "hnsw": its parts are the vectors by ordinal and their
 // positions. It drives everything that storage does with an index.
 type testKind struct {
-	built, reordered atomic.Int64
+	built, reordered, grown, saved atomic.Int64
 	// fail, if set, is returned by Build.
 	fail error
 	// building, if set, is called at the begin of each Build.
@@ -26,7 +27,50 @@ func (*testKind) Check(vector.Space, vector.Options) error { return nil }
 func (*testKind) Estimate(vector.Space, int, vector.Options) vector.Estimate {
 	return vector.Estimate{}
 }
-func (*testKind) NewGrowing(vector.Space, vector.Options) (vector.Growing, error) { return nil, nil }
+
+// NewGrowing is an exact index, too.
+func (k *testKind) NewGrowing(s vector.Space, _ vector.Options) (vector.Growing, error) {
+	k.grown.Add(1)
+	return &testGrowing{kind: k, dim: s.Dim}, nil
+}
+
+// testGrowing copies the vectors.
+type testGrowing struct {
+	kind *testKind
+	dim  int
+	mu   sync.RWMutex
+	testIndex
+	end int
+}
+
+func (g *testGrowing) Append(_ context.Context, c vector.Column, end, _ int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for ; g.end < end; g.end++ {
+		if row := c.Row(g.end); row != nil {
+			g.data = append(g.data, row...)
+			g.positions = binary.LittleEndian.AppendUint32(g.positions, uint32(g.end))
+		}
+	}
+	g.testIndex.dim = g.dim
+	return nil
+}
+
+func (g *testGrowing) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.testIndex.Search(ctx, dst, r, stats)
+}
+
+func (g *testGrowing) Save(_ context.Context, parts vector.PartWriter, moved func(uint32) (uint32, bool)) error {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	g.kind.saved.Add(1)
+	if err := writePart(parts, "vectors", append(slices.Clone(g.data), byte(g.dim))); err != nil {
+		return err
+	}
+	return writePart(parts, vector.PartPositions, movePositions(append([]byte(testPartHeader), g.positions...), moved))
+}
 
 const testPartHeader = "test"
 
@@ -94,7 +138,10 @@ func (k *testKind) Reorder(old vector.Parts, parts vector.PartWriter, moved func
 	if err != nil {
 		return err
 	}
-	positions = slices.Clone(positions)
+	return writePart(parts, vector.PartPositions, movePositions(slices.Clone(positions), moved))
+}
+
+func movePositions(positions []byte, moved func(uint32) (uint32, bool)) []byte {
 	for at := len(testPartHeader); at < len(positions); at += 4 {
 		to := vector.NoPosition
 		if pos := binary.LittleEndian.Uint32(positions[at:]); pos != vector.NoPosition {
@@ -104,7 +151,7 @@ func (k *testKind) Reorder(old vector.Parts, parts vector.PartWriter, moved func
 		}
 		binary.LittleEndian.PutUint32(positions[at:], to)
 	}
-	return writePart(parts, vector.PartPositions, positions)
+	return positions
 }
 
 // testIndex compares with every vector.

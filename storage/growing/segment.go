@@ -52,6 +52,8 @@ type Segment struct {
 	// spilledBytes is the part that lies in a file.
 	spilledBytes atomic.Int64
 
+	onFree []func() // guarded by mu
+
 	keys   hashIndex
 	rowIDs hashIndex // filled once the row ids stopped ascending
 }
@@ -95,9 +97,19 @@ func (s *Segment) Release() {
 			c.release()
 		}
 		s.chunks = nil
+		for _, f := range s.onFree {
+			f()
+		}
 	case n < 0:
 		panic("growing: too many releases")
 	}
+}
+
+// OnFree has f called at the last Release. The caller holds a reference.
+func (s *Segment) OnFree(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onFree = append(s.onFree, f)
 }
 
 // Adopt makes a private segment's rows committed at at.

@@ -1,0 +1,263 @@
+package storage
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"quiver/catalog"
+	"quiver/storage/segment"
+	"quiver/vector"
+)
+
+// A growing segment is searched exactly while it is small. From Options.
+// GrowingIndexRows on each vector index of its table has a growth: an incremental index that
+// follows the rows in the background. The rows beyond its end are compared one
+// by one, so every row is found as soon as it is visible. The flush of the
+// segment saves the growth as the new segment's index.
+
+// growth is the incremental index of a segment in memory.
+type growth struct {
+	x     *targetIndex
+	index vector.Growing
+	mu    sync.Mutex // one Append or Save at a time
+	// indexed is how many rows the index has.
+	indexed atomic.Int64
+}
+
+// growthOf returns the growth of an index, nil if there is none.
+func (m *memorySegment) growthOf(storage catalog.StorageID) *growth {
+	if list := m.growths.Load(); list != nil {
+		for _, g := range *list {
+			if g.x.storage() == storage {
+				return g
+			}
+		}
+	}
+	return nil
+}
+
+// followEvery is how often growths are brought up to date: rows wait so long at
+// most, and as long as the rows before them take.
+const followEvery = 20 * time.Millisecond
+
+// follow brings growths up to date until Close.
+func (e *Engine) follow() {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	var shards []*shard
+	for n := 0; ; n++ {
+		select {
+		case <-e.background.Done():
+			return
+		case <-tick.C:
+		}
+		if n%int(maintainEvery/followEvery) == 0 {
+			shards = slices.DeleteFunc(e.allShards(), func(s *shard) bool { return !e.follows(s) })
+		}
+		for _, s := range shards {
+			if err := e.followShard(e.background, s); err != nil && e.background.Err() == nil {
+				e.logger.Warn("a growing segment is searched without index", "shard", s.group(), "err", err)
+			}
+		}
+	}
+}
+
+// follows says whether a shard has a growing segment worth an index.
+func (e *Engine) follows(s *shard) bool {
+	v := s.pin()
+	defer v.release()
+	n := len(v.memory)
+	return n > 0 && v.memory[n-1].Rows() >= e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
+}
+
+// followShard brings the growths of a shard's growing segment up to date.
+func (e *Engine) followShard(ctx context.Context, s *shard) error {
+	v := s.pin()
+	defer v.release()
+	n := len(v.memory)
+	if n == 0 || v.memory[n-1].Rows() < e.opts.GrowingIndexRows {
+		return nil
+	}
+	m := v.memory[n-1]
+	if m.sealed.Load() {
+		return nil // to be flushed
+	}
+	for _, x := range e.vectorIndexes(s.table) {
+		g, err := m.grow(x)
+		if err == nil && g != nil {
+			err = g.catchUp(ctx, m)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// grow returns the growth of an index, made if need be; nil if the kind has
+// none, and for indexes of expressions and partial ones. One goroutine calls it.
+func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
+	if g := m.growthOf(x.storage()); g != nil || x.keys != nil {
+		return g, nil
+	}
+	index, err := x.kind.NewGrowing(x.space, x.options)
+	if err != nil || index == nil {
+		return nil, err
+	}
+	g := &growth{x: x, index: index}
+	list := []*growth{g}
+	if old := m.growths.Load(); old != nil {
+		list = append(list, *old...)
+	}
+	m.growths.Store(&list)
+	m.OnFree(index.Close)
+	return g, nil
+}
+
+// followRows is how many rows a growth takes at a time: searches gain by each.
+const followRows = 4096
+
+// catchUp adds the rows that were published since the last call.
+func (g *growth) catchUp(ctx context.Context, m *memorySegment) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for {
+		rows := m.Rows()
+		from := int(g.indexed.Load())
+		if from == rows {
+			return nil
+		}
+		end := min(from+followRows, rows)
+		if err := g.add(ctx, m, end, followWorkers(rows-from)); err != nil {
+			return err
+		}
+	}
+}
+
+// followWorkers leaves statements most of the processors, unless there is much
+// to catch up.
+func followWorkers(lag int) int {
+	n := runtime.GOMAXPROCS(0)
+	if lag > 4*followRows {
+		return max(1, n/2)
+	}
+	return max(1, n/4)
+}
+
+func (g *growth) add(ctx context.Context, m *memorySegment, end, workers int) error {
+	var h holder
+	defer h.close()
+	column, err := m.vectors(&h, g.x.column, end)
+	if err != nil {
+		return err
+	}
+	if err := g.index.Append(ctx, column, end, workers); err != nil {
+		return err
+	}
+	g.indexed.Store(int64(end))
+	return nil
+}
+
+// grown says whether the segment has growths that are worth keeping.
+func (m *memorySegment) grown() bool { return m.growths.Load() != nil }
+
+// saveGrowths saves the growths of the one segment in memory that a flush wrote
+// as f: refs says where its rows went. What cannot be saved is built later.
+func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSegment) error {
+	if !m.grown() {
+		return nil
+	}
+	moved := make([]uint32, m.Rows())
+	for i := range moved {
+		moved[i] = movedAway
+	}
+	for i, r := range w.refs {
+		moved[r.Position] = uint32(i)
+	}
+	known := f.e.vectorIndexes(f.s.table)
+	for _, g := range *m.growths.Load() {
+		if !slices.ContainsFunc(known, func(x *targetIndex) bool { return x.storage() == g.x.storage() }) {
+			continue
+		}
+		out, err := f.saveGrowth(ctx, g, m, w.flushed, moved)
+		if err != nil {
+			return err
+		}
+		w.parts = append(w.parts, out)
+	}
+	return nil
+}
+
+func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
+	if err := g.catchUp(ctx, m); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := f.e.partWriter(ctx, to, g.x)
+	err := g.index.Save(ctx, out, func(old uint32) (uint32, bool) {
+		if int(old) >= len(moved) {
+			return 0, false
+		}
+		return moved[old], moved[old] != movedAway
+	})
+	return out, err
+}
+
+// growthView is a growth as one search sees it: the rows below indexed. The index
+// may have later ones, and gets more meanwhile.
+type growthView struct {
+	vector.Growing
+	indexed int
+}
+
+// growthSpare is how many more candidates are asked for than wanted, since some
+// may be rows that came during the search.
+const growthSpare = 16
+
+// Search proposes rows below indexed alone.
+func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
+	if r.Keep != nil {
+		return v.Growing.Search(ctx, dst, v.bounded(r), stats)
+	}
+	start := len(dst)
+	more := *r
+	more.K += growthSpare
+	dst, err := v.Growing.Search(ctx, dst, &more, stats)
+	if err != nil {
+		return dst, err
+	}
+	found := slices.DeleteFunc(dst[start:], func(c vector.Candidate) bool { return int(c.Position) >= v.indexed })
+	if len(found) < r.K && len(dst)-start > len(found) {
+		return v.Growing.Search(ctx, dst[:start], v.bounded(r), stats)
+	}
+	return dst[:start+len(found)], nil
+}
+
+// Iterate proposes rows below indexed alone.
+func (v growthView) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
+	return v.Growing.Iterate(v.bounded(r), stats)
+}
+
+// growthSlack is, in bytes of a bitmap, how many rows may come during a search.
+const growthSlack = 32 << 10
+
+// bounded is a request whose Keep has a bit for every row that the index may
+// have.
+func (v growthView) bounded(r *vector.SearchRequest) *vector.SearchRequest {
+	c := *r
+	c.Keep = make([]byte, max(len(r.Keep), (v.indexed+63)/64*8)+growthSlack)
+	setAll(c.Keep, v.indexed)
+	if r.Keep == nil {
+		c.Kept = v.indexed
+		return &c
+	}
+	for i := range min(len(r.Keep), len(c.Keep)) {
+		c.Keep[i] &= r.Keep[i]
+	}
+	return &c
+}
