@@ -89,7 +89,7 @@ func distance(e plan.Expr, s *logical.Scan) *logical.VectorSearch {
 		return nil
 	}
 	op := funcs.LookupOperator(call.Operator, call.Args[0].Type().OID, call.Args[1].Type().OID)
-	if op == nil || op.Distance == "" {
+	if op == nil || op.Distance == "" || !searched[op.Left] {
 		return nil
 	}
 	var own logical.ColSet

@@ -6,6 +6,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/catalog/pgcatalog"
+	"quiver/executor"
 	"quiver/sql/settings"
 	"quiver/sql/types"
 )
@@ -23,7 +24,9 @@ type derived struct {
 	planKey string
 	workMem int64
 	// parallel is how many goroutines a scan may use.
-	parallel         int
+	parallel int
+	// search is how far vector indexes look.
+	search           executor.SearchSettings
 	statementTimeout time.Duration
 	// logMin is log_min_duration_statement; negative for never.
 	logMin time.Duration
@@ -46,6 +49,7 @@ func (s *Session) refreshDerived() {
 	s.activity.update(func(now *activityState) { now.application = application })
 	d.workMem = int64(s.values.Number("work_mem")) << 10
 	d.parallel = min(1+int(s.values.Number("max_parallel_workers_per_gather")), max(s.cfg.Parallel, 1))
+	d.search = s.newSearchSettings()
 	d.statementTimeout = s.duration("statement_timeout")
 	d.logMin = s.duration("log_min_duration_statement")
 	d.lockTimeout, d.deadlockTimeout = s.duration("lock_timeout"), s.duration("deadlock_timeout")
@@ -55,6 +59,19 @@ func (s *Session) refreshDerived() {
 		d.planKey = key
 		s.plans.clear()
 	}
+}
+
+// searchEfforts are the settings that say how far an access method looks.
+var searchEfforts = map[string]string{"hnsw": "hnsw.ef_search", "ivfflat": "ivfflat.probes"}
+
+func (s *Session) newSearchSettings() executor.SearchSettings {
+	out := executor.SearchSettings{TargetRecall: s.values.Number("quiver.target_recall"), Effort: map[string]int{}}
+	for method, name := range searchEfforts {
+		if s.values.Given(name) {
+			out.Effort[method] = int(s.values.Number(name))
+		}
+	}
+	return out
 }
 
 func (s *Session) duration(name string) time.Duration {

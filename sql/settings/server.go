@@ -47,6 +47,7 @@ func init() {
 
 		&Setting{Name: "work_mem", Category: resources, Help: "What a sort, join or aggregate may hold before it spills.", Kind: Int, Context: User, Default: "4MB", Unit: "kB", Min: 64, Max: 2147483647},
 		&Setting{Name: "maintenance_work_mem", Category: resources, Help: "What building an index may hold.", Kind: Int, Context: User, Default: "64MB", Unit: "kB", Min: 1024, Max: 2147483647},
+		&Setting{Name: "max_parallel_maintenance_workers", Category: "Resource Usage / Asynchronous Behavior", Help: "The most workers that build one index, beside the first.", Kind: Int, Context: User, Default: "2", Max: 1024},
 		&Setting{Name: "shared_buffers", Category: resources, Help: "Kept for clients that ask; caches have their own settings.", Kind: Int, Context: Postmaster, Default: "128MB", Unit: "8kB", Min: 16, Max: 1073741823},
 		&Setting{Name: "max_stack_depth", Category: resources, Help: "Bounds how deep expressions nest.", Kind: Int, Context: SuperUser, Default: "2MB", Unit: "kB", Min: 100, Max: 2147483647},
 

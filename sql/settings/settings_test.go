@@ -126,6 +126,49 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
+// TestGiven: a setting counts as given from SET to RESET, or to the end of the
+// transaction.
+func TestGiven(t *testing.T) {
+	v := NewValues()
+	const name = "hnsw.ef_search"
+	expect := func(what string, want bool) {
+		t.Helper()
+		if got := v.Given(name); got != want {
+			t.Errorf("%s: given is %t", what, got)
+		}
+	}
+	set := func(local bool) {
+		if err := v.Set(name, "40", local); err != nil { // the default
+			t.Fatal(err)
+		}
+	}
+	expect("at first", false)
+	set(true)
+	expect("SET LOCAL", true)
+	v.Commit()
+	expect("after its transaction", false)
+	set(false)
+	v.Rollback()
+	expect("rolled back", false)
+	set(false)
+	v.Commit()
+	expect("SET", true)
+	if err := v.Reset(name, false); err != nil {
+		t.Fatal(err)
+	}
+	v.Commit()
+	expect("RESET", false)
+	v = NewValues()
+	if err := v.Startup(name, "80"); err != nil {
+		t.Fatal(err)
+	}
+	expect("at startup", true)
+	if err := v.Reset(name, false); err != nil {
+		t.Fatal(err)
+	}
+	expect("RESET to what it was at startup", true)
+}
+
 func TestStartup(t *testing.T) {
 	v := NewValues()
 	if err := v.Startup("datestyle", "sql"); err != nil {

@@ -22,7 +22,12 @@ type Values struct {
 
 // value is a setting that was changed: what holds now, and what holds after
 // the transaction (they differ after SET LOCAL).
-type value struct{ now, session string }
+type value struct {
+	now, session string
+	// given: the user has set it, to the default even; givenSession is after
+	// the transaction.
+	given, givenSession bool
+}
 
 // change is an entry of the undo log: the value before.
 type change struct {
@@ -111,8 +116,19 @@ func (v *Values) Set(name, text string, local bool) error {
 			return err
 		}
 	}
-	v.put(keyOf(s, name), text, local)
+	v.put(keyOf(s, name), text, local, true)
 	return nil
+}
+
+// Given says whether the user has set a setting, by SET or when connecting; one
+// set to its default counts, one that was RESET does not.
+func (v *Values) Given(name string) bool {
+	key := keyOf(Lookup(name), name)
+	if val, ok := v.set[key]; ok {
+		return val.given
+	}
+	_, ok := v.reset[key]
+	return ok
 }
 
 // Check says whether Set would succeed.
@@ -147,7 +163,7 @@ func settable(name string) (*Setting, error) {
 
 // reservedPrefixes are those whose settings are all registered: a name that is
 // not is a typing error.
-var reservedPrefixes = []string{"quiver."}
+var reservedPrefixes = []string{"quiver", "hnsw", "ivfflat"}
 
 // checkCustomName accepts two or more identifiers joined by dots.
 func checkCustomName(name string) error {
@@ -162,8 +178,9 @@ func checkCustomName(name string) error {
 		}
 	}
 	for _, prefix := range reservedPrefixes {
-		if strings.HasPrefix(strings.ToLower(name), prefix) {
-			return unrecognized(name)
+		if strings.EqualFold(parts[0], prefix) {
+			return sqlerr.New(sqlerr.InvalidName, `invalid configuration parameter name "%s"`, name).
+				WithDetail("\"%s\" is a reserved prefix.", prefix)
 		}
 	}
 	return nil
@@ -179,17 +196,18 @@ func simpleIdentifier(s string) bool {
 	return s != ""
 }
 
-func (v *Values) put(key, text string, local bool) {
+func (v *Values) put(key, text string, local, given bool) {
 	old, had := v.set[key]
 	v.undo = append(v.undo, change{key, had, old})
-	val := value{now: text, session: text}
+	val := value{now: text, session: text, given: given, givenSession: given}
 	if local {
 		switch {
 		case had:
-			val.session = old.session
+			val.session, val.givenSession = old.session, old.givenSession
 		default:
+			val.givenSession = false
 			if r, ok := v.reset[key]; ok {
-				val.session = r
+				val.session, val.givenSession = r, true
 			} else if s := Lookup(key); s != nil {
 				val.session = s.Default
 			} else {
@@ -208,10 +226,10 @@ func (v *Values) Reset(name string, local bool) error {
 		return err
 	}
 	key := keyOf(s, name)
-	text := ""
+	text, given := "", false
 	switch r, ok := v.reset[key]; {
 	case ok:
-		text = r
+		text, given = r, true
 	case s != nil:
 		text = s.Default
 	default:
@@ -219,7 +237,7 @@ func (v *Values) Reset(name string, local bool) error {
 			return unrecognized(name)
 		}
 	}
-	v.put(key, text, local)
+	v.put(key, text, local, given)
 	return nil
 }
 
@@ -295,8 +313,8 @@ func (v *Values) Rollback() { v.RollbackTo(0) }
 // Commit ends a transaction: what SET LOCAL changed goes back.
 func (v *Values) Commit() {
 	for _, c := range v.undo {
-		if val, ok := v.set[c.name]; ok && val.now != val.session {
-			v.set[c.name] = value{val.session, val.session}
+		if val, ok := v.set[c.name]; ok && (val.now != val.session || val.given != val.givenSession) {
+			v.set[c.name] = value{now: val.session, session: val.session, given: val.givenSession, givenSession: val.givenSession}
 			v.generation++
 		}
 	}
