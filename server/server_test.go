@@ -44,7 +44,7 @@ func start(t testing.TB, change func(*Options)) string {
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
 	engine, err := storage.Open(ctx, storage.Options{
-		Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true,
+		Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true, IndexKeys: session.IndexKeys(c),
 	})
 	if err != nil {
 		t.Fatal(err)

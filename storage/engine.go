@@ -140,11 +140,12 @@ type Engine struct {
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
 
-	active activeTxns
-	shelf  *segment.Shelf
-	jobs   *jobs.Runner
-	budget *jobs.Budget
-	builds indexBuilds
+	active  activeTxns
+	shelf   *segment.Shelf
+	jobs    *jobs.Runner
+	budget  *jobs.Budget
+	builds  indexBuilds
+	targets targets
 	// reconciling guards settled of every shard.
 	reconciling sync.Mutex
 	signal      signals

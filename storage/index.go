@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
@@ -35,9 +36,46 @@ const (
 	partColumnField = 1
 )
 
-// target returns what is needed to build and to search an index; ErrNoIndexes
-// if its access method does not exist.
+// targets keeps what target made of descriptors.
+type targets struct {
+	mu   sync.Mutex // guards list
+	list map[catalog.StorageID]*targetIndex
+}
+
+// targetsMax bounds targets, which are made anew once there are so many.
+const targetsMax = 4096
+
+// target returns what is needed to build and to search an index, which must not
+// be changed; ErrNoIndexes if its access method does not exist.
 func (e *Engine) target(table *catalog.Table, index *catalog.Index) (*targetIndex, error) {
+	t := &e.targets
+	t.mu.Lock()
+	x := t.list[index.Storage]
+	t.mu.Unlock()
+	if x != nil && x.table == table && x.index == index {
+		return x, nil
+	}
+	x, err := e.newTarget(table, index)
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.list == nil || len(t.list) >= targetsMax {
+		t.list = map[catalog.StorageID]*targetIndex{}
+	}
+	t.list[index.Storage] = x
+	return x, nil
+}
+
+// with returns a copy with other options of a build.
+func (x *targetIndex) with(workers int, memory int64, progress func(string, int64, int64)) *targetIndex {
+	c := *x
+	c.options.Workers, c.options.MemoryBytes, c.options.Progress = workers, memory, progress
+	return &c
+}
+
+func (e *Engine) newTarget(table *catalog.Table, index *catalog.Index) (*targetIndex, error) {
 	x := &targetIndex{table: table, index: index, kind: e.opts.Kinds(index.Method), options: IndexOptions(index)}
 	if x.kind == nil {
 		return nil, fmt.Errorf("%w: access method %q", ErrNoIndexes, index.Method)
@@ -141,9 +179,9 @@ func (x *targetIndex) openValues(ctx context.Context, f *flushedSegment, parts v
 
 // buildParts builds the index of a segment and puts its files, which nothing
 // names yet.
-func (e *Engine) buildParts(ctx context.Context, f *flushedSegment, x *targetIndex, o vector.Options) (*segment.PartWriter, error) {
+func (e *Engine) buildParts(ctx context.Context, f *flushedSegment, x *targetIndex) (*segment.PartWriter, error) {
 	w := e.partWriter(ctx, f, x)
-	if err := e.buildInto(ctx, w, f, x, o); err != nil {
+	if err := e.buildInto(ctx, w, f, x); err != nil {
 		return nil, errors.Join(err, w.Abandon(context.WithoutCancel(ctx)))
 	}
 	return w, nil
@@ -156,7 +194,7 @@ func (e *Engine) partWriter(ctx context.Context, f *flushedSegment, x *targetInd
 	}
 }
 
-func (e *Engine) buildInto(ctx context.Context, w *segment.PartWriter, f *flushedSegment, x *targetIndex, o vector.Options) error {
+func (e *Engine) buildInto(ctx context.Context, w *segment.PartWriter, f *flushedSegment, x *targetIndex) error {
 	var h holder
 	defer h.close()
 	var column vector.Column
@@ -172,7 +210,7 @@ func (e *Engine) buildInto(ctx context.Context, w *segment.PartWriter, f *flushe
 	if err != nil {
 		return err
 	}
-	if err := x.kind.Build(ctx, x.space, column, o, w); err != nil {
+	if err := x.kind.Build(ctx, x.space, column, x.options, w); err != nil {
 		return err
 	}
 	return context.Cause(ctx)

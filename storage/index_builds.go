@@ -107,7 +107,7 @@ func (t *txn) BuildIndex(ctx context.Context, b IndexBuild) error {
 		}
 	}
 	p.update(func(r *catalog.IndexProgress) { r.PartitionsTotal = int64(len(shards)) })
-	x.options.Workers, x.options.MemoryBytes = b.Workers, b.MemoryBytes*int64(max(b.Workers, 1))
+	x = x.with(b.Workers, b.MemoryBytes*int64(max(b.Workers, 1)), nil)
 	for _, s := range shards {
 		if err := t.e.buildShard(ctx, s, x, p); err != nil {
 			if ctx.Err() != nil {
@@ -143,7 +143,7 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 		r.TuplesTotal += rows
 	})
 	for _, f := range v.flushed {
-		if err := e.buildSegment(ctx, s, f, x, p.follow(f)); err != nil && !errors.Is(err, errSegmentGone) {
+		if err := e.buildSegment(ctx, s, f, x.with(x.options.Workers, x.options.MemoryBytes, p.follow(f))); err != nil && !errors.Is(err, errSegmentGone) {
 			return err
 		}
 		p.update(func(r *catalog.IndexProgress) { r.BlocksDone++ })
@@ -167,13 +167,11 @@ func (p *indexProgress) follow(f *flushedSegment) func(string, int64, int64) {
 
 // buildSegment builds the index of one segment unless it is there. The caller
 // holds the shard's token.
-func (e *Engine) buildSegment(ctx context.Context, s *shard, f *flushedSegment, x *targetIndex, progress func(string, int64, int64)) error {
+func (e *Engine) buildSegment(ctx context.Context, s *shard, f *flushedSegment, x *targetIndex) error {
 	if f.Rows() == 0 || len(f.Current().Parts(x.storage())) > 0 {
 		return nil
 	}
-	o := x.options
-	o.Progress = progress
-	w, err := e.buildParts(ctx, f, x, o)
+	w, err := e.buildParts(ctx, f, x)
 	if err != nil {
 		return err
 	}

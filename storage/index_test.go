@@ -481,9 +481,10 @@ func TestFailedBuilds(t *testing.T) {
 		if list := w.e.builds.list(); len(list) != 0 {
 			t.Errorf("progress of %v", list)
 		}
-		index.Method = "none"
+		other := *index
+		other.Method = "none"
 		tx = w.begin(TxnOptions{})
-		if err := tx.BuildIndex(ctx, IndexBuild{Table: table, Index: index}); err == nil || !strings.Contains(err.Error(), "none") {
+		if err := tx.BuildIndex(ctx, IndexBuild{Table: table, Index: &other}); err == nil || !strings.Contains(err.Error(), "none") {
 			t.Errorf("an unknown method: %v", err)
 		}
 		tx.Rollback()

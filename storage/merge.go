@@ -76,14 +76,14 @@ func (e *Engine) horizon() hlc.Timestamp {
 // mergeSegments merges inputs. The caller holds the shard's token and a pin of
 // the view that they are of. indexes are built of the new segment before it
 // replaces the old ones.
-func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, indexes []*targetIndex, progress func(string, int64, int64)) error {
+func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, indexes []*targetIndex) error {
 	m := &merge{e: e, s: s, inputs: inputs}
 	if !m.begin() {
 		return nil
 	}
 	err := m.write(ctx)
 	if err == nil {
-		err = m.index(ctx, indexes, progress)
+		err = m.index(ctx, indexes)
 	}
 	if err == nil {
 		err = m.commit(ctx)
@@ -399,16 +399,14 @@ func missingStored(c *catalog.Column, rows int) (arrow.Array, error) {
 
 // index is step 2 for vector indexes: of a single input whose rows were only
 // removed the graph is kept, otherwise it is built anew.
-func (m *merge) index(ctx context.Context, indexes []*targetIndex, progress func(string, int64, int64)) error {
+func (m *merge) index(ctx context.Context, indexes []*targetIndex) error {
 	if m.result == nil || m.result.Rows() == 0 {
 		return nil
 	}
 	for _, x := range indexes {
 		w, err := m.reorder(ctx, x)
 		if err == nil && w == nil {
-			o := x.options
-			o.Progress = progress
-			w, err = m.e.buildParts(ctx, m.result, x, o)
+			w, err = m.e.buildParts(ctx, m.result, x)
 		}
 		if err != nil {
 			return err

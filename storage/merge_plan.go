@@ -94,8 +94,8 @@ func (e *Engine) mergeOnce(ctx context.Context, s *shard, all bool, workers int,
 		return true, nil
 	}
 	indexes := e.vectorIndexes(s.table)
-	for _, x := range indexes {
-		x.options.Workers = workers
+	for i, x := range indexes {
+		indexes[i] = x.with(workers, 0, progress)
 	}
-	return false, e.mergeSegments(ctx, s, inputs, indexes, progress)
+	return false, e.mergeSegments(ctx, s, inputs, indexes)
 }

@@ -139,8 +139,7 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 			if x.storage() != storage {
 				continue
 			}
-			x.options.Workers = workers
-			err := e.buildSegment(ctx, s, f, x, e.paced(ctx, p))
+			err := e.buildSegment(ctx, s, f, x.with(workers, 0, e.paced(ctx, p)))
 			if errors.Is(err, errSegmentGone) {
 				return nil
 			}

@@ -161,6 +161,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 	n.engine, err = storage.Open(ctx, storage.Options{
 		Catalog: n.catalog, Log: log, Objects: objects, Clock: clock, Scratch: scratch,
 		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget), Logger: logger,
+		IndexKeys: session.IndexKeys(n.catalog),
 	})
 	if err != nil {
 		return nil, err
