@@ -25,11 +25,46 @@ func NewBudget(parent memory.Allocator, limit int64) *Budget {
 func (b *Budget) Used() int64 { return b.used.Load() }
 
 func (b *Budget) take(size int) {
-	if b.used.Add(int64(size)) > b.limit {
-		b.used.Add(-int64(size))
-		panic(sqlerr.New(sqlerr.OutOfMemory, "out of memory").
-			WithDetail("Failed on request of size %d: the statement's memory is limited to %d bytes.", size, b.limit))
+	if err := b.hold(size); err != nil {
+		panic(err)
 	}
+}
+
+func (b *Budget) hold(size int) error {
+	if b.used.Add(int64(size)) <= b.limit {
+		return nil
+	}
+	b.used.Add(-int64(size))
+	return sqlerr.New(sqlerr.OutOfMemory, "out of memory").
+		WithDetail("Failed on request of size %d: the statement's memory is limited to %d bytes.", size, b.limit).
+		WithHint("Fewer or narrower rows in one set operation, partition or result take less memory.")
+}
+
+// heldMemory accounts in the statement's budget for what an operator keeps
+// outside of Arrow: maps, keys, lists of rows.
+type heldMemory struct {
+	bytes int
+}
+
+// grow accounts for more bytes: 53200 when that is beyond the budget.
+func (h *heldMemory) grow(x *execution, bytes int) error {
+	b, ok := x.mem.(*Budget)
+	if !ok {
+		return nil
+	}
+	if err := b.hold(bytes); err != nil {
+		return err
+	}
+	h.bytes += bytes
+	return nil
+}
+
+// release gives all of it back.
+func (h *heldMemory) release(x *execution) {
+	if b, ok := x.mem.(*Budget); ok && h.bytes > 0 {
+		b.used.Add(-int64(h.bytes))
+	}
+	h.bytes = 0
 }
 
 // Allocate returns size bytes or panics with the error that Cursor.Next returns.

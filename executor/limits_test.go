@@ -17,9 +17,21 @@ import (
 func TestBudget(t *testing.T) {
 	w := newWorld(t)
 	w.workMem = 1 << 30
+	for _, text := range []string{
+		"SELECT g, repeat('x', 100) FROM generate_series(1, 100000) g ORDER BY g DESC",
+		"SELECT g FROM generate_series(1, 100000) g EXCEPT SELECT h FROM generate_series(50000, 200000) h",
+		"SELECT g FROM generate_series(1, 100000) g EXCEPT SELECT 1",
+		"SELECT sum(g) OVER () FROM generate_series(1, 100000) g",
+	} {
+		beyondBudget(t, w, text)
+	}
+}
+
+func beyondBudget(t *testing.T, w *world, text string) {
+	t.Helper()
 	tx := w.begin(storage.ReadCommitted)
 	defer tx.Rollback()
-	stmt, err := w.plan(tx, "SELECT g, repeat('x', 100) FROM generate_series(1, 100000) g ORDER BY g DESC")
+	stmt, err := w.plan(tx, text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +51,7 @@ func TestBudget(t *testing.T) {
 		rec.Release()
 	}
 	if sqlerr.CodeOf(err) != sqlerr.OutOfMemory {
-		t.Errorf("error %v, want 53200", err)
+		t.Errorf("%s: error %v, want 53200", text, err)
 	}
 	c.Close()
 	rows, _, err := w.run(tx, "SELECT 1")

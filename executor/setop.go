@@ -29,7 +29,11 @@ type setOpOp struct {
 	counts      map[string]int64
 	opened      bool
 	rows        []int32
+	held        heldMemory // counts
 }
+
+// countedRowBytes is what a counted row takes beside its key.
+const countedRowBytes = 64
 
 func (o *setOpOp) open(context.Context) error { o.close(); return nil }
 
@@ -39,6 +43,7 @@ func (o *setOpOp) close() {
 		o.opened = false
 	}
 	o.counts = nil
+	o.held.release(o.x)
 }
 
 func (o *setOpOp) next(ctx context.Context) (*batch, error) {
@@ -64,7 +69,12 @@ func (o *setOpOp) next(ctx context.Context) (*batch, error) {
 		}
 		o.rows = o.rows[:0]
 		for i := range in.rows {
-			if o.passes(k.at(i)) {
+			passes, err := o.passes(k.at(i))
+			if err != nil {
+				in.release()
+				return nil, err
+			}
+			if passes {
 				o.rows = append(o.rows, int32(i))
 			}
 		}
@@ -84,25 +94,41 @@ func (o *setOpOp) count(b *batch) error {
 		return err
 	}
 	for i := range b.rows {
-		o.counts[string(k.at(i))]++
+		if n, known := o.counts[string(k.at(i))]; known {
+			o.counts[string(k.at(i))] = n + 1
+		} else if err := o.keep(k.at(i), 1); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// keep begins to count a row.
+func (o *setOpOp) keep(key []byte, count int64) error {
+	if err := o.held.grow(o.x, len(key)+countedRowBytes); err != nil {
+		return err
+	}
+	o.counts[string(key)] = count
 	return nil
 }
 
 // seenOnce marks, without ALL, a row that has passed.
 const seenOnce = int64(-1)
 
-func (o *setOpOp) passes(key []byte) bool {
-	n := o.counts[string(key)]
+func (o *setOpOp) passes(key []byte) (bool, error) {
+	n, known := o.counts[string(key)]
 	if o.all {
 		if n > 0 {
 			o.counts[string(key)] = n - 1
 		}
-		return (n > 0) != o.except
+		return (n > 0) != o.except, nil
 	}
 	if n == seenOnce || (n > 0) == o.except {
-		return false
+		return false, nil
+	}
+	if !known {
+		return true, o.keep(key, seenOnce)
 	}
 	o.counts[string(key)] = seenOnce
-	return true
+	return true, nil
 }

@@ -47,7 +47,11 @@ type windowOp struct {
 	at               int
 	out              *batch // the partition at hand with its results
 	outAt            int
+	held             heldMemory // the partition's keys, peers and frames
 }
+
+// windowRowBytes is what a row of the partition at hand takes in lists of rows.
+const windowRowBytes = 48
 
 func (o *windowOp) open(ctx context.Context) error {
 	o.close()
@@ -186,8 +190,15 @@ func (o *windowOp) nextPartition(ctx context.Context) (*batch, error) {
 // compute adds the results of the calls to the partition at hand.
 func (o *windowOp) compute(ctx context.Context) error {
 	rows := &funcs.WindowRows{N: o.out.rows}
+	defer o.held.release(o.x)
+	if err := o.held.grow(o.x, o.out.rows*windowRowBytes); err != nil {
+		return err
+	}
 	k, err := o.order.encode(o.x, o.out)
 	if err != nil {
+		return err
+	}
+	if err := o.held.grow(o.x, len(k.data)); err != nil {
 		return err
 	}
 	rows.PeerStart, rows.PeerEnd = peers(k, o.out.rows)

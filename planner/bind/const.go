@@ -30,7 +30,8 @@ func (b *binder) constant(c *ast.Const) plan.Expr {
 	return b.textConst(c.Text, types.UnknownOID)
 }
 
-// number is an int8 when it is a whole number in range, a numeric otherwise.
+// number is an int8 when it is a whole number in range, a numeric otherwise;
+// -2147483648, whose digits alone are none, is an int4.
 func (b *binder) number(c *ast.Const) plan.Expr {
 	whole := true
 	for i := range len(c.Text) {
@@ -38,6 +39,9 @@ func (b *binder) number(c *ast.Const) plan.Expr {
 	}
 	if whole {
 		if v, err := types.ParseInt(c.Text, "bigint", -1<<63, 1<<63-1); err == nil {
+			if int64(int32(v)) == v {
+				return b.intConst(int32(v))
+			}
 			return b.int8Const(v)
 		}
 	}

@@ -52,7 +52,21 @@ func constant(t types.T, a arrow.Array, err error, instead plan.Expr) (plan.Expr
 	return &plan.Const{Typed: plan.Typed{T: t}, Value: a}, nil
 }
 
+func anyNull(args []plan.Expr) bool {
+	for _, a := range args {
+		if c, ok := a.(*plan.Const); ok && c.Value.IsNull(0) {
+			return true
+		}
+	}
+	return false
+}
+
+// foldCall: a strict function of a constant null is null, whatever its other
+// arguments are.
 func foldCall(e *plan.Call, f *types.Format) (plan.Expr, error) {
+	if e.Function.Strict && !e.Function.ReturnsSet && anyNull(e.Args) {
+		return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}, nil
+	}
 	if e.Function.Volatility != funcs.Immutable || e.Function.Kernel == nil || len(e.Args) == 0 {
 		return e, nil
 	}
@@ -61,9 +75,6 @@ func foldCall(e *plan.Call, f *types.Format) (plan.Expr, error) {
 		c, ok := a.(*plan.Const)
 		if !ok {
 			return e, nil
-		}
-		if e.Function.Strict && c.Value.IsNull(0) {
-			return &plan.Const{Typed: e.Typed, Value: types.NullArray(e.T, memory.NewGoAllocator(), 1)}, nil
 		}
 		vecs[i] = types.Vec{Array: c.Value, Const: true}
 	}

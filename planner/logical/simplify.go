@@ -44,11 +44,11 @@ func (s *simplifier) simplify(e plan.Expr) plan.Expr {
 	return folded
 }
 
-// lasting tells errors that execution would meet as well from limits of folding
+// lasting tells errors that execution would meet as well from faults of folding
 // itself.
 func lasting(err error) bool {
 	var e *sqlerr.Error
-	return errors.As(err, &e) && e.Code != sqlerr.FeatureNotSupported && e.Code != sqlerr.InternalError
+	return errors.As(err, &e) && e.Code != sqlerr.InternalError
 }
 
 // connective simplifies the arguments up to the first constant that decides.

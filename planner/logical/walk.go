@@ -2,6 +2,7 @@ package logical
 
 import (
 	"fmt"
+	"slices"
 
 	"quiver/planner/plan"
 )
@@ -241,7 +242,9 @@ func Free(n Node) ColSet {
 			addColumns(&used, *e)
 		}
 		for _, id := range n.Columns() {
-			made.Add(id)
+			if !passes(n, id) {
+				made.Add(id)
+			}
 		}
 		if m, ok := n.(*Modify); ok {
 			made.AddAll(m.Produces())
@@ -254,6 +257,26 @@ func Free(n Node) ColSet {
 	})
 	used.Remove(made)
 	return used
+}
+
+// passes says whether n only hands on a column: of its input, or, in the select
+// list of a subquery, of the enclosing row.
+func passes(n Node, id ColID) bool {
+	for _, in := range n.Inputs() {
+		if slices.Contains((*in).Columns(), id) {
+			return true
+		}
+	}
+	p, ok := n.(*Project)
+	if !ok {
+		return false
+	}
+	for _, item := range p.Items {
+		if r, isRef := item.Expr.(*Ref); isRef && item.ID == id && r.ID == id {
+			return true
+		}
+	}
+	return false
 }
 
 func scanOf(n Node) *Scan {

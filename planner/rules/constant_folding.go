@@ -13,9 +13,6 @@ func foldConstants(c *Context, root logical.Node, _ logical.ColSet) logical.Node
 }
 
 func (c *Context) fold(n logical.Node) logical.Node {
-	for _, in := range n.Inputs() {
-		*in = c.fold(*in)
-	}
 	for _, e := range n.Exprs() {
 		simple, err := logical.Simplify(*e, c.Format)
 		if err != nil && c.err == nil && !c.nested {
@@ -23,6 +20,9 @@ func (c *Context) fold(n logical.Node) logical.Node {
 		}
 		*e = simple
 		c.foldSubqueries(simple)
+	}
+	for _, in := range n.Inputs() {
+		*in = c.fold(*in)
 	}
 	f, ok := n.(*logical.Filter)
 	if !ok {
