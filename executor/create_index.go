@@ -295,7 +295,7 @@ func checkVectorIndex(table *catalog.Table, index *catalog.Index) error {
 		return err
 	}
 	if err := kind.Check(space, storage.IndexOptions(index)); err != nil {
-		return sqlerr.Wrap(err, sqlerr.FeatureNotSupported, "%s", err.Error())
+		return sqlerr.Wrap(err, sqlerr.FeatureNotSupported, "%s", strings.TrimPrefix(err.Error(), "vector: "))
 	}
 	return nil
 }

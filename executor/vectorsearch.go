@@ -308,12 +308,12 @@ func (o *vectorSearchOp) fetch(ctx context.Context, segments []storage.SearchSeg
 // row ids.
 func (o *vectorSearchOp) take(ctx context.Context, segment storage.SearchSegment, found []foundRow, at []int) (*batch, error) {
 	positions := make([]uint32, len(at))
-	ids := array.NewUint64Builder(o.x.mem)
+	ids := array.NewInt64Builder(o.x.mem) // as visibleBatch has them
 	defer ids.Release()
 	ids.Reserve(len(at))
 	for i, f := range at {
 		positions[i] = found[f].position
-		ids.Append(uint64(found[f].id))
+		ids.Append(int64(found[f].id))
 	}
 	columns, err := segment.Take(ctx, o.node.Fields[:o.width], positions)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -66,6 +67,7 @@ var elementsByType = map[string]vector.Element{
 
 var distancesByOperator = map[string]vector.Distance{
 	"<->": vector.L2, "<#>": vector.InnerProduct, "<=>": vector.Cosine, "<+>": vector.L1,
+	"<~>": vector.Hamming, "<%>": vector.Jaccard,
 }
 
 // IndexSpace is the space that a vector index searches: its operator class and
@@ -87,6 +89,6 @@ func IndexSpace(table *catalog.Table, index *catalog.Index) (vector.Space, error
 func IndexOptions(index *catalog.Index) vector.Options {
 	return vector.Options{
 		M: index.Integer("m"), EfConstruction: index.Integer("ef_construction"), Lists: index.Integer("lists"),
-		Quantization: index.Options["quantization"], Bits: index.Integer("bits"),
+		Quantization: strings.ToLower(index.Options["quantization"]), Bits: index.Integer("bits"),
 	}
 }
