@@ -12,6 +12,7 @@ type Live struct {
 	c      *Catalog
 	size   atomic.Pointer[func(table, partition StorageID) int64]
 	builds atomic.Pointer[func() []IndexProgress]
+	index  atomic.Pointer[func(table, index StorageID) int64]
 }
 
 // LiveOf returns what lies behind a view.
@@ -45,6 +46,24 @@ func (l *Live) sizeOf(table, partition StorageID) int64 {
 	}
 	if f := l.size.Load(); f != nil {
 		return (*f)(table, partition)
+	}
+	return 0
+}
+
+// SetIndexSize installs storage's answer to pg_relation_size of an index: the
+// bytes of its parts in objects.
+func (c *Catalog) SetIndexSize(size func(table, index StorageID) int64) {
+	c.Current().live.index.Store(&size)
+}
+
+// IndexSize is the bytes that an index of a table takes beside the segments
+// themselves; 0 when nobody knows.
+func (l *Live) IndexSize(table *Table, index *Index) int64 {
+	if l == nil || table == nil || index.Storage == 0 {
+		return 0
+	}
+	if f := l.index.Load(); f != nil {
+		return (*f)(table.Storage, index.Storage)
 	}
 	return 0
 }

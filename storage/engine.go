@@ -169,6 +169,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	}
 	e.pipeline.e = e
 	e.catalog.SetTableSize(e.tableSize)
+	e.catalog.SetIndexSize(e.indexSize)
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
 	e.jobs = jobs.NewRunner(e.logger, jobWorkers)

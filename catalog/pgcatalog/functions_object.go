@@ -30,7 +30,7 @@ func init() {
 
 	define(relationSize, "pg_relation_size(regclass)", "pg_table_size(regclass)", "pg_total_relation_size(regclass)")
 	define(relationForkSize, "pg_relation_size(regclass,text)")
-	define(always(0), "pg_indexes_size(regclass)")
+	define(indexesSize, "pg_indexes_size(regclass)")
 	define(databaseSizeByName, "pg_database_size(name)")
 	define(databaseSizeByOID, "pg_database_size(oid)")
 	define(tablespaceSize, "pg_tablespace_size(oid)", "pg_tablespace_size(name)")
@@ -154,8 +154,22 @@ func relationSize(c call) (any, error) {
 		return catalog.LiveOf(c.view).TableSize(r), nil
 	case *catalog.Partition:
 		return catalog.LiveOf(c.view).PartitionSize(c.view.Table(r.Table), r), nil
+	case *catalog.Index:
+		return catalog.LiveOf(c.view).IndexSize(c.view.Table(r.Table), r), nil
 	}
 	return 0, nil
+}
+
+func indexesSize(c call) (any, error) {
+	r := c.view.RelationByOID(c.oid(0))
+	if r == nil {
+		return nil, nil
+	}
+	total := int64(0)
+	for _, i := range indexesOf(c.view, r) {
+		total += catalog.LiveOf(c.view).IndexSize(r.(*catalog.Table), i)
+	}
+	return total, nil
 }
 
 func relationForkSize(c call) (any, error) {

@@ -71,13 +71,47 @@ func IndexExprs(index *catalog.Index, scan *logical.Scan, meta *logical.Metadata
 		}
 	}
 	sc := &scope{items: []*item{it}}
-	if text := index.Columns[0].Expr; text != "" {
-		key = b.typed(b.sqlText(text, sc, kindIndexExpr))
+	if index.Columns[0].Expr != "" {
+		key = b.indexKey(index, sc)
 	}
-	if index.Predicate != "" {
-		predicate = b.coerceNamed(b.sqlText(index.Predicate, sc, kindIndexPredicate), types.Of(types.BoolOID), "WHERE")
+	return key, b.indexPredicate(index, sc), nil
+}
+
+func (b *binder) indexKey(index *catalog.Index, sc *scope) plan.Expr {
+	return b.typed(b.sqlText(index.Columns[0].Expr, sc, kindIndexExpr))
+}
+
+// indexPredicate binds the condition of a partial index; nil for others.
+func (b *binder) indexPredicate(index *catalog.Index, sc *scope) plan.Expr {
+	if index.Predicate == "" {
+		return nil
 	}
-	return key, predicate, nil
+	return b.coerceNamed(b.sqlText(index.Predicate, sc, kindIndexPredicate), types.Of(types.BoolOID), "WHERE")
+}
+
+// indexChecks are conditions that hold for every row for which the expressions
+// of the table's indexes can be computed: a row for which they fail is refused
+// when it is written, not when an index is built over it.
+func (b *binder) indexChecks(t *target, sc *scope) []plan.Check {
+	var checks []plan.Check
+	for _, index := range b.View.Indexes(t.table.OID) {
+		var cond plan.Expr
+		if index.Columns[0].Expr != "" {
+			cond = &plan.IsNull{Typed: boolean(), Arg: b.indexKey(index, sc)}
+		}
+		if p := b.indexPredicate(index, sc); p != nil && cond != nil {
+			cond = &plan.Bool{Typed: boolean(), Op: plan.And, Args: []plan.Expr{p, cond}}
+		} else if p != nil {
+			cond = p
+		}
+		if cond != nil {
+			yes := b.parseConst("true", types.Of(types.BoolOID), 0)
+			checks = append(checks, plan.Check{Name: index.Name, Cond: &plan.Case{
+				Typed: boolean(), Conds: []plan.Expr{cond}, Results: []plan.Expr{yes}, Else: yes,
+			}})
+		}
+	}
+	return checks
 }
 
 // NewScan makes a scan of all columns of a table.

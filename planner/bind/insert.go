@@ -323,7 +323,7 @@ func (b *binder) checks(t *target, row []logical.ColID) []plan.Check {
 			checks = append(checks, plan.Check{Name: c.Name, Cond: b.coerceNamed(cond, types.Of(types.BoolOID), "CHECK")})
 		}
 	}
-	return checks
+	return append(checks, b.indexChecks(t, &scope{items: []*item{it}})...)
 }
 
 // conflict binds ON CONFLICT.
