@@ -18,7 +18,7 @@ import (
 // The Go type decides the Arrow type that it reads: bool, int16 … float64,
 // uint32 (oid), string (text and its like), []byte (bytea), arrow.Date32,
 // arrow.Time64, arrow.Timestamp, []float32 (vector), []types.Half (halfvec),
-// types.Bits (bit, bit varying), uuid, types.Interval, types.Numeric.
+// types.Sparsevec, types.Bits (bit, bit varying), uuid, types.Interval, types.Numeric.
 type input[T any] struct {
 	array arrow.Array
 	// mask is 0 for a constant and -1 otherwise, so that i&mask is the row.

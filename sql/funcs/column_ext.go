@@ -19,6 +19,8 @@ func openExtension(x any, a arrow.Array) {
 		p.at = func(i int) types.Timetz { return types.TimetzAt(a, i) }
 	case *input[[]types.Half]:
 		p.at = func(i int) []types.Half { return types.HalfvecAt(a, i) }
+	case *input[types.Sparsevec]:
+		p.at = func(i int) types.Sparsevec { return types.SparsevecAt(a, i) }
 	case *input[types.Bits]:
 		p.at = func(i int) types.Bits { return types.BitsAt(a, i) }
 	case *input[[]string]:
@@ -40,6 +42,9 @@ func outputExtension(x any, mem memory.Allocator) {
 	case *output[types.Timetz]:
 		b := types.NewBuilder(types.Of(types.TimetzOID), mem)
 		p.builder, p.put = b, func(v types.Timetz) { types.AppendTimetz(b, v) }
+	case *output[types.Sparsevec]:
+		b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.Binary)
+		p.builder, p.put = b, func(v types.Sparsevec) { types.AppendSparsevec(b, v) }
 	case *output[types.Bits]:
 		b := array.NewBinaryBuilder(mem, arrow.BinaryTypes.Binary)
 		p.builder, p.put = b, func(v types.Bits) { types.AppendBits(b, v) }

@@ -26,6 +26,7 @@
 //	vector(n)                 FixedSizeList<Float32>[n]; vector without n: List<Float32>;
 //	                          a relabelled vector(n) keeps its layout, so take both (VectorAt)
 //	halfvec(n), halfvec       as vector, over Float16 (HalfvecAt)
+//	sparsevec                 Binary: dimensions, number of elements, indices, values, see Sparsevec
 //	bit, bit varying          Binary: the bits and a byte, see Bits
 //	bit(n), stored            FixedSizeBinary((n+7)/8), converted at the storage boundary
 //	T[]                       Struct<elements: List<T>, shape: Binary>; shape null: one dimension from 1

@@ -55,6 +55,11 @@ func addRandom(r *rand.Rand, inputs map[OID][]string) {
 		add(IntervalOID, "%d mons %d days %d us", r.IntN(7)-3, r.IntN(200)-100, int64(r.Uint64()>>20)-(1<<43))
 		add(VectorOID, "[%d,%d]", r.IntN(5)-2, r.IntN(5)-2)
 		add(VectorOID, "[%d]", r.IntN(5)-2)
+		add(HalfvecOID, "[%d,%d]", r.IntN(5)-2, r.IntN(5)-2)
+		add(VarbitOID, "%0*b", 1+r.IntN(12), r.IntN(4))
+		add(SparsevecOID, "{%d:%d}/%d", 1+r.IntN(3), r.IntN(5)-2, 3+r.IntN(3))
+		add(SparsevecOID, "{%d:%d,%d:%d}/%d", 1+r.IntN(3), r.IntN(5)-2, 4+r.IntN(3), r.IntN(5)-2, 6+r.IntN(3))
+		add(SparsevecOID, "{}/%d", 1+r.IntN(4))
 		add(Int4ArrayOID, "{%d,%d}", r.IntN(4)-2, r.IntN(4)-2)
 		add(Int4ArrayOID, "{NULL,%d}", r.IntN(4)-2)
 		lower := r.IntN(3)
@@ -142,6 +147,9 @@ func TestOrderOfSpecialValues(t *testing.T) {
 		JSONBOID:     {"[]", "null", `"a"`, `"b"`, "-1", "2", "10", "false", "true", "[1]", "[9]", "[0,0]", "{}", `{"b":0}`, `{"aa":0}`},
 		IntervalOID:  {"-1 day", "0", "29 days 23:00", "1 mon", "30 days 00:00:01"},
 		VectorOID:    {"[-1,5]", "[1]", "[1,0]", "[1,2]", "[2]"},
+		HalfvecOID:   {"[-1,5]", "[1]", "[1,0]", "[1,2]", "[2]"},
+		SparsevecOID: {"{1:-1,2:5}/2", "{}/1", "{2:-1}/2", "{}/2", "{1:1}/1", "{1:1}/2", "{1:1,2:2}/2", "{1:2}/1"},
+		VarbitOID:    {"", "0", "00", "01", "1", "100000000", "11"},
 		TimestampOID: {"-infinity", "2000-01-01", "2000-01-01 00:00:00.000001", "infinity"},
 	} {
 		typ := ByOID(oid)
@@ -158,6 +166,7 @@ func TestOrderOfSpecialValues(t *testing.T) {
 	for oid, equal := range map[OID][2]string{
 		Float8OID: {"0", "-0"}, NumericOID: {"1.0", "1.00"}, BPCharOID: {"a", "a  "}, IntervalOID: {"1 mon", "30 days"},
 		JSONBOID: {"1.0", "1.00"}, Float4OID: {"-0", "0"}, VectorOID: {"[0]", "[-0]"},
+		HalfvecOID: {"[0]", "[-0]"}, SparsevecOID: {"{1:0}/2", "{}/2"}, VarbitOID: {"x5", "0101"},
 	} {
 		a := arrayOfInputs(t, Of(oid), equal[:], memory.DefaultAllocator)
 		if ByOID(oid).Compare(a, 0, a, 1) != 0 || !bytes.Equal(ByOID(oid).AppendKey(nil, a, 0), ByOID(oid).AppendKey(nil, a, 1)) {

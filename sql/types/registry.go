@@ -14,7 +14,7 @@ var (
 func init() {
 	for _, family := range []func(){
 		registerBool, registerInts, registerFloats, registerStrings, registerOIDs, registerOIDVectors,
-		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerHalfvec, registerBits, registerPseudoTypes, registerRecord,
+		registerNumeric, registerDatetime, registerInterval, registerBytea, registerUUID, registerJSON, registerVector, registerHalfvec, registerSparsevec, registerBits, registerPseudoTypes, registerRecord,
 		registerNumberCasts, registerStringCasts, registerJSONCasts, registerVectorCasts, registerBitCasts, registerDatetimeCasts,
 	} {
 		family()

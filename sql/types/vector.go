@@ -154,6 +154,10 @@ func skipSpace(s string, i int) int {
 
 func appendVectorBinary(dst []byte, v []float32) []byte {
 	dst = appendUint16(appendUint16(dst, uint16(len(v))), 0)
+	return appendFloats(dst, v)
+}
+
+func appendFloats(dst []byte, v []float32) []byte {
 	for _, x := range v {
 		dst = appendUint32(dst, math.Float32bits(x))
 	}

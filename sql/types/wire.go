@@ -72,6 +72,8 @@ func (c *cursor) int16() int16 { return int16(c.uint16()) }
 func (c *cursor) int32() int32 { return int32(c.uint32()) }
 func (c *cursor) int64() int64 { return int64(c.uint64()) }
 
+func (c *cursor) float32() float32 { return math.Float32frombits(c.uint32()) }
+
 // done says how the value ended: nil when all of it was read and no more.
 func (c *cursor) done() error {
 	switch {
