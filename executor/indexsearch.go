@@ -49,7 +49,7 @@ func (o *vectorSearchOp) searchIndex(ctx context.Context, q []byte, k int) error
 			indexed = 0
 		} else {
 			if dim := index.Space().Dim; dim != o.space.Dim {
-				return differentDimensions(dim, o.space.Dim)
+				return errDimensions(o.space.Element, dim, o.space.Dim)
 			}
 			searches = append(searches, &segmentSearch{o: o, segment: s, number: int32(i), index: index, indexed: indexed, q: q, k: k, passing: o.passing})
 		}

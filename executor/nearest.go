@@ -8,7 +8,6 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
 
-	"quiver/sql/sqlerr"
 	"quiver/storage"
 	"quiver/vector"
 )
@@ -81,22 +80,27 @@ func (s *nearest) add(b *storage.Batch) error {
 		case *array.Float16:
 			rows.Halves = halves(values)[start:]
 		}
+	case *array.Binary:
+		var uniform bool
+		if s.space.Element == vector.Bit {
+			rows.Bits, rows.Stride, uniform = uniformBits(c, s.space.Dim)
+		}
+		if !uniform {
+			return s.addEach(b, col, ids, n)
+		}
+		dims = s.space.Dim
 	default:
 		return s.addEach(b, col, ids, n)
 	}
 	rows.Keep = s.validRows(b, col, n)
 	if dims != s.space.Dim {
 		if rows.Keep == nil || bitutil.CountSetBits(rows.Keep, 0, n) > 0 {
-			return differentDimensions(dims, s.space.Dim)
+			return errDimensions(s.space.Element, dims, s.space.Dim)
 		}
 		return nil
 	}
 	s.search.Add(rows)
 	return nil
-}
-
-func differentDimensions(a, b int) error {
-	return sqlerr.New(sqlerr.DataException, "different vector dimensions %d and %d", a, b)
 }
 
 // addEach is add for a column whose vectors have a dimension each.
@@ -106,9 +110,9 @@ func (s *nearest) addEach(b *storage.Batch, col arrow.Array, ids []uint64, n int
 			continue
 		}
 		var dims int
-		s.row, dims = appendVector(s.row[:0], col, i)
+		s.row, dims = appendVector(s.row[:0], s.space.Element, col, i)
 		if dims != s.space.Dim {
-			return differentDimensions(dims, s.space.Dim)
+			return errDimensions(s.space.Element, dims, s.space.Dim)
 		}
 		s.search.Add(vectorRow(s.space.Element, s.row, dims, ids[i:i+1]))
 	}

@@ -17,6 +17,7 @@ import (
 
 var distances = map[string]vector.Distance{
 	"<->": vector.L2, "<#>": vector.InnerProduct, "<=>": vector.Cosine, "<+>": vector.L1,
+	"<~>": vector.Hamming, "<%>": vector.Jaccard,
 }
 
 func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
@@ -173,7 +174,7 @@ func (o *vectorSearchOp) queryVector() (q []byte, err error) {
 	if a.IsNull(0) {
 		return nil, nil
 	}
-	q, o.space.Dim = appendVector([]byte{}, a, 0)
+	q, o.space.Dim = appendVector([]byte{}, o.space.Element, a, 0)
 	return q, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 
+	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/vector"
 )
@@ -15,13 +16,25 @@ func elementOf(t types.T) vector.Element {
 	switch t.OID {
 	case types.HalfvecOID:
 		return vector.Float16
+	case types.BitOID, types.VarbitOID:
+		return vector.Bit
+	case types.SparsevecOID:
+		return vector.Sparse
 	}
 	return vector.Float32
 }
 
 // appendVector appends value i of a vector column in the encoding of
 // vector.Column, and returns the number of its elements.
-func appendVector(dst []byte, a arrow.Array, i int) ([]byte, int) {
+func appendVector(dst []byte, e vector.Element, a arrow.Array, i int) ([]byte, int) {
+	switch e {
+	case vector.Bit:
+		v := types.BitsAt(a, i)
+		return append(dst, v.Bytes...), v.Len
+	case vector.Sparse:
+		v := types.SparsevecAt(a, i)
+		return vector.AppendSparse(dst, vector.SparseVector{Indexes: v.Indices, Values: v.Values}), v.Dim
+	}
 	switch a := a.(type) {
 	case array.ListLike:
 		start, end := a.ValueOffsets(i)
@@ -34,6 +47,32 @@ func appendVector(dst []byte, a arrow.Array, i int) ([]byte, int) {
 		return dst, int(end - start)
 	}
 	return dst, 0
+}
+
+// uniformBits views a column of bit strings of n bits each, of stride bytes; ok
+// is false when they lie in another way.
+func uniformBits(a *array.Binary, n int) (bits []byte, stride int, ok bool) {
+	stride = (n+7)/8 + 1
+	offsets := a.ValueOffsets()
+	if len(offsets) == 0 {
+		return nil, stride, false
+	}
+	unused := byte(8*(stride-1) - n)
+	bits = a.ValueBytes()
+	for i := range a.Len() {
+		if int(offsets[i+1]-offsets[i]) != stride || bits[(i+1)*stride-1] != unused {
+			return nil, stride, false
+		}
+	}
+	return bits, stride, true
+}
+
+// errDimensions is pgvector's error for vectors of different length.
+func errDimensions(e vector.Element, a, b int) error {
+	if e == vector.Bit {
+		return sqlerr.New(sqlerr.DataException, "different bit lengths %d and %d", a, b)
+	}
+	return sqlerr.New(sqlerr.DataException, "different %s dimensions %d and %d", e, a, b)
 }
 
 // halves views the bits of float16 values.

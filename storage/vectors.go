@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
 	"quiver/storage/binlog"
@@ -23,6 +24,7 @@ type piece struct {
 	// offsets of each row and the end of the last, in elements of width bytes;
 	// nil: each row has width bytes.
 	offsets []int32
+	skip    int // bytes of a row before its vector
 	rows    int
 }
 
@@ -62,6 +64,16 @@ func newPiece(a arrow.Array) (p piece, width int, err error) {
 			p.offsets = arrow.Int32Traits.CastFromBytes(b.Bytes())
 		}
 		return p, elem.Bytes(), nil
+	case *arrow.BinaryType:
+		// A sparse vector follows its dimension.
+		p.skip = 4
+		if b := data.Buffers()[2]; b != nil {
+			p.values = b.Bytes()
+		}
+		if b := data.Buffers()[1]; b != nil {
+			p.offsets = arrow.Int32Traits.CastFromBytes(b.Bytes())
+		}
+		return p, 1, nil
 	case arrow.FixedWidthDataType:
 		width = t.Bytes()
 		if b := data.Buffers()[1]; b != nil {
@@ -80,7 +92,7 @@ func (p *piece) row(i, width int) []byte {
 	}
 	if p.offsets != nil {
 		from, to := int(p.offsets[p.from+i])*width, int(p.offsets[p.from+i+1])*width
-		return p.values[from:to:to]
+		return p.values[from+p.skip : to : to]
 	}
 	return p.values[i*width : (i+1)*width : (i+1)*width]
 }
@@ -270,8 +282,13 @@ func missingVectors(c *catalog.Column, rows int, h *holder) (vector.Column, erro
 	if err != nil {
 		return nil, err
 	}
-	h.arrays = append(h.arrays, a)
-	p, width, err := newPiece(a)
+	stored, err := c.Type.ToStorage(a, memory.DefaultAllocator)
+	a.Release()
+	if err != nil {
+		return nil, err
+	}
+	h.arrays = append(h.arrays, stored)
+	p, width, err := newPiece(stored)
 	if err != nil {
 		return nil, err
 	}

@@ -77,10 +77,6 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	return projects[0]
 }
 
-// searched are the types that the vector search compares; the others are sorted
-// by the distance computed.
-var searched = map[types.OID]bool{types.VectorOID: true}
-
 // distance takes value <op> query apart: the value is a column of the scan or an
 // expression over its columns, the query must not depend on the row.
 func distance(e plan.Expr, s *logical.Scan) *logical.VectorSearch {
@@ -89,7 +85,7 @@ func distance(e plan.Expr, s *logical.Scan) *logical.VectorSearch {
 		return nil
 	}
 	op := funcs.LookupOperator(call.Operator, call.Args[0].Type().OID, call.Args[1].Type().OID)
-	if op == nil || op.Distance == "" || !searched[op.Left] {
+	if op == nil || op.Distance == "" {
 		return nil
 	}
 	var own logical.ColSet
