@@ -242,7 +242,7 @@ func (e *Engine) maskedColumn(ctx context.Context, f *flushedSegment, x *targetI
 	return &maskedColumn{column, keep}, err
 }
 
-// eval computes the index's keys group by group.
+// eval computes the index's keys group by group, in the form of storage.
 func (x *targetIndex) eval(ctx context.Context, src source, rows int, each func(start int, values arrow.Array, keep Bitmap) error) error {
 	for start := 0; start < rows; {
 		if err := ctx.Err(); err != nil {
@@ -275,7 +275,12 @@ func (x *targetIndex) evalGroup(ctx context.Context, src source, start, end int,
 		return err
 	}
 	defer values.Release()
-	return each(start, values, keep)
+	stored, err := IndexType(x.table, x.index).ToStorage(values, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	defer stored.Release()
+	return each(start, stored, keep)
 }
 
 // readColumn reads rows of a column as statements see it.
@@ -304,7 +309,7 @@ func (e *Engine) valueColumn(ctx context.Context, w *segment.PartWriter, f *flus
 	d := binlog.Descriptor{
 		Kind: binlog.Insert, Table: uint64(f.Manifest.Table), Partition: uint64(f.Manifest.Partition), Segment: uint64(f.id()),
 		SchemaVersion: f.Manifest.SchemaVersion,
-		Fields:        []binlog.Field{{ID: partColumnField, Type: x.index.Columns[0].Type.Arrow(), NoStats: true}},
+		Fields:        []binlog.Field{{ID: partColumnField, Type: x.index.Columns[0].Type.StorageArrow(), NoStats: true}},
 	}
 	out, err := binlog.NewWriter(part, d, e.mem.Unlimited())
 	if err != nil {
