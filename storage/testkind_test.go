@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -110,7 +109,7 @@ func writePart(parts vector.PartWriter, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(w, string(data)); err != nil {
+	if _, err := w.Write(data); err != nil {
 		return err
 	}
 	return w.Close()

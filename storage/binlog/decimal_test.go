@@ -101,7 +101,7 @@ func TestDecimalFile(t *testing.T) {
 			at     int
 		}{{e.Min, lo}, {e.Max, hi}} {
 			if bound.at < 0 {
-				if bound.stored != nil && len(bound.stored) > 0 {
+				if len(bound.stored) > 0 {
 					t.Error("bounds of nulls alone")
 				}
 			} else if want := appendBound(a, bound.at); !bytes.Equal(bound.stored, want) {

@@ -23,7 +23,6 @@ type Query struct {
 
 	codec   *Codec
 	rotated []float32
-	length2 float64
 
 	// What Centre prepares.
 	residual []float32
