@@ -368,8 +368,11 @@ func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Co
 			n++
 		}
 		a, err := f.Column(ctx, field, start, start+n)
-		if err == nil && a == nil {
+		switch {
+		case err == nil && a == nil:
 			a, err = missingStored(c, n)
+		case err == nil && c != nil:
+			a, err = restored(c, a)
 		}
 		if err != nil {
 			return nil, err

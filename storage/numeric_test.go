@@ -160,6 +160,63 @@ func TestNumericKeys(t *testing.T) {
 	duplicates()
 }
 
+// Before version 2 of binlogs and log records all numerics were held as those
+// without a modifier are now: such rows are read from log and objects, pruned,
+// and merged with new ones.
+func TestNumericsOfVersion1(t *testing.T) {
+	w := newWorld(t)
+	table := w.newNumericTable(types.NoMod, types.NoMod)
+	insert := func(keys, values []string) {
+		t.Helper()
+		tx := w.begin(TxnOptions{})
+		w.check(w.insertNumerics(tx, table, keys, values))
+		w.check(tx.Commit(w.ctx))
+	}
+	expect := func(filter Filter, want string) {
+		t.Helper()
+		if got, _ := w.numerics(table, filter); got != want {
+			t.Errorf("rows %q, want %q", got, want)
+		}
+	}
+	insert([]string{"-1.50", "12345678901234567890123.45"}, []string{"1.0000", "NaN"})
+	w.check(w.e.Checkpoint(w.ctx))
+	insert([]string{"0.00"}, []string{"2.0000"}) // in the log alone
+
+	tx := w.begin(TxnOptions{})
+	changed := *table
+	changed.Columns = slices.Clone(table.Columns)
+	changed.Columns[0].Type.Mod = types.NumericTypmod(25, 2)
+	changed.Columns[1].Type.Mod = types.NumericTypmod(38, 4)
+	table = &changed
+	w.check(tx.Catalog().Put(table))
+	w.check(tx.Commit(w.ctx))
+	w.crash()
+
+	expect(nil, "-1.50=1.0000 0.00=2.0000 12345678901234567890123.45=NaN")
+	insert([]string{"7"}, []string{"3"})
+	const all = "-1.50=1.0000 0.00=2.0000 7.00=3.0000 12345678901234567890123.45=NaN"
+	expect(nil, all)
+	w.check(w.e.Checkpoint(w.ctx))
+	expect(above{types.NewNumeric(1, 0)}, "7.00=3.0000 12345678901234567890123.45=NaN")
+	tx = w.begin(TxnOptions{})
+	if err := w.insertNumerics(tx, table, []string{"-1.5"}, []string{"1"}); err == nil || !strings.Contains(err.Error(), "duplicate key") {
+		t.Errorf("a key of an old object: %v", err)
+	}
+	tx.Rollback()
+	s := w.e.allShards()[0]
+	w.check(s.shape(w.ctx))
+	w.check(w.e.mergeAll(w.ctx, s))
+	s.shaped()
+	v := s.pin()
+	if n := len(v.flushed); n != 1 {
+		t.Errorf("%d segments after a merge", n)
+	}
+	v.release()
+	expect(nil, all)
+	w.crash()
+	expect(above{types.NewNumeric(0, 0)}, "0.00=2.0000 7.00=3.0000 12345678901234567890123.45=NaN")
+}
+
 func TestInfinityIsNotStoredInNumericWithModifier(t *testing.T) {
 	w := newWorld(t)
 	table := w.newNumericTable(types.NumericTypmod(12, 2), types.NoMod)

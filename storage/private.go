@@ -259,8 +259,15 @@ func (p *privateWrites) replay(change any) error {
 
 func (p *privateWrites) replayInsert(c *wal.Insert) error {
 	defer releaseAll(c.Columns)
+	table := p.e.catalog.Current().TableByStorage(catalog.StorageID(c.TableStorage))
 	fields := make([]growing.Field, len(c.Fields))
 	for i, f := range c.Fields {
+		if column := columnOf(table, catalog.FieldID(f)); column != nil {
+			var err error
+			if c.Columns[i], err = restored(column, c.Columns[i]); err != nil {
+				return err
+			}
+		}
 		fields[i] = growing.Field{ID: catalog.FieldID(f), Type: c.Columns[i].DataType()}
 	}
 	schema, err := growing.NewSchema(c.SchemaVersion, fields, len(c.Key) > 0)

@@ -115,6 +115,22 @@ func (s *tableSchema) toStorage(columns []arrow.Array) ([]arrow.Array, error) {
 	return stored, nil
 }
 
+// restored returns a, whose reference it takes over, in the form in which c is held
+// today: logs and objects of older versions may have another.
+func restored(c *catalog.Column, a arrow.Array) (arrow.Array, error) {
+	if arrow.TypeEqual(a.DataType(), storageType(c)) {
+		return a, nil
+	}
+	plain := c.Type.FromStorage(a, memory.DefaultAllocator)
+	defer plain.Release()
+	stored, err := c.Type.ToStorage(plain, memory.DefaultAllocator)
+	if err != nil {
+		return a, err
+	}
+	a.Release()
+	return stored, nil
+}
+
 // encodeKeys returns the encoded primary keys of rows.
 func encodeKeys(columns []arrow.Array, key []int, keyTypes []types.T, rows int) *array.Binary {
 	b := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)

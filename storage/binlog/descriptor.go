@@ -9,9 +9,12 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 )
 
-// Version is the format version that is written, and the only one read. Since 2,
-// numeric(p,s) is decimal128 where that holds it.
+// Version is the format version that is written; all from 1 on are read. Since 2,
+// numeric(p,s) is decimal128 where that holds it: readers go by a field's own type.
 const Version = 2
+
+// known says whether files of a version can be read.
+func known(version uint32) bool { return version >= 1 && version <= Version }
 
 const (
 	headMagic    = "QBL1"
@@ -176,10 +179,10 @@ func (c *cursor) descriptor() *Descriptor {
 }
 
 // appendHead appends the head of a file: 16 bytes, the descriptor, padding.
-func appendHead(dst, descriptor []byte) []byte {
+func appendHead(dst []byte, version uint32, descriptor []byte) []byte {
 	start := len(dst)
 	dst = append(dst, headMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, Version)
+	dst = binary.LittleEndian.AppendUint32(dst, version)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(descriptor)))
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	dst = append(dst, descriptor...)

@@ -137,7 +137,7 @@ func decodeHead(data []byte) (d *Descriptor, end int, err error) {
 		return nil, 0, errors.New("no binlog begins here")
 	}
 	le := binary.LittleEndian
-	if v := le.Uint32(data[4:]); v != Version {
+	if v := le.Uint32(data[4:]); !known(v) {
 		return nil, 0, fmt.Errorf("version %d is not known", v)
 	}
 	n := int64(le.Uint32(data[8:]))

@@ -52,6 +52,7 @@ type footer struct {
 	descriptorBytes []byte
 	// headBytes is where the first event begins.
 	headBytes int64
+	version   uint32
 	events    []Event
 	// byField holds, for each field of the descriptor, its events by position.
 	byField [][]int
@@ -67,7 +68,7 @@ func footerBytes(trailer []byte, size int64) (int64, error) {
 	if string(trailer[20:]) != trailerMagic {
 		return 0, fmt.Errorf("no trailer ends the file")
 	}
-	if v := le.Uint32(trailer[12:]); v != Version {
+	if v := le.Uint32(trailer[12:]); !known(v) {
 		return 0, fmt.Errorf("version %d is not known", v)
 	}
 	if n := le.Uint64(trailer); n != uint64(size) {
@@ -86,7 +87,11 @@ func decodeFooter(b []byte, size int64) (*footer, error) {
 	if got, want := crc32.Checksum(b[:len(b)-8], castagnoli), binary.LittleEndian.Uint32(trailer[16:]); got != want {
 		return nil, fmt.Errorf("footer has CRC %08x, not %08x", got, want)
 	}
-	return parseFooter(b[:len(b)-trailerBytes], size-int64(len(b)))
+	f, err := parseFooter(b[:len(b)-trailerBytes], size-int64(len(b)))
+	if err == nil {
+		f.version = binary.LittleEndian.Uint32(trailer[12:])
+	}
+	return f, err
 }
 
 // parseFooter decodes a footer that lies at offset at.

@@ -65,10 +65,17 @@ func TestGoldenBytes(t *testing.T) {
 	golden(t, "bytes", hex.Dump(sampleFile(t)))
 }
 
-// TestGoldenFileOpens reads the pinned bytes, so that old files stay readable
-// even if what is written changes one day.
+// TestGoldenFileOpens reads the pinned bytes of each version: old files stay
+// readable.
 func TestGoldenFileOpens(t *testing.T) {
-	text, err := os.ReadFile("testdata/bytes")
+	for _, name := range []string{"bytes", "bytes_v1"} {
+		t.Run(name, func(t *testing.T) { openGolden(t, "testdata/"+name) })
+	}
+}
+
+func openGolden(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

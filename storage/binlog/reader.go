@@ -89,7 +89,7 @@ func (r *Reader) open(tail []byte) error {
 // checkHead compares the head with what the footer says; it is needed only
 // where the footer is lost, so ranged readers leave it to Verify.
 func (r *Reader) checkHead(head []byte) error {
-	want := appendHead(nil, r.descriptorBytes)
+	want := appendHead(nil, r.version, r.descriptorBytes)
 	if string(want) != string(head) {
 		return r.corrupt(0, errors.New("head differs from the footer"))
 	}
@@ -123,6 +123,11 @@ func (r *Reader) Name() string { return r.name }
 
 // Descriptor says whose columns these are.
 func (r *Reader) Descriptor() *Descriptor { return r.descriptor }
+
+// Type returns that of a field which the file has.
+func (r *Reader) Type(field int32) arrow.DataType {
+	return r.descriptor.Fields[r.descriptor.field(field)].Type
+}
 
 // Rows is the number of rows of every field.
 func (r *Reader) Rows() int64 { return r.rows }

@@ -83,7 +83,7 @@ func NewWriter(w io.Writer, d Descriptor, mem memory.Allocator) (*Writer, error)
 		p.field = &b.descriptor.Fields[i]
 		p.shift, p.fixed = p.field.Shift()
 	}
-	return b, b.write(appendHead(b.out[:0], b.encoded))
+	return b, b.write(appendHead(b.out[:0], Version, b.encoded))
 }
 
 // Write adds rows: one array a field, of equal length, in the descriptor's

@@ -248,6 +248,9 @@ func (s *Flushed) Bounds(ctx context.Context, field catalog.FieldID, dt arrow.Da
 		return nil, nil
 	}
 	if start < 0 {
+		if dt = manifestType(dt, c.Min, c.Max); dt == nil {
+			return nil, nil
+		}
 		return decodeBounds(c.Min, c.Max, c.Nulls, s.Manifest.Rows, dt)
 	}
 	f := s.columns[field]
@@ -265,7 +268,28 @@ func (s *Flushed) Bounds(ctx context.Context, field catalog.FieldID, dt arrow.Da
 	if row+end-start > entry.Rows {
 		return nil, nil // the group spans events
 	}
-	return decodeBounds(entry.Min, entry.Max, int64(entry.Nulls), int64(entry.Rows), dt)
+	return decodeBounds(entry.Min, entry.Max, int64(entry.Nulls), int64(entry.Rows), file.Reader.Type(int32(field)))
+}
+
+// manifestType is the type of bounds in a manifest, which does not name it: dt,
+// today's, but for decimals, which version 1 of binlogs had as binary. It is nil
+// where bounds could be of both.
+func manifestType(dt arrow.DataType, bounds ...[]byte) arrow.DataType {
+	if dt.ID() != arrow.DECIMAL128 {
+		return dt
+	}
+	// One row without nulls, then 16 bytes, or how many there are and they.
+	const decimal, binary = 18, 15
+	for _, b := range bounds {
+		switch {
+		case len(b) == 0:
+		case len(b) != decimal:
+			return arrow.BinaryTypes.Binary
+		case b[2] == binary:
+			return nil
+		}
+	}
+	return dt
 }
 
 func decodeBounds(lo, hi []byte, nulls, rows int64, dt arrow.DataType) (*Bounds, error) {

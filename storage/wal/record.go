@@ -61,7 +61,8 @@ const HeaderBytes = 40
 const PayloadBytesMax = RecordBytesMax - HeaderBytes
 
 // recordVersion is that of records; since 2, numeric(p,s) is decimal128 where that
-// holds it, as in binlogs.
+// holds it, as in binlogs. Records of version 1 are read too: an insert names its
+// columns' types.
 const recordVersion = 2
 
 // AppendHeader appends all of r but the payload, which follows it.
@@ -87,7 +88,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	if len(b) < HeaderBytes {
 		return Record{}, fmt.Errorf("wal: record of %d bytes", len(b))
 	}
-	if b[1] != recordVersion {
+	if b[1] < 1 || b[1] > recordVersion {
 		return Record{}, fmt.Errorf("wal: record version %d is not known", b[1])
 	}
 	r := Record{

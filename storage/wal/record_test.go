@@ -30,6 +30,14 @@ func TestRecordRoundTrip(t *testing.T) {
 			t.Errorf("timestamp %d, %v", got.Timestamp, err)
 		}
 	}
+	old := Record{Kind: KindCommit}
+	b := old.AppendHeader(nil)
+	for version := range byte(4) {
+		b[1] = version
+		if _, err := DecodeRecord(b); (err == nil) != (version == 1 || version == 2) {
+			t.Errorf("version %d: %v", version, err)
+		}
+	}
 	for _, bad := range [][]byte{nil, make([]byte, HeaderBytes-1), make([]byte, HeaderBytes), bytes.Repeat([]byte{9}, HeaderBytes)} {
 		if _, err := DecodeRecord(bad); err == nil {
 			t.Errorf("%x decodes", bad)
