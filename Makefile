@@ -9,7 +9,7 @@ DATA ?= data
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sed 's|$$(ADDR)|$(ADDR)|; s|$$(DATA)|$(DATA)|'
 
 .PHONY: build
 build: ## build bin/quiver
