@@ -243,8 +243,12 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 	defer it.Close()
 	s.positions = s.positions[:0]
 	var keep []bool
-	tested, batch := 0, []uint32(nil)
-	for len(s.positions) < s.k {
+	var batch []uint32
+	// The index has looked far enough for the nearest sure candidates, twice as
+	// many with each batch; the last row needed was the rank-th it proposed. A
+	// filter against the query puts it behind candidates that are not sure.
+	tested, sure, rank := 0, r.K, 0
+	for rank == 0 || rank > sure {
 		if tested > afterFactor*r.K {
 			s.passing = min(s.passing, float64(len(s.positions)+1)/float64(tested))
 			return false, nil
@@ -253,8 +257,11 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 			return false, err
 		}
 		if len(s.candidates) == 0 {
-			s.left = true
+			s.left = len(s.positions) < s.k
 			break
+		}
+		if tested > 0 {
+			sure *= 2
 		}
 		batch, keep = batch[:0], slices.Grow(keep[:0], len(s.candidates))[:len(s.candidates)]
 		for _, c := range s.candidates {
@@ -266,6 +273,9 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 		for i, k := range keep {
 			if k {
 				s.positions = append(s.positions, batch[i])
+				if len(s.positions) == s.k {
+					rank = tested + i + 1
+				}
 			}
 		}
 		tested += len(batch)

@@ -84,6 +84,7 @@ func (s testSession) NextVal(ctx context.Context, oid types.OID) (int64, error) 
 }
 
 func (s testSession) CurrentUser() string                { return "postgres" }
+func (s testSession) BackendPID() int32                  { return 1 }
 func (s testSession) Setting(name string) (string, bool) { return "", false }
 func (s testSession) Notice(code, message string)        { s.w.notices = append(s.w.notices, message) }
 
