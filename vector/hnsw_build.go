@@ -3,8 +3,6 @@ package vector
 import (
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
 )
 
 // Build implements Kind: codes of all vectors first, then the nodes in their
@@ -34,7 +32,7 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 		return err
 	}
 	im := graphImage{
-		graph: b.graph, codec: b.codec, codes: b.codes, twins: b.twins, ordinals: b.nodes,
+		graph: b.graph, codec: b.codec, codes: b.codes, twins: b.twins, ordinals: b.room,
 		position: func(ordinal uint32) uint32 { return b.positions[ordinal] },
 	}
 	return im.write(parts, &graphMeta{codec: b.codec, m: o.M, ef: o.EfConstruction, effort: b.effort})
@@ -75,7 +73,7 @@ func (b *graphBuild) encode(ctx context.Context) (err error) {
 	}
 	stride := b.codec.stride
 	buffers := make([][]float32, b.options.Workers)
-	return b.share(ctx, "encoding vectors", rows, func(worker, ordinal int) error {
+	return share(ctx, b.options, "encoding vectors", rows, func(worker, ordinal int) error {
 		if buffers[worker] == nil {
 			buffers[worker] = make([]float32, b.space.Dim)
 		}
@@ -84,50 +82,12 @@ func (b *graphBuild) encode(ctx context.Context) (err error) {
 	})
 }
 
-// share calls do for 0 to n-1, by all workers, and reports progress.
-func (b *graphBuild) share(ctx context.Context, phase string, n int, do func(worker, i int) error) error {
-	const chunk = 64
-	var (
-		next   atomic.Int64
-		failed atomic.Pointer[error]
-		all    sync.WaitGroup
-	)
-	for worker := range b.options.Workers {
-		all.Go(func() {
-			for failed.Load() == nil {
-				from := int(next.Add(chunk)) - chunk
-				if from >= n {
-					return
-				}
-				if b.options.Progress != nil && from%(16*chunk) == 0 {
-					b.options.Progress(phase, int64(from), int64(n))
-				}
-				err := ctx.Err()
-				for i := from; i < min(from+chunk, n) && err == nil; i++ {
-					err = do(worker, i)
-				}
-				if err != nil {
-					failed.CompareAndSwap(nil, &err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	if b.options.Progress != nil {
-		b.options.Progress(phase, int64(n), int64(n))
-	}
-	return nil
-}
-
 // connect makes the graph.
 func (b *graphBuild) connect(ctx context.Context) (err error) {
 	n, m := len(b.positions), b.options.M
 	b.graph = &graph{m: m}
 	b.graph.entry.Store(noEntry)
-	b.nodes, b.ef = n, b.options.EfConstruction
+	b.room, b.ef = n, b.options.EfConstruction
 	b.graphBuilder.codec = b.codec
 	if b.links, err = b.memory.words(2*m*n, noNode); err != nil {
 		return err
@@ -156,7 +116,7 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 		}
 		return inserters[worker].insert(ctx, node)
 	}
-	if err := b.share(ctx, "building graph", n, func(worker, i int) error {
+	if err := share(ctx, b.options, "building graph", n, func(worker, i int) error {
 		if samples.has(uint32(i)) {
 			return nil
 		}
@@ -164,11 +124,22 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	b.effort = defaultEffort()
-	if err := b.measure(ctx, samples); err != nil {
+	held := make([]uint32, len(samples))
+	for i, node := range samples {
+		held[i] = b.positions[node]
+	}
+	if b.effort, err = measureEffort(ctx, b.view(), b.column, b.column.Len(), held, b.options); err != nil {
 		return err
 	}
-	return b.share(ctx, "building graph", len(samples), func(worker, i int) error {
+	return share(ctx, b.options, "building graph", len(samples), func(worker, i int) error {
 		return insert(worker, samples[i])
 	})
+}
+
+// view is the graph as an index.
+func (b *graphBuild) view() *graphIndex {
+	return &graphIndex{
+		graphMeta: &graphMeta{codec: b.codec, m: b.options.M, nodes: b.room, ordinals: b.room},
+		graph:     b.graph, codes: b.codes, positions: b.positions, twins: b.twins, room: b.room,
+	}
 }

@@ -71,27 +71,33 @@ func (g *graph) entryPoint() (node uint32, layer int, ok bool) {
 	return uint32(e), int(e >> 32), e != noEntry
 }
 
-// A marks set has a bit a node.
-type marks []uint64
+// marks are a set of nodes: a word has the bits of 32 of them, below the number
+// of the walk that set these. So a new walk need not clear what the last left.
+type marks struct {
+	words []uint64
+	walk  uint64
+}
 
 // reset makes room for n nodes, none marked.
 func (m *marks) reset(n int) {
-	words := (n + 63) / 64
-	if cap(*m) < words {
-		*m = make(marks, words+words/4)
+	if words := (n + 31) / 32; len(m.words) < words {
+		m.words, m.walk = make([]uint64, words+words/4), 0
 	}
-	*m = (*m)[:words]
-	clear(*m)
+	if m.walk++; m.walk == 1<<32 {
+		clear(m.words)
+		m.walk = 1
+	}
 }
 
 // mark marks a node and says whether it was not.
-func (m marks) mark(node uint32) bool {
-	w, b := &m[node>>6], uint64(1)<<(node&63)
-	if *w&b != 0 {
-		return false
+func (m *marks) mark(node uint32) bool {
+	word := m.words[node>>5]
+	if word>>32 != m.walk {
+		word = m.walk << 32
 	}
-	*w |= b
-	return true
+	bit := uint64(1) << (node & 31)
+	m.words[node>>5] = word | bit
+	return word&bit == 0
 }
 
 // An entry of a pool is a score, in a form that sorts as an unsigned number,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"sync/atomic"
 )
 
 // A graphIndex is a graph of one segment, opened: it does not change.
@@ -16,6 +17,11 @@ type graphIndex struct {
 	walkers   *sync.Pool
 	// rows is the number of ordinals that have a position.
 	rows int
+	// heads, of a growing graph, tells the ordinals that are no nodes: the first
+	// of their chain; noNode of nodes. nil where nodes are the first ordinals.
+	heads []uint32
+	// room is the number of nodes that links may lead to.
+	room int
 	// plain says that ordinals are positions.
 	plain bool
 }
@@ -108,6 +114,9 @@ func (s *graphSearch) restricted() bool {
 
 // keeps says whether the row of an ordinal may be proposed.
 func (s *graphSearch) keeps(ordinal uint32) bool {
+	if ordinal >= uint32(s.ordinals) {
+		return false // added since the search began
+	}
 	position := s.positions[ordinal]
 	keep := s.request.Keep
 	return position != NoPosition && (keep == nil || position>>3 < uint32(len(keep)) && keep[position>>3]&(1<<(position&7)) != 0)
@@ -185,7 +194,7 @@ func (s *graphSearch) scaled(share float64) int {
 func (s *graphSearch) begin(limit int, keep bool) {
 	entry, top, _ := s.graph.entryPoint()
 	node, score := s.descend(s.graph, entry, top, 0)
-	s.start(s.nodes, limit)
+	s.start(s.room, limit)
 	s.pool.keep = keep
 	s.seed(node, score)
 }
@@ -208,7 +217,12 @@ func (x *graphIndex) twin(ordinal uint32) uint32 {
 	if x.twins == nil {
 		return noNode
 	}
-	return x.twins[ordinal]
+	return atomic.LoadUint32(&x.twins[ordinal])
+}
+
+// isNode says whether an ordinal has links.
+func (x *graphIndex) isNode(ordinal uint32) bool {
+	return x.heads == nil || x.heads[ordinal] == noNode
 }
 
 // Costs of a walk and of a scan, in the time of scoring one code in order.
@@ -249,6 +263,9 @@ func (s *graphSearch) scan(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if s.plain && s.request.Keep != nil && node&7 == 0 && s.request.Keep[min(int(node>>3), len(s.request.Keep)-1)] == 0 {
+			continue
+		}
+		if !s.isNode(node) {
 			continue
 		}
 		for o := node; o != noNode; o = s.twin(o) {

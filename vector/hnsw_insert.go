@@ -13,12 +13,15 @@ type graphBuilder struct {
 	*graph
 	codec *graphCodec
 	codes []byte
-	nodes int // that there is room for
+	room  int // nodes
 	ef    int // ef_construction
 	// twins chains nodes of equal codes: only the first of a chain has links.
 	// Where many vectors are equal, or nearly so, links between them would leave
 	// no room for links to others.
 	twins []uint32
+	// heads, if not nil, is the first of the chain of each node that is not the
+	// first itself, noNode of others.
+	heads []uint32
 	// locks guard the links of nodes, and entries the entry point.
 	locks   [1 << 10]sync.Mutex
 	entries sync.Mutex
@@ -60,7 +63,7 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 	in.scorer.setNode(node)
 	nearest, score := in.descend(in.graph, entry, top, min(level, top))
 	for layer := min(level, top); layer >= 0; layer-- {
-		in.start(in.nodes, in.ef)
+		in.start(in.room, in.ef)
 		// A node is found by its own links while it is added: never by itself.
 		in.seen.mark(node)
 		in.seed(nearest, score)
@@ -114,6 +117,9 @@ func (in *inserter) isTwin(node uint32) bool {
 		}
 		if !in.same(node, e.node()) {
 			continue
+		}
+		if in.heads != nil {
+			in.heads[node] = e.node()
 		}
 		head := &in.twins[e.node()]
 		for {

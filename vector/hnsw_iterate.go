@@ -23,9 +23,12 @@ type graphIterator struct {
 
 // Iterate implements Index.
 func (x *graphIndex) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
-	it := &graphIterator{search: graphSearch{graphIndex: x, graphWalker: x.walkers.Get().(*graphWalker), request: r, stats: stats}}
-	it.proposed.reset(x.nodes)
-	it.finished = x.nodes == 0
+	it := &graphIterator{search: graphSearch{graphIndex: x, request: r, stats: stats}}
+	if it.finished = x.nodes == 0; it.finished {
+		return it
+	}
+	it.search.graphWalker = x.walkers.Get().(*graphWalker)
+	it.proposed.reset(x.room)
 	it.blind = !it.search.scorer.setVector(r.Query)
 	if !it.blind {
 		it.search.exact.set(r.Query)
@@ -36,6 +39,9 @@ func (x *graphIndex) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
 // Next implements Iterator.
 func (it *graphIterator) Next(ctx context.Context, dst []Candidate) ([]Candidate, error) {
 	s := &it.search
+	if it.finished {
+		return dst, nil
+	}
 	defer s.count()
 	if it.blind {
 		return it.nextOrdinals(dst), nil
@@ -80,7 +86,7 @@ func (it *graphIterator) scanRest(ctx context.Context) error {
 		if node%(1<<14) == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if it.proposed.mark(node) {
+		if s.isNode(node) && it.proposed.mark(node) {
 			it.rest = append(it.rest, newPoolEntry(s.one(node), node))
 		}
 	}

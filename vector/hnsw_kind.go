@@ -105,6 +105,3 @@ func (hnsw) Open(parts Parts) (Index, error) {
 func (hnsw) Reorder(old Parts, parts PartWriter, moved func(old uint32) (uint32, bool)) error {
 	return reorderPositions(old, parts, moved)
 }
-
-// NewGrowing implements Kind.
-func (hnsw) NewGrowing(Space, Options) (Growing, error) { return nil, nil }

@@ -32,49 +32,61 @@ func (s effortSamples) has(node uint32) bool {
 // samplesMin is the number of samples below which nothing is measured.
 const samplesMin = 32
 
-// measure searches for the samples, which are not in the graph yet, exactly and
-// with growing effort, and sets the table of efforts.
-func (b *graphBuild) measure(ctx context.Context, samples effortSamples) error {
+// measureEffort searches for the vectors at some positions, ascending, which
+// the graph does not hold yet, among those before end, exactly and with growing
+// effort. Too few samples give the default.
+func measureEffort(ctx context.Context, x *graphIndex, column Column, end int, samples []uint32, o Options) (effortTable, error) {
+	m := effortMeasure{graphIndex: x, column: column, end: end, samples: samples, options: o, table: defaultEffort()}
 	if len(samples) < samplesMin {
-		return nil
+		return m.table, nil
 	}
-	truth, err := b.truth(ctx, samples)
-	if err != nil {
-		return err
+	if err := m.exact(ctx); err != nil {
+		return m.table, err
 	}
-	m := effortMeasure{graphBuild: b, samples: samples, truth: truth}
-	m.workers = make([]walker, b.options.Workers)
+	m.workers = make([]walker, o.Workers)
 	for i := range m.workers {
-		m.workers[i].init(newGraphScorer(b.codec, b.codes), 2*b.options.M)
+		m.workers[i].init(newGraphScorer(x.codec, x.codes), 2*x.m)
 	}
-	return m.run(ctx)
+	err := m.run(ctx)
+	return m.table, err
 }
 
-// truth is the exact nearest nodes of each sample, the nearest first: those of
+// effortMeasure is a measurement under way.
+type effortMeasure struct {
+	*graphIndex
+	column  Column
+	end     int
+	samples []uint32
+	options Options
+	truth   [][]Neighbor
+	workers []walker
+	table   effortTable
+}
+
+// exact finds the true nearest of each sample, the nearest first, as many as
 // effortK's last. Every row is compared with all samples while it is at hand.
-func (b *graphBuild) truth(ctx context.Context, samples effortSamples) ([][]Neighbor, error) {
+func (m *effortMeasure) exact(ctx context.Context) error {
 	k := effortK[len(effortK)-1]
-	searches := make([][]*Search, b.options.Workers)
+	searches := make([][]*Search, m.options.Workers)
 	for w := range searches {
-		searches[w] = make([]*Search, len(samples))
-		for i, node := range samples {
+		searches[w] = make([]*Search, len(m.samples))
+		for i, p := range m.samples {
 			// A few more, for samples among them.
-			searches[w][i] = NewSpaceSearch(b.space, b.row(node), k+k/10)
+			searches[w][i] = NewSpaceSearch(m.codec.space, m.column.Row(int(p)), k+k/10)
 		}
 	}
-	runs, _ := b.column.(Runs)
+	runs, _ := m.column.(Runs)
 	const chunk = blockRows
-	n := b.column.Len()
-	err := b.share(ctx, "measuring recall", (n+chunk-1)/chunk, func(worker, i int) error {
-		end := min((i+1)*chunk, n)
+	err := share(ctx, m.options, "measuring recall", (m.end+chunk-1)/chunk, func(worker, i int) error {
+		end := min((i+1)*chunk, m.end)
 		for p := i * chunk; p < end; {
-			row, rows := b.column.Row(p), 1
+			row, rows := m.column.Row(p), 1
 			if runs != nil {
 				row, rows = runs.Run(p)
 				rows = min(rows, end-p)
 			}
 			if row != nil {
-				batch := viewRows(b.space, row, rows, uint64(p))
+				batch := viewRows(m.codec.space, row, rows, uint64(p))
 				for _, s := range searches[worker] {
 					s.Add(batch)
 				}
@@ -84,21 +96,21 @@ func (b *graphBuild) truth(ctx context.Context, samples effortSamples) ([][]Neig
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := make([][]Neighbor, len(samples))
-	for i := range samples {
+	m.truth = make([][]Neighbor, len(m.samples))
+	for i := range m.samples {
 		top := searches[0][i].Top()
 		for _, other := range searches[1:] {
 			top.Merge(other[i].Top())
 		}
-		out[i] = slices.DeleteFunc(top.Sorted(), func(nb Neighbor) bool {
-			ordinal, ok := slices.BinarySearch(b.positions, uint32(nb.Row))
-			return !ok || samples.has(uint32(ordinal))
+		truth := slices.DeleteFunc(top.Sorted(), func(nb Neighbor) bool {
+			_, sample := slices.BinarySearch(m.samples, uint32(nb.Row))
+			return sample || math.IsNaN(nb.Distance)
 		})
-		out[i] = out[i][:min(len(out[i]), k)]
+		m.truth[i] = truth[:min(len(truth), k)]
 	}
-	return out, nil
+	return nil
 }
 
 // viewRows views n encoded vectors, one after the other, as Rows. Sparse vectors
@@ -116,14 +128,6 @@ func viewRows(s Space, rows []byte, n int, first uint64) Rows {
 	return r
 }
 
-// effortMeasure is a measurement under way.
-type effortMeasure struct {
-	*graphBuild
-	samples effortSamples
-	truth   [][]Neighbor
-	workers []walker
-}
-
 // found is, for each sample, how far down the pool each of the true nearest
 // lies; -1 if it is not there.
 type found [][]int32
@@ -131,17 +135,17 @@ type found [][]int32
 // walk searches for all samples with one ef.
 func (m *effortMeasure) walk(ctx context.Context, ef int) (found, error) {
 	out := make(found, len(m.samples))
-	err := m.share(ctx, "measuring recall", len(m.samples), func(worker, i int) error {
+	err := share(ctx, m.options, "measuring recall", len(m.samples), func(worker, i int) error {
 		w := &m.workers[worker]
-		if !w.scorer.setVector(m.row(m.samples[i])) {
+		if !w.scorer.setVector(m.column.Row(int(m.samples[i]))) {
 			return nil
 		}
-		entry, top, ok := m.entryPoint()
+		entry, top, ok := m.graph.entryPoint()
 		if !ok {
 			return nil
 		}
 		node, score := w.descend(m.graph, entry, top, 0)
-		w.start(m.nodes, ef)
+		w.start(m.room, ef)
 		w.seed(node, score)
 		if err := w.run(ctx, m.graph, 0); err != nil {
 			return err
@@ -157,7 +161,7 @@ func (m *effortMeasure) ranks(w *walker, truth []Neighbor) []int32 {
 	place := make(map[uint32]int32, len(w.pool.entries))
 	rank := int32(0)
 	for _, e := range w.pool.entries {
-		for o := e.node(); o != noNode; o = m.twins[o] {
+		for o := e.node(); o != noNode; o = m.twin(o) {
 			place[m.positions[o]] = rank
 			rank++
 		}
@@ -228,13 +232,13 @@ func (m *effortMeasure) run(ctx context.Context) error {
 	}
 	last := steps[len(steps)-1].found
 	for i, k := range effortK {
-		m.effort.rerank[i] = last.rerankFor(k)
-		most := int(m.effort.rerank[i])
+		m.table.rerank[i] = last.rerankFor(k)
+		most := int(m.table.rerank[i])
 		for j, target := range effortRecall {
 			// A little more than asked: the samples are few.
 			wanted := target + (1-target)*recallMargin
 			before, recallBefore := 1.0, 0.0
-			m.effort.ef[i][j] = float32(steps[len(steps)-1].ef)
+			m.table.ef[i][j] = float32(steps[len(steps)-1].ef)
 			for _, s := range steps {
 				if s.ef < k {
 					continue
@@ -243,18 +247,18 @@ func (m *effortMeasure) run(ctx context.Context) error {
 				if recall >= wanted {
 					share := (wanted - recallBefore) / max(recall-recallBefore, 1e-9)
 					ef := math.Exp(math.Log(before) + (math.Log(float64(s.ef))-math.Log(before))*share)
-					m.effort.ef[i][j] = float32(max(ef, float64(k)))
+					m.table.ef[i][j] = float32(max(ef, float64(k)))
 					break
 				}
 				before, recallBefore = float64(s.ef), recall
 			}
 		}
 		for j := 1; j < len(effortRecall); j++ {
-			m.effort.ef[i][j] = max(m.effort.ef[i][j], m.effort.ef[i][j-1])
+			m.table.ef[i][j] = max(m.table.ef[i][j], m.table.ef[i][j-1])
 		}
 	}
 	for j := range effortRecall {
-		m.effort.ef[1][j] = max(m.effort.ef[1][j], m.effort.ef[0][j])
+		m.table.ef[1][j] = max(m.table.ef[1][j], m.table.ef[0][j])
 	}
 	return nil
 }

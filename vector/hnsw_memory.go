@@ -66,3 +66,6 @@ func wordsOf(b []byte) []uint32 {
 func bytesOf(w []uint32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(w))), 4*len(w))
 }
+
+// addressOf is where bytes lie.
+func addressOf(b []byte) int { return int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }

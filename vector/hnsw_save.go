@@ -235,7 +235,7 @@ func openGraph(parts Parts) (*graphIndex, error) {
 	}
 	g := &graph{m: meta.m}
 	g.entry.Store(meta.entry)
-	x := &graphIndex{graphMeta: meta, graph: g}
+	x := &graphIndex{graphMeta: meta, graph: g, room: meta.nodes}
 	g.links = wordsOf(open(partLinks, 8*meta.m*meta.nodes))
 	upper := wordsOf(open(partUpper, 4*(meta.nodes+meta.m*meta.upperBlocks)))
 	x.codes = open(partCodes, meta.codec.stride*meta.nodes)

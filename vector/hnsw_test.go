@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -533,5 +534,120 @@ func TestHNSWLimits(t *testing.T) {
 		if err != nil || len(got) != min(n, 10) {
 			t.Errorf("%d rows: %d candidates, %v", n, len(got), err)
 		}
+	}
+}
+
+// prefixColumn is a Column of which only a part is there yet.
+type prefixColumn struct {
+	Column
+	end int
+}
+
+func (c prefixColumn) Len() int { return c.end }
+func (c prefixColumn) Row(p int) []byte {
+	if p >= c.end {
+		panic("a row that is not there yet")
+	}
+	return c.Column.Row(p)
+}
+
+// TestHNSWGrowing adds rows while searches run: what Append has taken is found,
+// what comes later is not proposed; then the graph is saved with rows moved.
+func TestHNSWGrowing(t *testing.T) {
+	for _, c := range []struct {
+		set      string
+		distance Distance
+		quantize string
+	}{{"clustered", L2, "sq8"}, {"duplicates", Cosine, "sq8"}, {"uniform", InnerProduct, "none"}} {
+		t.Run(c.set, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(19, 20))
+			vectors := vectorSets[c.set](r, 6040, 12)
+			queries := floatColumn(Float32, vectors[6000:])
+			vectors = vectors[:6000]
+			for i := 100; i < len(vectors); i += 97 {
+				vectors[i] = nil
+			}
+			column := floatColumn(Float32, vectors)
+			s := Space{Float32, c.distance, 12}
+			g, err := KindByName("hnsw").NewGrowing(s, Options{Quantization: c.quantize})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			var end atomic.Int64
+			stop := make(chan struct{})
+			var searches sync.WaitGroup
+			for worker := range 2 {
+				searches.Go(func() {
+					var stats SearchStats
+					var dst []Candidate
+					for i := worker; ; i++ {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						before := int(end.Load())
+						query := queries[i%len(queries)]
+						if before > 0 && column[before-1] != nil && i%2 == 0 {
+							query = column[before-1]
+						}
+						seen := int(end.Load())
+						var err error
+						dst, err = g.Search(context.Background(), dst[:0], &SearchRequest{Query: query, K: 10, Recall: 0.95, Column: column}, &stats)
+						if err != nil || before > 100 && len(dst) != 10 {
+							t.Errorf("%d candidates of %d rows, %v", len(dst), seen, err)
+							return
+						}
+					}
+				})
+			}
+			for to := 1; to < 6000; to += 1 + r.IntN(to) {
+				if err := g.Append(context.Background(), prefixColumn{column, to}, to, 1+r.IntN(2)); err != nil {
+					t.Fatal(err)
+				}
+				end.Store(int64(to))
+				// The row added last is the nearest to itself.
+				if last := column[to-1]; last != nil {
+					var stats SearchStats
+					got, err := g.Search(context.Background(), nil, &SearchRequest{Query: last, K: 1, Recall: 0.99, Column: prefixColumn{column, to}}, &stats)
+					if err != nil || len(got) != 1 {
+						t.Fatalf("%v, %v", got, err)
+					}
+					if c.distance != InnerProduct && s.Exact(last, column[got[0].Position]) > s.Exact(last, last)+1e-9 {
+						t.Errorf("row %d is not found: %v", to-1, got)
+					}
+				}
+			}
+			if err := g.Append(context.Background(), column, 6000, 2); err != nil {
+				t.Fatal(err)
+			}
+			close(stop)
+			searches.Wait()
+			if got := measureRecall(t, g, column, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+				t.Errorf("recall %.3f", got)
+			}
+
+			order := r.Perm(len(column))
+			moved := make(rowColumn, 4000)
+			for old, to := range order {
+				if to < len(moved) {
+					moved[to] = column[old]
+				}
+			}
+			parts := newMemoryParts()
+			if err := g.Save(context.Background(), parts, func(old uint32) (uint32, bool) {
+				return uint32(order[old]), order[old] < len(moved)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			index, err := KindByName("hnsw").Open(parts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := measureRecall(t, index, moved, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.94 {
+				t.Errorf("recall %.3f after it was saved", got)
+			}
+		})
 	}
 }

@@ -99,12 +99,10 @@ func (w *walker) run(ctx context.Context, g *graph, layer int) error {
 			if id == noNode {
 				break
 			}
-			word, bit := &w.seen[id>>6], uint64(1)<<(id&63)
 			ids[n] = id
-			if *word&bit == 0 {
+			if w.seen.mark(id) {
 				n++
 			}
-			*word |= bit
 		}
 		if next, ok := w.pool.peek(); ok && layer == 0 {
 			prefetch(&g.links[int(next)*2*g.m], lineCount)

@@ -1,0 +1,250 @@
+package vector
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// growingGraph is a graph of a growing segment. Searches go by a view, which is
+// replaced when positions have been added: what is in its arrays before the end
+// of the view does not change but for links, which are atomic. When the arrays
+// are full they are copied to larger ones; searches under way keep the old.
+type growingGraph struct {
+	space   Space
+	options Options
+	form    codeForm
+	current atomic.Pointer[graphIndex]
+
+	mu        sync.Mutex // one Append or Save at a time; guards what follows
+	builder   *graphBuilder
+	inserters []*inserter // of builder
+	view      graphIndex  // the next current
+	end       int         // positions seen
+}
+
+// NewGrowing implements Kind.
+func (k hnsw) NewGrowing(s Space, o Options) (Growing, error) {
+	if err := k.Check(s, o); err != nil {
+		return nil, err
+	}
+	o = hnswDefaults(s, o)
+	form, err := codeFormOf(s.Element, o.Quantization)
+	if err != nil {
+		return nil, err
+	}
+	g := &growingGraph{space: s, options: o, form: form}
+	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
+	g.view.graph = &graph{m: o.M}
+	g.view.graph.entry.Store(noEntry)
+	g.publish()
+	return g, nil
+}
+
+// publish makes what has been added visible.
+func (g *growingGraph) publish() {
+	view, meta := g.view, *g.view.graphMeta
+	view.graphMeta = &meta
+	g.current.Store(&view)
+}
+
+const (
+	growingRoomMin = 1 << 10
+	// growingBatch is how many positions become visible at a time.
+	growingBatch = 1 << 10
+)
+
+// Append implements Growing.
+func (g *growingGraph) Append(ctx context.Context, column Column, end, workers int) error {
+	if end > column.Len() || end > graphNodesMax {
+		return fmt.Errorf("%w: hnsw of %d rows", ErrUnsupported, end)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.options
+	o.Workers = max(workers, 1)
+	o.Progress = nil
+	for g.end < end {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		// A batch is a fourth of what is there at most, so that nodes of one
+		// batch, which do not see each other, are few.
+		to := min(end, g.end+max(growingBatch, g.view.ordinals/4))
+		if g.view.ordinals+to-g.end > g.view.room {
+			if err := g.grow(ctx, column, to, o); err != nil {
+				return err
+			}
+		}
+		if err := g.add(column, to, o); err != nil {
+			return err
+		}
+		g.end = to
+		g.publish()
+	}
+	return nil
+}
+
+// grow copies all to arrays with twice the room, with codes of a codec that has
+// seen all rows, and measures efforts by the rows to come.
+func (g *growingGraph) grow(ctx context.Context, column Column, to int, o Options) error {
+	if err := g.measure(ctx, column, to, o); err != nil {
+		return err
+	}
+	v, n := &g.view, g.view.ordinals
+	room := max(growingRoomMin, 2*v.room, n+to-g.end)
+	codec := newGraphCodec(g.space, g.form)
+	codec.train(column, to)
+	codes := alignedBytes(room * codec.stride)
+	old := v.positions
+	err := share(context.WithoutCancel(ctx), o, "", n, func(worker, i int) error {
+		codec.encode(column.Row(int(old[i])), make([]float32, g.space.Dim), codes[i*codec.stride:][:codec.stride])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	larger := func(old []uint32, n int) []uint32 {
+		out := make([]uint32, n)
+		for i := copy(out, old); i < n; i++ {
+			out[i] = noNode
+		}
+		return out
+	}
+	next := &graph{m: o.M}
+	next.entry.Store(v.graph.entry.Load())
+	next.links = larger(v.graph.links, 2*o.M*room)
+	next.upperAt = larger(v.graph.upperAt, room)
+	blocks := uint32(0)
+	for node := range uint32(room) {
+		if level := levelOf(node, o.M); level > 0 {
+			next.upperAt[node] = uint32(level)<<levelShift | blocks
+			blocks += uint32(level)
+		}
+	}
+	next.upper = larger(v.graph.upper, int(blocks)*o.M)
+
+	meta := *v.graphMeta
+	meta.codec = codec
+	v.graphMeta, v.graph, v.codes, v.room = &meta, next, codes, room
+	v.positions, v.twins, v.heads = larger(v.positions, room), larger(v.twins, room), larger(v.heads, room)
+	g.builder = &graphBuilder{graph: next, codec: codec, codes: codes, room: room, ef: o.EfConstruction, twins: v.twins, heads: v.heads}
+	g.inserters = nil
+	shared := &graphIndex{graphMeta: &meta, codes: codes}
+	v.walkers = &sync.Pool{New: func() any { return shared.newWalker() }}
+	return nil
+}
+
+// measure takes efforts from the rows to come up to a position or, if they are
+// few, from the last ones held, which are easier to find.
+func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Options) error {
+	v := &g.view
+	var samples []uint32
+	for p := g.end; p < to && len(samples) < samplesMax/2; p++ {
+		if v.codec.has(column.Row(p)) {
+			samples = append(samples, uint32(p))
+		}
+	}
+	margin := float32(growingMargin)
+	if len(samples) < samplesMin {
+		margin *= growingMargin
+		samples = v.positions[max(0, v.ordinals-samplesMax/2):v.ordinals]
+	}
+	if len(samples) < samplesMin || v.ordinals < growingRoomMin {
+		return nil
+	}
+	effort, err := measureEffort(ctx, v, column, g.end, samples, o)
+	if err != nil {
+		return err
+	}
+	for i := range effort.ef {
+		for j := range effort.ef[i] {
+			effort.ef[i][j] *= margin
+		}
+	}
+	v.effort = effort
+	return nil
+}
+
+// growingMargin is for what is added until efforts are measured again.
+const growingMargin = 1.3
+
+// add encodes the rows up to a position and adds them as nodes. It is not to be
+// stopped half way.
+func (g *growingGraph) add(column Column, to int, o Options) error {
+	v := &g.view
+	first := v.ordinals
+	buf := make([]float32, g.space.Dim)
+	for p := g.end; p < to; p++ {
+		row := column.Row(p)
+		if !v.codec.has(row) {
+			continue
+		}
+		n := v.ordinals
+		if v.codec.encode(row, buf, v.codes[n*v.codec.stride:][:v.codec.stride]) {
+			v.positions[n] = uint32(p)
+			v.ordinals++
+		}
+	}
+	v.nodes, v.rows = v.ordinals, v.ordinals
+	for len(g.inserters) < o.Workers && len(g.inserters) < v.ordinals-first {
+		g.inserters = append(g.inserters, g.builder.newInserter())
+	}
+	o.Workers = min(o.Workers, len(g.inserters))
+	return share(context.Background(), o, "", v.ordinals-first, func(worker, i int) error {
+		return g.inserters[worker].insert(context.Background(), uint32(first+i))
+	})
+}
+
+// alignedBytes returns zeroed bytes at an address aligned to a cache line.
+func alignedBytes(n int) []byte {
+	b := EncodeFloat32s(make([]float32, n/4+32))
+	skip := -addressOf(b) & 63
+	return b[skip:][:n]
+}
+
+// Save implements Growing.
+func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(old uint32) (uint32, bool)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := &g.view
+	im := graphImage{
+		graph: v.graph, codec: v.codec, codes: v.codes, twins: v.twins, ordinals: v.ordinals,
+		position: func(ordinal uint32) uint32 {
+			if to, ok := moved(v.positions[ordinal]); ok {
+				return to
+			}
+			return NoPosition
+		},
+	}
+	return im.write(parts, &graphMeta{codec: v.codec, m: v.m, ef: v.ef, effort: v.effort})
+}
+
+// Kind implements Index.
+func (g *growingGraph) Kind() string { return hnswName }
+
+// Space implements Index.
+func (g *growingGraph) Space() Space { return g.space }
+
+// Len implements Index.
+func (g *growingGraph) Len() int { return g.current.Load().rows }
+
+// Search implements Index.
+func (g *growingGraph) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
+	return g.current.Load().Search(ctx, dst, r, stats)
+}
+
+// Iterate implements Index.
+func (g *growingGraph) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
+	return g.current.Load().Iterate(r, stats)
+}
+
+// ResidentBytes implements Index.
+func (g *growingGraph) ResidentBytes() int64 { return g.current.Load().ResidentBytes() }
+
+// Close implements Index.
+func (g *growingGraph) Close() {}
