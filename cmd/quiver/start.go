@@ -49,7 +49,7 @@ func startCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&cfg.data, "data", "./data", "directory of the log, the cache and, by default, the catalog and the objects")
 	f.StringVar(&cfg.listen, "listen", "127.0.0.1:5433", "address of the Postgres wire")
-	f.StringVar(&cfg.http, "http", "", "address of the side port: /healthz, /readyz (off by default)")
+	f.StringVar(&cfg.http, "http", "", "address of the side port: /healthz, /readyz, /debug/pprof/ (off by default)")
 	f.StringSliceVar(&cfg.etcd, "etcd", nil, "keep the catalog in this etcd cluster, HOST:PORT,… (embedded by default)")
 	f.StringVar(&cfg.objectStore, "object-store", "", "a directory, or s3://bucket?endpoint=HOST:PORT (DATA/objects by default)")
 	f.StringVar(&cfg.user, "user", "postgres", "the user's name")
