@@ -63,8 +63,12 @@ crash: deps servers ## the full counts: 200 kills on each store, 1,000 power cut
 	QUIVER_POWER_CUTS=1000 $(GO) test -timeout 2h -v -run PowerCut ./storage/...
 
 .PHONY: bench
-bench: deps ## the figures of docs/benchmarks.md, beside PostgreSQL 15 in the same run
+bench: deps ## the figures of docs/benchmarks.md, beside their peers in the same run
 	$(GO) run ./bench
+
+.PHONY: bench-large
+bench-large: deps ## ten million generated vectors: an hour, 8 GB of memory
+	$(GO) run ./bench -only large
 
 .PHONY: up
 up: ## start etcd, MinIO and quiver by docker-compose

@@ -29,6 +29,6 @@ func (b *bench) allocations() error {
 	if found != len(names) {
 		return fmt.Errorf("%d of %d benchmarks ran:\n%s", found, len(names), out)
 	}
-	b.notes = append(b.notes, table.String())
+	b.notes = append(b.notes, note{b.section, strings.TrimRight(table.String(), "\n")})
 	return nil
 }

@@ -55,8 +55,8 @@ func (b *bench) copy() error {
 		mb := func(rows float64, data []byte) float64 {
 			return rows * float64(len(data)) / float64(len(b.words.rows)) / 1e6
 		}
-		b.add(figure{"copy", "COPY " + form.name + ", 200,000 rows × 100-d with primary key", q, p, "rows/s", "PostgreSQL, real[]", form.atLeast})
-		b.add(figure{"copy", "the same in bytes of input", mb(q, form.quiver), mb(p, form.peer), "MB/s", "PostgreSQL, real[]", 0})
+		b.add(figure{what: "COPY " + form.name + ", 200,000 rows × 100-d with primary key", quiver: q, peer: p, unit: "rows/s", peerIs: "PostgreSQL, real[]", atLeast: form.atLeast})
+		b.add(figure{what: "the same in bytes of input", quiver: mb(q, form.quiver), peer: mb(p, form.peer), unit: "MB/s", peerIs: "PostgreSQL, real[]"})
 	}
 	return nil
 }

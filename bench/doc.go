@@ -1,11 +1,16 @@
-// Command bench measures Quiver beside PostgreSQL 15 on the same machine in the
-// same run and writes docs/benchmarks.md: `make bench`.
+// Command bench measures Quiver beside its peers on the same machine in the same
+// run and writes docs/benchmarks.md and docs/plots: `make bench`.
 //
-// Each figure is taken in rounds, PostgreSQL and Quiver in turn, and the median
-// is kept, so that a machine whose speed drifts treats both alike. PostgreSQL
-// keeps vectors as real[]; its durability settings are the defaults (fsync and
-// synchronous_commit on). `-only NAME` takes some figures alone, and prints
-// them without writing the file.
+// Each figure is taken in rounds, the peers and Quiver in turn, and the median
+// is kept, so that a machine whose speed drifts treats all alike. Where
+// PostgreSQL has no pgvector it keeps vectors as real[], and the searches are
+// compared with hnswlib alone; durability settings are the defaults (fsync and
+// synchronous_commit on). Data sets come through npm or a generator (package
+// dataset) and are kept in .cache/bench.
 //
-// Start reading at main.go; each figure has a file of its own.
+// `-only NAME,…` takes some figures alone, and prints them without writing the
+// file; `-without pgvector,hnswlib` does without peers that take long.
+//
+// Start reading at main.go; each figure has a file of its own. engine.go has
+// what is measured, over the wire or in process.
 package main

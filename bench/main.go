@@ -5,25 +5,25 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"quiver/bench/dataset"
 	"quiver/test/servers"
 )
 
 // figure is one line of what the bench shows.
 type figure struct {
-	name    string // of -only
+	section string // where it stands; add fills it
 	what    string
 	quiver  float64
 	peer    float64
 	unit    string
 	peerIs  string
 	atLeast float64 // the ratio asked for; 0 for none
+	atMost  float64 // of what should be small
+	asked   string  // what is asked for and is no ratio
 }
 
 func (f figure) ratio() float64 {
@@ -33,16 +33,42 @@ func (f figure) ratio() float64 {
 	return f.quiver / f.peer
 }
 
+// asks is what was asked for, in words.
+func (f figure) asks() string {
+	switch {
+	case f.atLeast != 0:
+		return fmt.Sprintf("≥ %g×", f.atLeast)
+	case f.atMost != 0:
+		return fmt.Sprintf("≤ %g×", f.atMost)
+	}
+	return f.asked
+}
+
+// note is a paragraph or a table of its own below a section's figures.
+type note struct{ section, text string }
+
 // bench holds the servers and what was measured.
 type bench struct {
 	ctx      context.Context
 	life     *life
+	cache    string
 	quiver   *servers.Quiver
 	postgres *servers.Postgres
-	words    *words
+	without  map[string]bool // peers to do without
 	rounds   int
-	figures  []figure
-	notes    []string
+
+	words *words // of examples/words, repeated
+	// The word vectors of the vector search parts, and how far they are.
+	set             *dataset.Set
+	truth           *dataset.Truth
+	hnswlib         *hnswlib
+	loaded, indexed bool
+	builds          map[string]time.Duration
+
+	section string // of the part that runs
+	figures []figure
+	notes   []note
+	plots   []picture
 }
 
 // life gives the servers what a test would: an end, and a way to fail.
@@ -70,33 +96,59 @@ func (l *life) end() {
 	}
 }
 
+// Sections of the report.
+const (
+	ways    = "Ways in and out"
+	search  = "Vector search"
+	large   = "Generated vectors"
+	largest = "Ten million generated vectors"
+)
+
 // parts are the figures in the order they are taken; the first loads the table
-// that others use.
+// that others use. The last are taken only when they are named.
 var parts = []struct {
-	name string
-	run  func(*bench) error
+	name, section string
+	run           func(*bench) error
 }{
-	{"copy", (*bench).copy},
-	{"scan", (*bench).scan},
-	{"select1", (*bench).selectOne},
-	{"insert", (*bench).insertMany},
-	{"commit", (*bench).commits},
-	{"allocs", (*bench).allocations},
+	{"copy", ways, (*bench).copy},
+	{"scan", ways, (*bench).scan},
+	{"select1", ways, (*bench).selectOne},
+	{"insert", ways, (*bench).insertMany},
+	{"commit", ways, (*bench).commits},
+	{"allocs", ways, (*bench).allocations},
+	{"exact", search, (*bench).exact},
+	{"build", search, (*bench).build},
+	{"search", search, (*bench).search},
+	{"filter", search, (*bench).filtered},
+	{"fresh", search, (*bench).freshRows},
+	{"mixed", search, (*bench).mixed},
+	{"memory", search, (*bench).memory},
+	{"quantised", search, (*bench).quantised},
+	{"clusters", large, (*bench).clusters},
+	{"large", largest, (*bench).clusters10M},
 }
 
 func main() {
-	only := flag.String("only", "", "take these figures alone (copy,scan,select1,insert,commit,allocs)")
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	only := flag.String("only", "", "take these figures alone and print them: "+strings.Join(names, ","))
+	without := flag.String("without", "", "do without these peers: pgvector,hnswlib")
 	rounds := flag.Int("rounds", 3, "rounds of each figure")
 	out := flag.String("out", "docs/benchmarks.md", "the file to write")
 	flag.Parse()
-	if err := run(*only, *rounds, *out); err != nil {
+	if err := run(*only, *without, *rounds, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, rounds int, out string) (err error) {
-	b := &bench{ctx: context.Background(), life: &life{}, rounds: rounds}
+func run(only, without string, rounds int, out string) (err error) {
+	b := &bench{ctx: context.Background(), life: &life{}, rounds: rounds, cache: cacheDir, without: map[string]bool{}}
+	for _, name := range strings.Split(without, ",") {
+		b.without[name] = true
+	}
 	defer b.life.end()
 	defer func() {
 		if p := recover(); p != nil {
@@ -106,27 +158,37 @@ func run(only string, rounds int, out string) (err error) {
 	if b.words, err = readWords(); err != nil {
 		return err
 	}
-	b.postgres = servers.StartPostgres(b.life, "shared_buffers=2GB", "max_wal_size=4GB")
+	b.postgres = servers.StartPostgres(b.life, "shared_buffers=4GB", "max_wal_size=8GB", "maintenance_work_mem=2GB",
+		"max_parallel_maintenance_workers=2", "effective_cache_size=12GB", "random_page_cost=1.1", "jit=off", "dynamic_shared_memory_type=mmap")
 	b.quiver = servers.StartQuiver(b.life, "")
+	chosen := strings.Split(only, ",")
 	for _, p := range parts {
-		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
+		if only == "" && p.section == largest || only != "" && !slices.Contains(chosen, p.name) {
 			continue
 		}
+		start := time.Now()
 		fmt.Printf("== %s\n", p.name)
+		b.section = p.section
 		if err := p.run(b); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
+		fmt.Printf("   took %.0f s\n", time.Since(start).Seconds())
 	}
 	report := b.report()
 	fmt.Print(report)
 	if only != "" {
 		return nil
 	}
-	return os.WriteFile(out, []byte(report), 0o644)
+	return b.write(out, report)
 }
 
 func (b *bench) add(f figure) {
+	f.section = b.section
 	b.figures = append(b.figures, f)
+	if f.peerIs == "" {
+		fmt.Printf("   %-60s %12s %s\n", f.what, number(f.quiver), f.unit)
+		return
+	}
 	fmt.Printf("   %-60s %12s %s  (%s %s, %.2f×)\n", f.what, number(f.quiver), f.unit, f.peerIs, number(f.peer), f.ratio())
 }
 
@@ -152,82 +214,4 @@ func (b *bench) inTurn(peer, quiver func() (float64, error)) (p, q float64, err 
 		ps, qs = append(ps, x), append(qs, y)
 	}
 	return median(ps), median(qs), nil
-}
-
-func number(x float64) string {
-	switch {
-	case x >= 1e6:
-		return fmt.Sprintf("%.2f M", x/1e6)
-	case x >= 100:
-		return fmt.Sprintf("%.0f", x)
-	}
-	return fmt.Sprintf("%.3g", x)
-}
-
-func (b *bench) report() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "# Benchmarks\n\n`make bench` took these figures on %s: Quiver beside PostgreSQL 15 on one machine,\nin turn, the median of %d rounds. Client and server share the machine.\n\n", time.Now().UTC().Format("2006-01-02"), b.rounds)
-	fmt.Fprintf(&s, "Machine: %s, %d cores, %s memory, %s. Go %s, %s.\n\n", cpuModel(), runtime.NumCPU(), memory(), kernel(), strings.TrimPrefix(runtime.Version(), "go"), postgresVersion())
-	s.WriteString("| What | Quiver | beside | ratio | asked for |\n|---|---|---|---|---|\n")
-	for _, f := range b.figures {
-		ratio, asked := "", ""
-		if f.peer != 0 {
-			ratio = fmt.Sprintf("%.2f×", f.ratio())
-		}
-		if f.atLeast != 0 {
-			asked = fmt.Sprintf("≥ %g×", f.atLeast)
-		}
-		peer := ""
-		if f.peerIs != "" {
-			peer = fmt.Sprintf("%s %s (%s)", number(f.peer), f.unit, f.peerIs)
-		}
-		fmt.Fprintf(&s, "| %s | %s %s | %s | %s | %s |\n", f.what, number(f.quiver), f.unit, peer, ratio, asked)
-	}
-	for _, n := range b.notes {
-		fmt.Fprintf(&s, "\n%s\n", n)
-	}
-	return s.String()
-}
-
-func firstLine(file, prefix string) string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "unknown"
-	}
-	for _, l := range strings.Split(string(text), "\n") {
-		if strings.HasPrefix(l, prefix) {
-			_, v, _ := strings.Cut(l, ":")
-			return strings.TrimSpace(v)
-		}
-	}
-	return "unknown"
-}
-
-func cpuModel() string {
-	model := firstLine("/proc/cpuinfo", "model name")
-	flags := firstLine("/proc/cpuinfo", "flags")
-	for _, isa := range []string{"avx512f", "avx2"} {
-		if slices.Contains(strings.Fields(flags), isa) {
-			return model + " (" + isa + ")"
-		}
-	}
-	return model
-}
-
-func memory() string { return firstLine("/proc/meminfo", "MemTotal") }
-
-func kernel() string {
-	out, err := exec.Command("uname", "-sr").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func postgresVersion() string {
-	out, err := exec.Command(filepath.Join("/usr/lib/postgresql/15/bin", "postgres"), "--version").Output()
-	if err != nil {
-		return "PostgreSQL"
-	}
-	return strings.TrimSpace(string(out))
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	_ "embed"
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,14 +11,16 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"quiver/vector"
 )
 
 //go:embed peers/scan.c
 var scanSource string
 
-// cScan builds the plain C loop for this machine and runs it on one core over
-// the same vectors: rows scored a second.
-func (b *bench) cScan() (func() (float64, error), error) {
+// cLoop builds the plain C loop for this machine and runs it on one core over
+// vectors: rows scored a second.
+func (b *bench) cLoop(vectors []float32, dim int) (func() (float64, error), error) {
 	dir := b.life.TempDir()
 	source, bin, data := filepath.Join(dir, "scan.c"), filepath.Join(dir, "scan"), filepath.Join(dir, "vectors")
 	if err := os.WriteFile(source, []byte(scanSource), 0o644); err != nil {
@@ -29,17 +29,11 @@ func (b *bench) cScan() (func() (float64, error), error) {
 	if out, err := exec.Command("gcc", "-O3", "-march=native", "-ffast-math", "-o", bin, source).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("gcc: %v\n%s", err, out)
 	}
-	raw := make([]byte, 0, len(b.words.rows)*dimensions*4)
-	for _, w := range b.words.rows {
-		for _, x := range w.vector {
-			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
-		}
-	}
-	if err := os.WriteFile(data, raw, 0o644); err != nil {
+	if err := os.WriteFile(data, vector.EncodeFloat32s(vectors), 0o644); err != nil {
 		return nil, err
 	}
 	return func() (float64, error) {
-		out, err := exec.Command(bin, data, strconv.Itoa(dimensions), "2").Output()
+		out, err := exec.Command(bin, data, strconv.Itoa(dim), "2").Output()
 		if err != nil {
 			return 0, err
 		}
@@ -53,7 +47,11 @@ func (b *bench) scan() error {
 	if _, err := b.copyInto(b.quiver.DSN(), "vector(100)", b.words.copyBinary(appendPgvector), " (FORMAT binary)"); err != nil {
 		return err
 	}
-	loop, err := b.cScan()
+	flat := make([]float32, 0, len(b.words.rows)*dimensions)
+	for _, w := range b.words.rows {
+		flat = append(flat, w.vector...)
+	}
+	loop, err := b.cLoop(flat, dimensions)
 	if err != nil {
 		return err
 	}
@@ -91,7 +89,7 @@ func (b *bench) scan() error {
 		if err != nil {
 			return err
 		}
-		b.add(figure{"scan", "Exact top-10 over 200,000 × 100-d, one core, " + state, q, p, "rows/s", "C loop, one core", 0.6})
+		b.add(figure{what: "Exact top-10 over 200,000 × 100-d, one core, " + state, quiver: q, peer: p, unit: "rows/s", peerIs: "C loop, one core", atLeast: 0.6})
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func (b *bench) selectOne() error {
 		if err != nil {
 			return err
 		}
-		b.add(figure{"select1", fmt.Sprintf("SELECT 1, prepared, %d connection(s)", n), q, p, "per second", "PostgreSQL", 0.8})
+		b.add(figure{what: fmt.Sprintf("SELECT 1, prepared, %d connection(s)", n), quiver: q, peer: p, unit: "per second", peerIs: "PostgreSQL", atLeast: 0.8})
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (b *bench) insertMany() error {
 		if err != nil {
 			return err
 		}
-		b.add(figure{"insert", "INSERT of 1,000 rows × 100-d a statement, " + f.name, q, p, "rows/s", "PostgreSQL, real[]", 1})
+		b.add(figure{what: "INSERT of 1,000 rows × 100-d a statement, " + f.name, quiver: q, peer: p, unit: "rows/s", peerIs: "PostgreSQL, real[]", atLeast: 1})
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (b *bench) commits() error {
 		if err != nil {
 			return err
 		}
-		b.add(figure{"commit", fmt.Sprintf("Durable single-row INSERT, %d connection(s)", n), q, p, "commits/s", "PostgreSQL, fsync on", 0.8})
+		b.add(figure{what: fmt.Sprintf("Durable single-row INSERT, %d connection(s)", n), quiver: q, peer: p, unit: "commits/s", peerIs: "PostgreSQL, fsync on", atLeast: 0.8})
 	}
 	return nil
 }

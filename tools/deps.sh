@@ -24,6 +24,7 @@ done
 command -v javac >/dev/null || missing+=(default-jdk-headless)
 command -v npm >/dev/null || missing+=(nodejs npm)
 command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+command -v g++ >/dev/null || missing+=(g++)
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing ${missing[*]}"
   run=(env DEBIAN_FRONTEND=noninteractive)

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"quiver/bench/dataset"
+)
+
+// The mixed load: rows come at a steady rate in small batches beside searches.
+const (
+	insertsPerSecond = 5000
+	insertBatch      = 100
+	mixedTime        = 12 * time.Second
+)
+
+// mixed is searching while rows pour in.
+func (b *bench) mixed() error {
+	if err := b.indexWords(); err != nil {
+		return err
+	}
+	dsn := b.quiver.DSN()
+	rows := min(200_000, b.set.Len())
+	head := b.set.First(rows)
+	if err := b.createVectors(dsn, "mixed", b.set.Dim); err != nil {
+		return err
+	}
+	if _, err := b.copyVectors(dsn, "mixed", head.CopyBinary(0, rows, 0)); err != nil {
+		return err
+	}
+	if err := b.run(dsn, "CHECKPOINT", sameIndexSQL("mixed_hnsw", "mixed")); err != nil {
+		return err
+	}
+	w, err := b.newWire("Quiver", dsn, "SELECT id FROM mixed ORDER BY embedding <=> $1 LIMIT 10", b.set)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	quiet, err := w.rate(maxClients, mixedTime/2)
+	if err != nil {
+		return err
+	}
+	stop, stopped := make(chan struct{}), make(chan error, 1)
+	in := &steadyInsert{b: b, dsn: dsn, table: "mixed", set: b.set, next: rows}
+	go func() { stopped <- in.run(stop) }()
+	busy, err := w.rate(maxClients, mixedTime)
+	close(stop)
+	if insertErr := <-stopped; insertErr != nil {
+		return insertErr
+	}
+	if err != nil {
+		return err
+	}
+	b.add(figure{what: fmt.Sprintf("Searches by 8 clients beside %d rows/s inserted (%.0f came)", insertsPerSecond, in.perSecond),
+		quiver: busy, peer: quiet, unit: "QPS", peerIs: "the same without inserts", atLeast: 0.5})
+	n := int(in.done.Load())
+	now := b.set.First(rows + n)
+	truth := now.Exact(filterQueries, neighbors, nil)
+	r, err := recallOf(w, now, truth, filterQueries, nil)
+	if err != nil {
+		return err
+	}
+	b.add(figure{what: "Recall right after the inserts", quiver: r, unit: "recall@10", asked: "≥ 0.95"})
+	b.add(figure{what: "Rows whose own search, next after the commit, missed them", quiver: float64(in.missed), unit: fmt.Sprintf("of %d", in.asked), asked: "0"})
+	return b.run(dsn, "DROP TABLE mixed")
+}
+
+// steadyInsert inserts rows of a set at a steady rate.
+type steadyInsert struct {
+	b          *bench
+	dsn, table string
+	set        *dataset.Set
+	next       int
+	done       atomic.Int64
+	perSecond  float64
+	// asked counts the searches for a row just inserted, missed those that did
+	// not find it.
+	asked, missed int
+}
+
+// run inserts until stop, and now and then asks for the row inserted last.
+func (in *steadyInsert) run(stop chan struct{}) error {
+	c, err := in.b.connect(in.dsn)
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.WithoutCancel(in.b.ctx))
+	if _, err := c.Prepare(in.b.ctx, "self", "SELECT id FROM "+in.table+" ORDER BY embedding <=> $1 LIMIT 10", nil); err != nil {
+		return err
+	}
+	start := time.Now()
+	for batch := 0; ; batch++ {
+		select {
+		case <-stop:
+			in.perSecond = float64(in.done.Load()) / time.Since(start).Seconds()
+			return nil
+		case <-time.After(time.Until(start.Add(time.Duration(batch*insertBatch) * time.Second / insertsPerSecond))):
+		}
+		to := in.next + insertBatch
+		if to > in.set.Len() {
+			return fmt.Errorf("the set has no more rows to insert")
+		}
+		data := in.set.CopyBinary(in.next, to, in.next)
+		if _, err := c.CopyFrom(in.b.ctx, bytes.NewReader(data), "COPY "+in.table+" FROM STDIN (FORMAT binary)"); err != nil {
+			return err
+		}
+		in.next = to
+		in.done.Add(insertBatch)
+		if batch%10 != 0 {
+			continue
+		}
+		r := c.ExecPrepared(in.b.ctx, "self", [][]byte{dataset.AppendVector(nil, in.set.Row(to-1))}, []int16{1}, []int16{1}).Read()
+		if r.Err != nil {
+			return r.Err
+		}
+		in.asked++
+		found := false
+		for _, row := range r.Rows {
+			found = found || int(binary.BigEndian.Uint32(row[0])) == to-1
+		}
+		if !found {
+			in.missed++
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const nearestSQL = "SELECT id FROM vectors ORDER BY embedding <=> $1 LIMIT 10"
+
+// searchers are the engines over the indexed word vectors, Quiver last. The
+// caller closes those over the wire by closeAll.
+func (b *bench) searchers() (all []engine, quiver, pgvector *wire, err error) {
+	if err := b.indexWords(); err != nil {
+		return nil, nil, nil, err
+	}
+	if b.hnswlib != nil {
+		all = append(all, b.hnswlib)
+	}
+	if b.hasPgvector() {
+		if pgvector, err = b.newWire("pgvector", b.postgres.DSN(), nearestSQL, b.set); err != nil {
+			return nil, nil, nil, err
+		}
+		all = append(all, pgvector)
+	}
+	if quiver, err = b.newWire("Quiver", b.quiver.DSN(), nearestSQL, b.set); err != nil {
+		return nil, nil, nil, err
+	}
+	return append(all, quiver), quiver, pgvector, nil
+}
+
+// asked are the ratios that Quiver's rate must have to that of a peer.
+func askedRate(e engine) float64 {
+	if _, inProcess := e.(*hnswlib); inProcess {
+		return 1
+	}
+	return 0
+}
+
+// search is the curve over hnsw.ef_search, then rates at equal recall.
+func (b *bench) search() error {
+	all, quiver, pgvector, err := b.searchers()
+	if err != nil {
+		return err
+	}
+	defer quiver.close()
+	if pgvector != nil {
+		defer pgvector.close()
+	}
+	curves, err := b.curve(all, b.set, b.truth, []int{20, 40, 80, 120, 200, 400, 800})
+	if err != nil {
+		return err
+	}
+	b.plotCurves("words.svg", "Word vectors, 340,479 × 100-d, cosine", all, curves)
+	b.curveTable(all, curves)
+	for _, recall := range []float64{0.95, 0.99} {
+		if err := b.atRecall(all, curves, recall); err != nil {
+			return err
+		}
+	}
+	if err := b.byDefault(quiver); err != nil {
+		return err
+	}
+	return b.steady(all, curves, quiver, pgvector)
+}
+
+// curveTable is the curve as numbers.
+func (b *bench) curveTable(all []engine, curves [][]point) {
+	var t strings.Builder
+	t.WriteString("| hnsw.ef_search |")
+	for _, e := range all {
+		fmt.Fprintf(&t, " %s: recall, QPS |", e.name())
+	}
+	t.WriteString("\n|---|" + strings.Repeat("---|", len(all)) + "\n")
+	for i, p := range curves[0] {
+		fmt.Fprintf(&t, "| %d |", p.ef)
+		for _, c := range curves {
+			fmt.Fprintf(&t, " %.4f, %s |", c[i].recall, number(c[i].qps))
+		}
+		t.WriteString("\n")
+	}
+	b.notes = append(b.notes, note{b.section, strings.TrimRight(t.String(), "\n")})
+}
+
+// tuneTo sets each engine to what its curve says for a recall; those that never
+// reach it are left out.
+func tuneTo(all []engine, curves [][]point, recall float64) (at []engine, err error) {
+	for i, e := range all {
+		ef, ok := effortFor(curves[i], recall)
+		if !ok {
+			continue
+		}
+		if err := e.tune(ef); err != nil {
+			return nil, err
+		}
+		at = append(at, e)
+	}
+	return at, nil
+}
+
+// atRecall compares rates at equal recall, by one client and by eight.
+func (b *bench) atRecall(all []engine, curves [][]point, recall float64) error {
+	at, err := tuneTo(all, curves, recall)
+	if err != nil {
+		return err
+	}
+	for _, clients := range []int{1, maxClients} {
+		rates, err := b.inTurns(at, clients, 2*slice)
+		if err != nil {
+			return err
+		}
+		q := len(at) - 1
+		for i, e := range at[:q] {
+			is := e.name()
+			if _, inProcess := e.(*hnswlib); inProcess {
+				is = fmt.Sprintf("hnswlib in process, %d thread(s)", min(clients, 2))
+			}
+			b.add(figure{what: fmt.Sprintf("Searches at recall %.2f, %d client(s)", recall, clients),
+				quiver: rates[q], peer: rates[i], unit: "QPS", peerIs: is, atLeast: askedRate(e)})
+		}
+	}
+	return nil
+}
+
+// byDefault is what a user gets who touches no setting: quiver.target_recall
+// decides.
+func (b *bench) byDefault(quiver *wire) error {
+	if err := quiver.tune(0); err != nil {
+		return err
+	}
+	defer quiver.set("RESET quiver.target_recall")
+	for _, target := range []float64{0.90, 0.95, 0.99} {
+		if err := quiver.set(fmt.Sprintf("SET quiver.target_recall = %g", target)); err != nil {
+			return err
+		}
+		r, err := recallOf(quiver, b.set, b.truth, b.set.NumQueries(), nil)
+		if err != nil {
+			return err
+		}
+		rates, err := b.inTurns([]engine{quiver}, 1, 2*slice)
+		if err != nil {
+			return err
+		}
+		is := ""
+		if target == 0.95 {
+			is = ", the default"
+		}
+		b.add(figure{what: fmt.Sprintf("Recall by quiver.target_recall = %.2f%s (%s QPS)", target, is, number(rates[0])),
+			quiver: r, unit: "recall@10", asked: fmt.Sprintf("≥ %.2f", target)})
+	}
+	return nil
+}
+
+// steady is the time to an answer when searches come at a steady rate, 80% of
+// what each server can do at recall 0.95.
+func (b *bench) steady(all []engine, curves [][]point, quiver, pgvector *wire) error {
+	if _, err := tuneTo(all, curves, 0.95); err != nil {
+		return err
+	}
+	var peer latencies
+	for _, w := range []*wire{pgvector, quiver} {
+		if w == nil {
+			continue
+		}
+		top, err := w.rate(maxClients, 3*slice)
+		if err != nil {
+			return err
+		}
+		l, err := w.openLoop(0.8*top, 6*time.Second)
+		if err != nil {
+			return err
+		}
+		b.note("%s at %s searches a second, 80%% of its rate with 8 clients: half answered within %.2f ms, 95%% within %.2f ms, 99%% within %.2f ms.",
+			w.name(), number(0.8*top), ms(l.p50), ms(l.p95), ms(l.p99))
+		if w == pgvector {
+			peer = l
+			continue
+		}
+		f := figure{what: "99% of searches answered within, 80% load, recall 0.95", quiver: ms(l.p99), unit: "ms"}
+		if pgvector != nil {
+			f.peer, f.peerIs, f.atMost = ms(peer.p99), "pgvector", 0.2
+		}
+		b.add(f)
+	}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
