@@ -50,9 +50,6 @@ type graphBuild struct {
 	effort    effortTable
 }
 
-// row is the vector of an ordinal.
-func (b *graphBuild) row(ordinal uint32) []byte { return b.column.Row(int(b.positions[ordinal])) }
-
 // encode finds the rows that have a vector, and writes their codes.
 func (b *graphBuild) encode(ctx context.Context) (err error) {
 	n := b.column.Len()

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"unicode"
+	"unicode/utf8"
 
 	"quiver/vector"
 )
@@ -58,11 +59,9 @@ func Wink(cache string) (*Set, error) {
 }
 
 func labelOf(word string) byte {
-	for _, r := range word {
-		if r = unicode.ToLower(r); 'a' <= r && r <= 'z' {
-			return byte(r)
-		}
-		break
+	first, _ := utf8.DecodeRuneInString(word)
+	if first = unicode.ToLower(first); 'a' <= first && first <= 'z' {
+		return byte(first)
 	}
 	return '_'
 }
