@@ -164,3 +164,77 @@ func BenchmarkPointRead(b *testing.B) {
 	}
 	b.Run("flushed", read)
 }
+
+// BenchmarkVectorSegments is what a search of a warm segment costs before it
+// looks at a vector: untouched, with deletes, with a filter of few rows.
+func BenchmarkVectorSegments(b *testing.B) {
+	e, table := benchWorld(b)
+	ctx := context.Background()
+	check := func(err error) {
+		b.Helper()
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	const rows = 200_000
+	tx, err := e.Begin(ctx, TxnOptions{Database: catalog.PostgresDatabaseOID})
+	check(err)
+	for from := 0; from < rows; from += 10_000 {
+		ids, names := make([]int64, 10_000), make([]string, 10_000)
+		for i := range ids {
+			ids[i], names[i] = int64(from+i), "name"
+		}
+		_, _, err := tx.Insert(ctx, table, 0, columnsOf(ids, names), false)
+		check(err)
+	}
+	check(tx.Commit(ctx))
+	look := func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			tx, err := e.Begin(ctx, TxnOptions{Database: catalog.PostgresDatabaseOID})
+			check(err)
+			s, err := tx.Snapshot(ctx)
+			check(err)
+			list, err := s.VectorSegments(ctx, VectorSpec{Scan: ScanSpec{Table: table}, Field: vectorField})
+			check(err)
+			for _, x := range list {
+				_, err := x.Column(ctx)
+				check(err)
+				_, _, err = x.Visible(ctx)
+				check(err)
+				_, err = x.RowIDs(ctx, nil, []uint32{1, 100_000, 5000, 77, 12_000, 150_000, 3, 4, 199_999, 9})
+				check(err)
+				columns, err := x.Take(ctx, []catalog.FieldID{100}, []uint32{1, 100_000, 5000, 77, 12_000, 150_000, 3, 4, 199_999, 9})
+				check(err)
+				releaseAll(columns)
+				check(x.Close())
+			}
+			s.Close()
+			tx.Rollback()
+		}
+	}
+	b.Run("memory", look)
+	check(e.Checkpoint(ctx))
+	b.Run("flushed", look)
+	s, err := e.Begin(ctx, TxnOptions{Database: catalog.PostgresDatabaseOID})
+	check(err)
+	check(e.allShards()[0].deleteSome(ctx, s.(*txn), table, 1000))
+	b.Run("deletes", look)
+}
+
+// deleteSome deletes n rows of a shard.
+func (s *shard) deleteSome(ctx context.Context, tx *txn, table *catalog.Table, n int) error {
+	var ids []RowID
+	f := s.view.flushed[0]
+	for pos := range n {
+		id, err := f.rowID(ctx, pos*100)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, RowID(id))
+	}
+	if err := tx.Delete(ctx, table, ids); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}

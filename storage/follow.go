@@ -151,7 +151,7 @@ func followWorkers(lag int) int {
 func (g *growth) add(ctx context.Context, m *memorySegment, end, workers int) error {
 	var h holder
 	defer h.close()
-	column, err := m.vectors(&h, g.x.column, end)
+	column, err := m.vectors(&h, g.x.column, end, false)
 	if err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
 	case *flushedSegment:
 		s.vectors, err = src.vectors(ctx, &s.holder, s.column)
 	case *memorySegment:
-		s.vectors, err = src.vectors(&s.holder, s.column, s.rows)
+		s.vectors, err = src.vectors(&s.holder, s.column, s.rows, s.own)
 	}
 	return s.vectors, err
 }
@@ -479,29 +479,16 @@ func (s *searchSegment) takeOne(ctx context.Context, c *catalog.Column, position
 	if len(positions) == 0 {
 		return array.MakeArrayOfNull(memory.DefaultAllocator, arrowType(c), 0), nil
 	}
-	pieces := make([]arrow.Array, 0, len(positions))
-	defer func() { releaseAll(pieces) }()
-	one := [1]catalog.FieldID{c.Field}
-	for i := 0; i < len(positions); {
-		start := int(positions[i])
-		_, groupEnd := s.src.group(start)
-		end := start + 1
-		for i++; i < len(positions) && int(positions[i]) == end && end < groupEnd; i++ {
-			end++
-		}
-		n := len(pieces)
-		var err error
-		if pieces, err = s.src.load(ctx, pieces, one[:], start, end); err != nil {
+	t := &rowTaker{src: s.src, field: c.Field, refs: make([]rowAt, 0, len(positions))}
+	defer t.close()
+	for _, pos := range positions {
+		if ok, err := t.add(ctx, int(pos)); err != nil {
 			return nil, err
-		}
-		if pieces[n] == nil {
+		} else if !ok {
 			return missing(c, len(positions))
 		}
 	}
-	if len(pieces) == 1 {
-		return c.Type.FromStorage(pieces[0], memory.DefaultAllocator), nil
-	}
-	stored, err := array.Concatenate(pieces, memory.DefaultAllocator)
+	stored, err := gatherRows(t.refs, memory.DefaultAllocator)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,8 @@ type memorySegment struct {
 	sealed atomic.Bool
 	// growths are the incremental vector indexes.
 	growths atomic.Pointer[[]*growth]
+	// pieces are those of the vector column searched last.
+	pieces atomic.Pointer[fullPieces]
 }
 
 func (m *memorySegment) retain()                         { m.Retain() }

@@ -137,10 +137,12 @@ func (c *eventColumn) Run(position int) ([]byte, int) {
 	return c.pieces[position>>c.shift].run(position&(1<<c.shift-1), c.width)
 }
 
-// chunkColumn is a column in memory: the pieces are the chunks.
+// chunkColumn is a column in memory: a piece a chunk, those of full chunks shared
+// with other readers.
 type chunkColumn struct {
 	segment *growing.Segment
-	pieces  []piece
+	full    []piece
+	rest    []piece
 	width   int
 	rows    int
 }
@@ -150,13 +152,30 @@ var _ vector.Runs = (*chunkColumn)(nil)
 func (c *chunkColumn) Len() int { return c.rows }
 
 func (c *chunkColumn) Row(position int) []byte {
-	chunk, row := c.segment.Locate(position)
-	return c.pieces[chunk].row(row, c.width)
+	p, row := c.piece(position)
+	return p.row(row, c.width)
 }
 
 func (c *chunkColumn) Run(position int) ([]byte, int) {
+	p, row := c.piece(position)
+	return p.run(row, c.width)
+}
+
+func (c *chunkColumn) piece(position int) (*piece, int) {
 	chunk, row := c.segment.Locate(position)
-	return c.pieces[chunk].run(row, c.width)
+	if chunk < len(c.full) {
+		return &c.full[chunk], row
+	}
+	return &c.rest[chunk-len(c.full)], row
+}
+
+// fullPieces are the pieces of a field in the full chunks of a segment, which
+// stay where they are for as long as it lives.
+type fullPieces struct {
+	field  int
+	width  int
+	pieces []piece
+	rows   int // in them
 }
 
 // looseColumn is a column whose events have different numbers of rows.
@@ -295,15 +314,21 @@ func missingVectors(c *catalog.Column, rows int, h *holder) (vector.Column, erro
 	return &constantColumn{value: p.row(0, width), rows: rows}, nil
 }
 
-// vectors returns the first rows of a column in memory.
-func (m *memorySegment) vectors(h *holder, c *catalog.Column, rows int) (vector.Column, error) {
+// vectors returns the first rows of a column in memory. private segments may
+// move their chunks into a file: their arrays are held.
+func (m *memorySegment) vectors(h *holder, c *catalog.Column, rows int, private bool) (vector.Column, error) {
 	field := m.Schema().Index(c.Field)
 	if field < 0 {
 		return missingVectors(c, rows, h)
 	}
-	out := &chunkColumn{segment: m.Segment, rows: rows}
+	known := m.pieces.Load()
+	if private || known == nil || known.field != field {
+		known = &fullPieces{field: field}
+	}
+	out := &chunkColumn{segment: m.Segment, full: known.pieces, width: known.width, rows: rows}
 	one := [1]int{field}
-	for start := 0; start < rows; {
+	more := *known
+	for start := known.rows; start < rows; {
 		_, end := m.ChunkAt(start)
 		end = min(end, rows)
 		n := len(h.arrays)
@@ -313,8 +338,14 @@ func (m *memorySegment) vectors(h *holder, c *catalog.Column, rows int) (vector.
 			return nil, err
 		}
 		out.width = width
-		out.pieces = append(out.pieces, p)
+		out.rest = append(out.rest, p)
+		if m.IsFull(start, end) && more.rows == start {
+			more.pieces, more.width, more.rows = append(more.pieces[:len(more.pieces):len(more.pieces)], p), width, end
+		}
 		start = end
+	}
+	if !private && more.rows > known.rows {
+		m.pieces.Store(&more)
 	}
 	return out, nil
 }

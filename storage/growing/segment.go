@@ -381,6 +381,13 @@ func (s *Segment) KeyView(start, end int) *array.Binary {
 	return array.NewBinaryData(data)
 }
 
+// IsFull says whether rows [start, end) are a chunk that gets no more rows.
+func (s *Segment) IsFull(start, end int) bool {
+	c, row := s.layout.locate(start)
+	_, capacity := s.layout.extent(c)
+	return row == 0 && end-start == capacity
+}
+
 // isFull says whether chunk c gets no more rows.
 func (s *Segment) isFull(c int) bool {
 	start, capacity := s.layout.extent(c)

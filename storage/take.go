@@ -1,0 +1,185 @@
+package storage
+
+import (
+	"context"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/catalog"
+	"quiver/storage/binlog"
+	"quiver/storage/cache"
+)
+
+// rowAt is a value of an array.
+type rowAt struct {
+	array arrow.Array
+	row   int
+}
+
+// rowTaker finds single rows of one field of a segment. It reads each event, or
+// chunk, once.
+type rowTaker struct {
+	src    source
+	field  catalog.FieldID
+	refs   []rowAt
+	arrays []takenArray
+	file   *cache.File
+}
+
+// takenArray holds rows from start on.
+type takenArray struct {
+	array      arrow.Array
+	start, end int
+}
+
+// add finds the row at pos; false if the segment has not the field.
+func (t *rowTaker) add(ctx context.Context, pos int) (bool, error) {
+	for i := range t.arrays {
+		if a := &t.arrays[i]; pos >= a.start && pos < a.end {
+			t.refs = append(t.refs, rowAt{a.array, pos - a.start})
+			return true, nil
+		}
+	}
+	a, err := t.read(ctx, pos)
+	if a.array == nil || err != nil {
+		return false, err
+	}
+	t.arrays = append(t.arrays, a)
+	t.refs = append(t.refs, rowAt{a.array, pos - a.start})
+	return true, nil
+}
+
+// read returns the array that has pos.
+func (t *rowTaker) read(ctx context.Context, pos int) (takenArray, error) {
+	f, flushed := t.src.(*flushedSegment)
+	if !flushed {
+		start, end := t.src.group(pos)
+		one, err := t.src.load(ctx, nil, []catalog.FieldID{t.field}, start, end)
+		if err != nil {
+			return takenArray{}, err
+		}
+		return takenArray{one[0], start, end}, nil
+	}
+	if t.file == nil {
+		var err error
+		if t.file, err = f.Open(ctx, t.field); t.file == nil {
+			return takenArray{}, err
+		}
+	}
+	event, row, ok := t.file.Reader.Locate(int32(t.field), int64(pos))
+	if !ok {
+		return takenArray{}, &binlog.CorruptionError{Object: t.file.Reader.Name(), Reason: "file has fewer rows than its manifest says"}
+	}
+	a, err := f.Event(ctx, t.file, t.field, event)
+	if err != nil {
+		return takenArray{}, err
+	}
+	return takenArray{a, pos - row, pos - row + a.Len()}, nil
+}
+
+// close gives back what was read; what was gathered of it is a copy.
+func (t *rowTaker) close() {
+	for _, a := range t.arrays {
+		a.array.Release()
+	}
+	if t.file != nil {
+		t.file.Unpin()
+	}
+}
+
+// gatherRows copies values into an array of their own. All have one type.
+func gatherRows(refs []rowAt, mem memory.Allocator) (arrow.Array, error) {
+	switch t := refs[0].array.DataType().(type) {
+	case *arrow.FixedSizeListType:
+		if elem, ok := t.Elem().(arrow.FixedWidthDataType); ok && elem.BitWidth()%8 == 0 {
+			child := gatherFixed(refs, int(t.Len())*elem.Bytes(), mem, func(d arrow.ArrayData) ([]byte, int) {
+				c := d.Children()[0]
+				return c.Buffers()[1].Bytes()[c.Offset()*elem.Bytes():], d.Offset()
+			})
+			values := array.NewData(elem, len(refs)*int(t.Len()), []*memory.Buffer{nil, child}, nil, 0, 0)
+			child.Release()
+			defer values.Release()
+			return gathered(refs, []*memory.Buffer{nil}, []arrow.ArrayData{values}, mem), nil
+		}
+	case *arrow.StringType, *arrow.BinaryType:
+		return gatherVar(refs, mem), nil
+	case arrow.ExtensionType, *arrow.BooleanType, *arrow.DictionaryType:
+	case arrow.FixedWidthDataType:
+		if t.BitWidth()%8 == 0 {
+			values := gatherFixed(refs, t.Bytes(), mem, func(d arrow.ArrayData) ([]byte, int) { return d.Buffers()[1].Bytes(), d.Offset() })
+			defer values.Release()
+			return gathered(refs, []*memory.Buffer{nil, values}, nil, mem), nil
+		}
+	}
+	pieces := make([]arrow.Array, len(refs))
+	defer func() { releaseAll(pieces) }()
+	for i, r := range refs {
+		pieces[i] = array.NewSlice(r.array, int64(r.row), int64(r.row+1))
+	}
+	return array.Concatenate(pieces, mem)
+}
+
+// gatherFixed copies values of width bytes.
+func gatherFixed(refs []rowAt, width int, mem memory.Allocator, values func(arrow.ArrayData) (bytes []byte, offset int)) *memory.Buffer {
+	out := memory.NewResizableBuffer(mem)
+	out.Resize(len(refs) * width)
+	dst := out.Bytes()
+	var last arrow.Array
+	var bytes []byte
+	var offset int
+	for i, r := range refs {
+		if r.array != last {
+			bytes, offset = values(r.array.Data())
+			last = r.array
+		}
+		at := (offset + r.row) * width
+		copy(dst[i*width:(i+1)*width], bytes[at:at+width])
+	}
+	return out
+}
+
+func gatherVar(refs []rowAt, mem memory.Allocator) arrow.Array {
+	offsets := memory.NewResizableBuffer(mem)
+	offsets.Resize((len(refs) + 1) * 4)
+	ends := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
+	var text []byte
+	ends[0] = 0
+	for i, r := range refs {
+		d := r.array.Data()
+		from := arrow.Int32Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset()+r.row:]
+		if b := d.Buffers()[2]; b != nil && r.array.IsValid(r.row) {
+			text = append(text, b.Bytes()[from[0]:from[1]]...)
+		}
+		ends[i+1] = int32(len(text))
+	}
+	values := memory.NewResizableBuffer(mem)
+	values.Resize(len(text))
+	copy(values.Bytes(), text)
+	defer offsets.Release()
+	defer values.Release()
+	return gathered(refs, []*memory.Buffer{nil, offsets, values}, nil, mem)
+}
+
+// gathered puts an array together, with the nulls of refs.
+func gathered(refs []rowAt, buffers []*memory.Buffer, children []arrow.ArrayData, mem memory.Allocator) arrow.Array {
+	nulls := 0
+	for i, r := range refs {
+		if r.array.IsValid(r.row) {
+			continue
+		}
+		if nulls == 0 {
+			buffers[0] = memory.NewResizableBuffer(mem)
+			defer buffers[0].Release()
+			buffers[0].Resize((len(refs) + 7) / 8)
+			setAll(buffers[0].Bytes(), len(refs))
+		}
+		bitutil.ClearBit(buffers[0].Bytes(), i)
+		nulls++
+	}
+	data := array.NewData(refs[0].array.DataType(), len(refs), buffers, children, nulls, 0)
+	defer data.Release()
+	return array.MakeFromData(data)
+}
