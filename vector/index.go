@@ -77,6 +77,9 @@ type SearchStats struct {
 	// Nodes or lists visited, exact distances computed, codes scored, rows
 	// scored again from the column, and bytes read for it.
 	Visited, Distances, Codes, Reranked, BytesRead int64
+	// Requests is the number of ranges read from parts that are not mapped;
+	// their bytes are among BytesRead.
+	Requests int64
 }
 
 // Add adds the counts of another search.
@@ -86,6 +89,7 @@ func (s *SearchStats) Add(o SearchStats) {
 	s.Codes += o.Codes
 	s.Reranked += o.Reranked
 	s.BytesRead += o.BytesRead
+	s.Requests += o.Requests
 }
 
 // Index finds the nearest vectors of one segment without comparing all. It does
@@ -142,6 +146,23 @@ type Parts interface {
 	Open(part string) ([]byte, error)
 }
 
+// RangeParts are Parts of which large ones are read by ranges, from a file or an
+// object store, where mapping them whole would need too much room. A Kind that
+// can search so asks for it; others map every part.
+type RangeParts interface {
+	Parts
+	// OpenRanges opens a part for reading by ranges.
+	OpenRanges(part string) (Ranges, error)
+}
+
+// Ranges reads ranges of one part; many goroutines may do so at once.
+type Ranges interface {
+	Size() int64
+	// ReadRange fills p with the bytes from offset; each call is one request.
+	ReadRange(ctx context.Context, p []byte, offset int64) error
+	Close() error
+}
+
 // PartPositions is the part that every kind has: the position of each ordinal,
 // little-endian uint32, NoPosition for a row that is gone. It alone is
 // rewritten when rows of a segment are removed or reordered; it follows a
@@ -193,8 +214,12 @@ type Kind interface {
 	Reorder(old Parts, parts PartWriter, moved func(old uint32) (uint32, bool)) error
 }
 
-// kinds are the access methods that exist; each file of a kind adds its own.
+// kinds are the access methods that exist; each file of a kind adds its own,
+// packages of kinds by Register.
 var kinds []Kind
+
+// Register adds an access method; init functions of packages call it.
+func Register(k Kind) { kinds = append(kinds, k) }
 
 // Kinds returns the access methods.
 func Kinds() []Kind { return kinds }
