@@ -4,42 +4,19 @@ import "quiver/catalog"
 
 // OIDs of the catalogs that rows of pg_depend and pg_description point at.
 const (
-	classCatalog     = catalog.OID(1259)
-	databaseCatalog  = catalog.OID(1262)
-	namespaceCatalog = catalog.OID(2615)
-	attrdefCatalog   = catalog.OID(2604)
-	extensionCatalog = catalog.OID(3079)
+	classCatalog      = catalog.OID(1259)
+	databaseCatalog   = catalog.OID(1262)
+	namespaceCatalog  = catalog.OID(2615)
+	attrdefCatalog    = catalog.OID(2604)
+	extensionCatalog  = catalog.OID(3079)
+	constraintCatalog = catalog.OID(2606)
+	procCatalog       = catalog.OID(1255)
+	operatorCatalog   = catalog.OID(2617)
+	typeCatalog       = catalog.OID(1247)
+	methodCatalog     = catalog.OID(2601)
+	languageCatalog   = catalog.OID(2612)
+	collationCatalog  = catalog.OID(3456)
 )
-
-func pgDescription(b *rows) error {
-	describe := func(oid, class catalog.OID, column int16, text string) {
-		if text != "" {
-			b.add(oid, class, column, text)
-		}
-	}
-	for _, s := range b.view.Schemas() {
-		describe(s.OID, namespaceCatalog, 0, s.Comment)
-	}
-	describe(vectorExtensionOID, extensionCatalog, 0, vectorExtensionComment)
-	b.eachRelation(func(_ *catalog.Schema, r catalog.Relation) {
-		describe(r.Head().OID, classCatalog, 0, r.Head().Comment)
-		if t, ok := r.(*catalog.Table); ok {
-			for _, a := range attributes(b.view, t) {
-				describe(t.OID, classCatalog, a.number, a.comment)
-			}
-		}
-	})
-	return nil
-}
-
-func pgShdescription(b *rows) error {
-	for _, d := range b.view.Databases() {
-		if d.Comment != "" {
-			b.add(d.OID, databaseCatalog, d.Comment)
-		}
-	}
-	return nil
-}
 
 // pgDepend says what clients look for: which column a sequence belongs to (a
 // for serial, i for identity), and what a default hangs on.
@@ -73,5 +50,3 @@ func pgDepend(b *rows) error {
 	})
 	return nil
 }
-
-const constraintCatalog = catalog.OID(2606)

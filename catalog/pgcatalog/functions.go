@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
+
 	"quiver/catalog"
-	"quiver/sql/funcs"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 )
@@ -18,16 +19,16 @@ func init() {
 	define(getSerialSequence, "pg_get_serial_sequence(text,text)")
 	define(getFunctionArguments, "pg_get_function_arguments(oid)")
 	define(getFunctionIdentityArguments, "pg_get_function_identity_arguments(oid)")
+	define(getFunctionBody, "pg_get_function_sqlbody(oid)")
+	define(getFunctionDefinition, "pg_get_functiondef(oid)")
 	define(getFunctionResult, "pg_get_function_result(oid)")
-	define(null, "pg_get_function_sqlbody(oid)", "pg_get_function_arg_default(oid,int4)", "pg_get_functiondef(oid)",
+	define(null, "pg_get_function_arg_default(oid,int4)",
 		"pg_get_triggerdef(oid)", "pg_get_triggerdef(oid,bool)", "pg_get_ruledef(oid)", "pg_get_ruledef(oid,bool)",
 		"pg_get_partkeydef(oid)", "pg_get_partition_constraintdef(oid)", "pg_get_statisticsobjdef(oid)",
 		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(oid)", "pg_get_viewdef(oid,bool)", "pg_get_viewdef(oid,int4)",
 		"pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)", "pg_partition_root(regclass)")
+	define(vectorTypes, "oidvectortypes(oidvector)")
 	define(getUserByID, "pg_get_userbyid(oid)")
-	define(objDescription, "obj_description(oid)", "obj_description(oid,name)")
-	define(colDescription, "col_description(oid,int4)")
-	define(shobjDescription, "shobj_description(oid,name)")
 	define(encodingToChar, "pg_encoding_to_char(int4)")
 	define(charToEncoding, "pg_char_to_encoding(name)")
 	define(currentSchema, "current_schema()")
@@ -116,48 +117,14 @@ func getSerialSequence(c call) (any, error) {
 	return nil, sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", c.text(1), t.Name)
 }
 
-func getFunctionArguments(c call) (any, error) { return functionArguments(c.oid(0), true) }
-
-func getFunctionIdentityArguments(c call) (any, error) { return functionArguments(c.oid(0), false) }
-
-// functionArguments spells the arguments of a function; nil when there is none.
-func functionArguments(oid types.OID, defaults bool) (any, error) {
-	f := funcs.FunctionByOID(oid)
-	if f == nil {
-		return nil, nil
+// vectorTypes spells the types of an oidvector.
+func vectorTypes(c call) (any, error) {
+	v := types.ArrayAt(c.args[0].Array, c.args[0].Row(c.row))
+	var names []string
+	for k := v.Start; k < v.End; k++ {
+		names = append(names, types.TypeName(types.OID(v.Elements.(*array.Uint32).Value(k))))
 	}
-	var args []string
-	for i, typ := range f.Args {
-		arg := types.TypeName(typ)
-		if i < len(f.ArgNames) && f.ArgNames[i] != "" {
-			arg = quoteIdent(f.ArgNames[i]) + " " + arg
-		}
-		if f.Variadic != 0 && i == len(f.Args)-1 {
-			arg = "VARIADIC " + arg
-		}
-		if k := i - (len(f.Args) - len(f.Defaults)); defaults && k >= 0 {
-			arg += " DEFAULT " + f.Defaults[k]
-		}
-		args = append(args, arg)
-	}
-	for _, column := range f.Columns {
-		if defaults {
-			args = append(args, "OUT "+quoteIdent(column.Name)+" "+types.TypeName(column.Type))
-		}
-	}
-	return strings.Join(args, ", "), nil
-}
-
-func getFunctionResult(c call) (any, error) {
-	f := funcs.FunctionByOID(c.oid(0))
-	if f == nil || f.Kind == funcs.KindProcedure {
-		return nil, nil
-	}
-	result := types.TypeName(f.Result)
-	if f.ReturnsSet {
-		result = "SETOF " + result
-	}
-	return result, nil
+	return strings.Join(names, ", "), nil
 }
 
 func getUserByID(c call) (any, error) {
@@ -165,56 +132,6 @@ func getUserByID(c call) (any, error) {
 		return roleName(c.Session), nil
 	}
 	return fmt.Sprintf("unknown (OID=%d)", c.oid(0)), nil
-}
-
-// objDescription is the comment on an object; the catalog it is in narrows it.
-func objDescription(c call) (any, error) {
-	class := ""
-	if len(c.args) == 2 {
-		class = c.text(1)
-	}
-	oid := c.oid(0)
-	if class == "" || class == "pg_class" {
-		if r := c.view.RelationByOID(oid); r != nil {
-			return textOrNull(r.Head().Comment), nil
-		}
-	}
-	if class == "" || class == "pg_namespace" {
-		if s := c.view.SchemaByOID(oid); s != nil {
-			return textOrNull(s.Comment), nil
-		}
-	}
-	if (class == "" || class == "pg_extension") && oid == vectorExtensionOID {
-		return vectorExtensionComment, nil
-	}
-	return nil, nil
-}
-
-func textOrNull(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
-}
-
-func colDescription(c call) (any, error) {
-	t, _ := c.view.RelationByOID(c.oid(0)).(*catalog.Table)
-	if col := columnOf(t, int16(c.int(1))); col != nil {
-		return textOrNull(col.Comment), nil
-	}
-	return nil, nil
-}
-
-func shobjDescription(c call) (any, error) {
-	if c.text(1) != "pg_database" {
-		return nil, nil
-	}
-	for _, d := range c.view.Databases() {
-		if d.OID == c.oid(0) {
-			return textOrNull(d.Comment), nil
-		}
-	}
-	return nil, nil
 }
 
 // encodings are the names of the encodings that clients may speak.

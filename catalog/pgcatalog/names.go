@@ -40,8 +40,8 @@ func (n Names) name(typ, oid types.OID) string {
 	case types.RegprocOID:
 		return functionName(oid)
 	case types.RegprocedureOID:
-		if f := funcs.FunctionByOID(oid); f != nil {
-			return functionName(oid) + "(" + typeList(f.Args) + ")"
+		if f := functionByOID(oid); f != nil {
+			return n.qualify(functionSchema(f), f.Name) + "(" + typeList(f.Args) + ")"
 		}
 	case types.RegoperOID:
 		if o := funcs.OperatorByOID(oid); o != nil {
@@ -63,6 +63,14 @@ func (n Names) name(typ, oid types.OID) string {
 		return quoteNonEmpty(collationName(oid))
 	}
 	return ""
+}
+
+// qualify writes the schema where the search path lacks it.
+func (n Names) qualify(schema, name string) string {
+	if slices.Contains(searchPathOf(n.Session), schema) {
+		return quoteIdent(name)
+	}
+	return qualified(schema, name)
 }
 
 func quoteNonEmpty(name string) string {

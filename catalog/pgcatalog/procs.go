@@ -8,12 +8,6 @@ import (
 	"quiver/sql/types"
 )
 
-// The languages of pg_language.
-const (
-	internalLanguage = 12
-	cLanguage        = 13
-)
-
 // schemaOfFunction is the namespace of a function in the view.
 func schemaOfFunction(v catalog.View, f *funcs.Function) catalog.OID {
 	if s := v.SchemaByName(functionSchema(f)); s != nil {
@@ -23,13 +17,8 @@ func schemaOfFunction(v catalog.View, f *funcs.Function) catalog.OID {
 }
 
 func pgProc(b *rows) error {
-	for _, f := range funcs.Functions() {
+	for _, f := range allFunctions() {
 		b.function(f)
-	}
-	for _, f := range typeProcs {
-		if funcs.FunctionByOID(f.OID) == nil {
-			b.function(f)
-		}
 	}
 	return nil
 }
@@ -40,10 +29,11 @@ var typeProcs = loadTypeProcs()
 
 func loadTypeProcs() (all []*funcs.Function) {
 	eachFact("type_procs.txt", func(line string) {
-		f := strings.Fields(line)
+		f := strings.SplitN(line, " ", 7)
 		fn := &funcs.Function{
 			OID: types.OID(number(f[0])), Schema: "pg_catalog", Name: f[1], Kind: funcs.KindFunction, Result: types.OID(number(f[2])),
 			Volatility: funcs.Volatility(f[4][0]), Strict: f[5] == "t",
+			Declared: &funcs.Declaration{Language: "internal", Source: f[1], Parallel: 's', Cost: 1, Comment: f[6]},
 		}
 		if f[3] != "-" {
 			for arg := range strings.SplitSeq(f[3], ",") {
@@ -56,23 +46,19 @@ func loadTypeProcs() (all []*funcs.Function) {
 }
 
 func (b *rows) function(f *funcs.Function) {
-	language, probin := internalLanguage, any(nil)
-	if f.Extension != "" {
-		language, probin = cLanguage, "$libdir/"+f.Extension
+	d := declarationOf(f)
+	var probin, defaults any
+	if d.Language == "c" {
+		probin = "$libdir/" + f.Extension
 	}
-	resultRows := 0.0
-	if f.ReturnsSet {
-		resultRows = 1000
-	}
-	var defaults any
 	if len(f.Defaults) > 0 {
 		defaults = strings.Join(f.Defaults, ", ")
 	}
 	var modes []string
 	all, names := allArguments(f, &modes)
-	b.add(f.OID, f.Name, schemaOfFunction(b.view, f), owner, language, 1.0, resultRows, f.Variadic, 0, byte(f.Kind), false, false,
-		f.Strict, f.ReturnsSet, byte(f.Volatility), byte('s'), len(f.Args), len(f.Defaults), f.Result, notNilOIDs(f.Args), all, modes,
-		names, defaults, nil, f.Name, probin, nil, nil, nil)
+	b.add(f.OID, f.Name, schemaOfFunction(b.view, f), owner, languages[d.Language], d.Cost, d.Rows, f.Variadic, d.Support,
+		byte(f.Kind), false, d.Leakproof, f.Strict, f.ReturnsSet, byte(f.Volatility), d.Parallel, len(f.Args), len(f.Defaults), f.Result, notNilOIDs(f.Args), all, modes,
+		names, defaults, nil, d.Source, probin, textOrNull(d.Body), nil, nil)
 }
 
 func notNilOIDs(list []types.OID) []types.OID {

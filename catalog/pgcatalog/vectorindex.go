@@ -38,7 +38,11 @@ func init() {
 		functionNames[m.oid-1] = m.name + "handler"
 		typeProcs = append(typeProcs, &funcs.Function{
 			OID: m.oid - 1, Schema: "pg_catalog", Extension: vectorExtension, Name: m.name + "handler", Kind: funcs.KindFunction,
-			Args: []types.OID{types.InternalOID}, Result: types.IndexAMHandlerOID, Volatility: funcs.Volatile,
+			Args: []types.OID{types.InternalOID}, Result: types.IndexAMHandlerOID,
+			Volatility: funcs.Volatile,
+			Declared: &funcs.Declaration{
+				Language: "c", Source: m.name + "handler", Parallel: 's', Cost: 1, Comment: m.name + " index access method handler",
+			},
 		})
 	}
 }

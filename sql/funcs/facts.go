@@ -19,6 +19,7 @@ type operatorFact struct {
 	oid                       types.OID
 	name, left, right, result string
 	commutator, negator       string
+	comment                   string
 }
 
 // facts is what Postgres says of its built-ins; an implementation adds itself
@@ -56,13 +57,13 @@ func eachFact(name string, f func(row []string)) {
 
 func (f *facts) addFunction(row []string, extension string) {
 	oid, err := strconv.ParseUint(row[0], 10, 32)
-	if err != nil || len(row) != 12 {
+	if err != nil || len(row) != 21 {
 		panic(fmt.Sprintf("funcs: malformed fact %q", row))
 	}
 	fn := &Function{
 		OID: types.OID(oid), Schema: "pg_catalog", Extension: extension, Name: row[1], Kind: Kind(row[2][0]),
 		Volatility: Volatility(row[5][0]), Strict: row[6] == "t", ReturnsSet: row[7] == "t",
-		ArgNames: list(row[9]), Defaults: list(row[11]),
+		ArgNames: list(row[9]), Defaults: list(row[11]), Declared: declaration(row[12:]),
 	}
 	resolved := true
 	find := func(name string) types.OID {
@@ -91,13 +92,29 @@ func (f *facts) addFunction(row []string, extension string) {
 	}
 }
 
+// declaration reads the last nine fields of a function's row.
+func declaration(row []string) *Declaration {
+	number := func(s string) float64 {
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			panic(fmt.Sprintf("funcs: malformed fact %q", row))
+		}
+		return n
+	}
+	return &Declaration{
+		Language: row[0], Source: row[1], Body: strings.ReplaceAll(row[2], `\n`, "\n"), Parallel: row[3][0], Leakproof: row[4] == "t",
+		Cost: number(row[5]), Rows: number(row[6]), Support: types.OID(number(row[7])), Comment: row[8],
+	}
+}
+
 func (f *facts) addOperator(row []string) {
 	oid, err := strconv.ParseUint(row[0], 10, 32)
-	if err != nil || len(row) != 8 {
+	if err != nil || len(row) != 9 {
 		panic(fmt.Sprintf("funcs: malformed fact %q", row))
 	}
 	f.operators[row[5]] = append(f.operators[row[5]], operatorFact{
 		oid: types.OID(oid), name: row[1], left: row[2], right: row[3], result: row[4], commutator: row[6], negator: row[7],
+		comment: row[8],
 	})
 }
 

@@ -40,7 +40,7 @@ func Builtin(signature string, impl Impl) *Function {
 	for _, o := range known.operators[signature] {
 		op := &Operator{
 			OID: o.oid, Name: o.name, Right: typeOID(o.right), Result: typeOID(o.result), Function: fact,
-			Commutator: o.commutator, Negator: o.negator,
+			Commutator: o.commutator, Negator: o.negator, Comment: o.comment,
 		}
 		if o.left != "" {
 			op.Left = typeOID(o.left)

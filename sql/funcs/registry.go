@@ -62,6 +62,31 @@ type Function struct {
 	// Columns names the result columns of a set-returning function that
 	// returns more than one; nil means one column named as the function.
 	Columns []Column
+
+	// Declared is nil for Quiver's own functions.
+	Declared *Declaration
+}
+
+// Declaration is what else Postgres' catalogs say of a function: shown by
+// pg_proc and pg_get_functiondef, and used for nothing.
+type Declaration struct {
+	Language  string // internal, c or sql
+	Source    string // prosrc
+	Body      string // RETURN … or BEGIN ATOMIC … END; empty without one
+	Parallel  byte   // s, r or u
+	Leakproof bool
+	Cost      float64
+	Rows      float64
+	Support   types.OID
+	Comment   string
+}
+
+// Comment is what obj_description says of the function.
+func (f *Function) Comment() string {
+	if f.Declared == nil {
+		return ""
+	}
+	return f.Declared.Comment
 }
 
 // Impl is how a function is computed: one of the four that apply, or, where
@@ -133,6 +158,8 @@ type Operator struct {
 	// Commutator and Negator are operator names over the same (swapped)
 	// types; empty when there is none.
 	Commutator, Negator string
+	// Comment is what obj_description says of it.
+	Comment string
 	// Distance marks pgvector's <-> <=> <#> <+>: ORDER BY them becomes a
 	// vector search.
 	Distance string

@@ -47,11 +47,19 @@ psql -XqAt -F ' ' -c "
   select aggfnoid::oid, aggkind, aggnumdirectargs, aggtransfn::oid, aggfinalfn::oid, aggtranstype, coalesce(agginitval, '\N')
   from pg_aggregate where aggfnoid::oid < 16384 order by 1" > aggregates.txt
 # The functions that pg_type points at, which pg_proc shows though SQL need not
-# call them: oid, name, result, arguments, volatility, strict.
+# call them: oid, name, result, arguments, volatility, strict, comment.
 psql -XqAt -F ' ' -c "
   select distinct p.oid, p.proname, p.prorettype, case when p.pronargs = 0 then '-' else array_to_string(p.proargtypes::oid[], ',') end,
-    p.provolatile, p.proisstrict
+    p.provolatile, p.proisstrict, coalesce(obj_description(p.oid, 'pg_proc'), '')
   from pg_type t join pg_proc p on p.oid in (typinput, typoutput, typreceive, typsend, typmodin, typmodout, typsubscript, typanalyze)
   where t.oid < 12000 order by 1" > type_procs.txt
+# What obj_description says of the rows of rows_*.txt, and of types.
+psql -XqAt -F ' ' -c "
+  select classoid::regclass, objoid, description from pg_description
+  where classoid = 'pg_type'::regclass and objoid < 12000
+    or classoid = 'pg_am'::regclass and objoid in (2, 403)
+    or classoid = 'pg_language'::regclass and objoid in (12, 13, 14)
+    or classoid = 'pg_collation'::regclass and objoid in (100, 950, 951)
+  order by 1, 2" > comments.txt
 psql -XqAt -F ' ' -c "select oid, proname from pg_proc where oid < 16384 order by 1" > functions.txt
 psql -XqAt -F '|' -c "select word, catcode, barelabel, catdesc, baredesc from pg_get_keywords() order by 1" > keywords.txt

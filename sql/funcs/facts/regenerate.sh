@@ -35,7 +35,9 @@ SELECT CASE WHEN pronamespace = 'pg_catalog'::regnamespace THEN oid::int ELSE 16
     WHERE proargmodes IS NULL OR proargmodes[i] IN ('i', 'v', 'b')),
   (SELECT coalesce(string_agg(coalesce(proargnames[i], '') || ' ' || typname, ',' ORDER BY i), '')
     FROM unnest(proallargtypes) WITH ORDINALITY u(o, i) JOIN pg_type ty ON ty.oid = o WHERE proargmodes[i] IN ('o', 'b', 't')),
-  coalesce(pg_get_expr(proargdefaults, 0), '')
+  coalesce(pg_get_expr(proargdefaults, 0), ''),
+  (SELECT lanname FROM pg_language l WHERE l.oid = prolang), prosrc, replace(coalesce(pg_get_function_sqlbody(p.oid), ''), E'\n', '\n'),
+  proparallel, proleakproof, procost, prorows, prosupport::oid, coalesce(obj_description(p.oid, 'pg_proc'), '')
 FROM p WHERE pronamespace = :'schema'::regnamespace
 ORDER BY proname, 1"
 
@@ -54,11 +56,12 @@ SELECT CASE WHEN oprnamespace = 'pg_catalog'::regnamespace THEN oid::int ELSE 16
   (SELECT proname || '(' || (SELECT string_agg(typname, ',' ORDER BY i) FROM unnest(proargtypes) WITH ORDINALITY u(o, i)
      JOIN pg_type ty ON ty.oid = u.o) || ')' FROM pg_proc WHERE oid = oprcode),
   (SELECT coalesce((SELECT oprname FROM pg_operator c WHERE c.oid = o.oprcom), '')),
-  (SELECT coalesce((SELECT oprname FROM pg_operator c WHERE c.oid = o.oprnegate), ''))
+  (SELECT coalesce((SELECT oprname FROM pg_operator c WHERE c.oid = o.oprnegate), '')),
+  coalesce(obj_description(o.oid, 'pg_operator'), '')
 FROM o WHERE oprnamespace = :'schema'::regnamespace AND oprcode <> 0
 ORDER BY oprname, 1"
 
-echo "$proc" | run -v schema=pg_catalog >pg_proc.txt
-echo "$operator" | run -v schema=pg_catalog >pg_operator.txt
-echo "$proc" | run -v schema=public >pgvector_proc.txt
-echo "$operator" | run -v schema=public >pgvector_operator.txt
+printf '%s\n' "$proc" | run -v schema=pg_catalog >pg_proc.txt
+printf '%s\n' "$operator" | run -v schema=pg_catalog >pg_operator.txt
+printf '%s\n' "$proc" | run -v schema=public >pgvector_proc.txt
+printf '%s\n' "$operator" | run -v schema=public >pgvector_operator.txt
