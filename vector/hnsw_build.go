@@ -89,6 +89,9 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	if b.links, err = b.memory.words(2*m*n, noNode); err != nil {
 		return err
 	}
+	if b.spares, err = b.memory.words(spareWords(2*m)*n, 0); err != nil {
+		return err
+	}
 	if b.twins, err = b.memory.words(n, noNode); err != nil {
 		return err
 	}
@@ -103,6 +106,9 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 		}
 	}
 	if b.upper, err = b.memory.words(int(upper)*m, noNode); err != nil {
+		return err
+	}
+	if b.upperSpares, err = b.memory.words(spareWords(m)*int(upper), 0); err != nil {
 		return err
 	}
 	samples := newEffortSamples(n)

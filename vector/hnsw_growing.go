@@ -129,7 +129,13 @@ func (g *growingGraph) grow(ctx context.Context, column Column, to int, o Option
 	meta.codec = codec
 	v.graphMeta, v.graph, v.codes, v.room = &meta, next, codes, room
 	v.positions, v.twins, v.heads = larger(v.positions, room), larger(v.twins, room), larger(v.heads, room)
-	g.builder = &graphBuilder{graph: next, codec: codec, codes: codes, room: room, ef: o.EfConstruction, twins: v.twins, heads: v.heads}
+	b := &graphBuilder{graph: next, codec: codec, codes: codes, room: room, ef: o.EfConstruction, twins: v.twins, heads: v.heads}
+	b.spares, b.upperSpares = make([]uint32, room*spareWords(2*o.M)), make([]uint32, int(blocks)*spareWords(o.M))
+	if g.builder != nil {
+		copy(b.spares, g.builder.spares)
+		copy(b.upperSpares, g.builder.upperSpares)
+	}
+	g.builder = b
 	g.inserters = nil
 	shared := &graphIndex{graphMeta: &meta, codes: codes}
 	v.walkers = &sync.Pool{New: func() any { return shared.newWalker() }}

@@ -3,6 +3,7 @@ package vector
 import (
 	"bytes"
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -22,6 +23,10 @@ type graphBuilder struct {
 	// heads, if not nil, is the first of the chain of each node that is not the
 	// first itself, noNode of others.
 	heads []uint32
+	// spares and upperSpares have spareWords words a block of layer 0 and of
+	// upper, a bit a link: set for those that are there because there was room,
+	// and give way first.
+	spares, upperSpares []uint32
 	// locks guard the links of nodes, and entries the entry point.
 	locks   [1 << 10]sync.Mutex
 	entries sync.Mutex
@@ -33,10 +38,13 @@ type inserter struct {
 	walker
 	pruner     *graphScorer
 	candidates []poolEntry
+	near       []poolEntry
 	selected   []uint32
 	passed     []uint32
-	// own are the links chosen for the new node, by layer.
+	// own are the links chosen for the new node, by layer, the spare ones after
+	// the first needed of them.
 	own    [levelMax + 1][]uint32
+	needed [levelMax + 1]int
 	scores []float32
 }
 
@@ -77,12 +85,18 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 		if len(in.candidates) > 0 {
 			nearest, score = in.candidates[0].node(), in.candidates[0].score()
 		}
-		in.own[layer] = append(in.own[layer][:0], in.choose(in.candidates, in.linksOf(layer))...)
+		links, needed := in.choose(in.candidates, in.linksOf(layer))
+		in.own[layer], in.needed[layer] = append(in.own[layer][:0], links...), needed
 	}
 	// All lists of the node stand before any other leads to it, and the lower
 	// layers before the upper: who comes to it finds the way on.
 	for layer := min(level, top); layer >= 0; layer-- {
 		setLinks(in.block(node, layer), in.own[layer])
+		spares := in.sparesOf(node, layer)
+		clear(spares)
+		for i := in.needed[layer]; i < len(in.own[layer]); i++ {
+			setSpare(spares, i, true)
+		}
 	}
 	for layer := 0; layer <= min(level, top); layer++ {
 		for _, to := range in.own[layer] {
@@ -141,8 +155,9 @@ func (b *graphBuilder) same(x, y uint32) bool {
 
 // choose takes up to most of the candidates, which are sorted: each that is
 // nearer to the node than to any chosen before it, so that links go in
-// different directions; then, if there is room, the nearest passed over.
-func (in *inserter) choose(candidates []poolEntry, most int) []uint32 {
+// different directions; then, if there is room, the nearest passed over, which
+// come after the first needed of the links.
+func (in *inserter) choose(candidates []poolEntry, most int) (links []uint32, needed int) {
 	in.selected, in.passed = in.selected[:0], in.passed[:0]
 	for _, c := range candidates {
 		if len(in.selected) == most {
@@ -154,9 +169,10 @@ func (in *inserter) choose(candidates []poolEntry, most int) []uint32 {
 			in.passed = append(in.passed, c.node())
 		}
 	}
-	room := min(most-len(in.selected), len(in.passed))
+	needed = len(in.selected)
+	room := min(most-needed, len(in.passed))
 	in.selected = append(in.selected, in.passed[:room]...)
-	return in.selected
+	return in.selected, needed
 }
 
 // diverse says whether no node chosen is as near to c as the node itself.
@@ -191,17 +207,46 @@ func (in *inserter) link(from, to uint32, layer int) {
 	}
 	if n < len(block) {
 		atomic.StoreUint32(&block[n], to)
+		in.sparesOf(from, layer)[0] = sparesUnknown
 		return
 	}
-	in.replace(block, from, to)
+	in.replace(block, in.sparesOf(from, layer), from, to)
 }
 
-// replace puts a link to a node into a full block, if it is worth it: it is not
-// when some linked node is nearer both to from and to the new node than these
-// are to each other. Its place is that of the farthest node that the new one
-// makes needless in the same way or, if there is none, the farthest of all.
-func (in *inserter) replace(block []uint32, from, to uint32) {
+// spareWords is how many words hold a bit a link of n.
+func spareWords(n int) int { return (n + 31) / 32 }
+
+// sparesUnknown, in the first word, stands where links were added without
+// looking. A block that has it otherwise is looked at once more.
+const sparesUnknown = ^uint32(0)
+
+// sparesOf is the bits of a block.
+func (b *graphBuilder) sparesOf(node uint32, layer int) []uint32 {
+	if layer == 0 {
+		w := spareWords(2 * b.m)
+		return b.spares[int(node)*w:][:w]
+	}
+	w := spareWords(b.m)
+	return b.upperSpares[(int(b.upperAt[node]&(1<<levelShift-1))+layer-1)*w:][:w]
+}
+
+func isSpare(spares []uint32, i int) bool { return spares[i>>5]&(1<<(i&31)) != 0 }
+
+func setSpare(spares []uint32, i int, spare bool) {
+	bit := uint32(1) << (i & 31)
+	if spares[i>>5] &^= bit; spare {
+		spares[i>>5] |= bit
+	}
+}
+
+// replace puts a link to a node into a full block, if it is worth it. As in
+// choose, a link is spare if some other, not spare, is nearer to its end than
+// from is. The farthest spare one gives way or, if none is spare, the farthest.
+func (in *inserter) replace(block, spares []uint32, from, to uint32) {
 	n := len(block)
+	if spares[0] == sparesUnknown {
+		in.findSpares(block, spares, from)
+	}
 	ids := in.ids[:n+1]
 	copy(ids, block)
 	ids[n] = to
@@ -211,25 +256,63 @@ func (in *inserter) replace(block []uint32, from, to uint32) {
 	in.scorer.setNode(to)
 	in.scorer.score(ids[:n], cross)
 	own := near[n]
-	needless, farthest := -1, 0
+	spare := false
 	for i, score := range near[:n] {
-		if score <= own {
-			if cross[i] < own || cross[i] == 0 {
-				return
-			}
-		} else if (cross[i] < score || cross[i] == 0) && (needless < 0 || score > near[needless]) {
-			needless = i
-		}
-		if score > near[farthest] {
-			farthest = i
+		if score <= own && (cross[i] < own || cross[i] == 0) && !isSpare(spares, i) {
+			spare = true
+			break
 		}
 	}
-	if needless < 0 {
-		if needless = farthest; near[farthest] < own {
+	goes := -1
+	for i, score := range near[:n] {
+		if !spare && score > own && (cross[i] < score || cross[i] == 0) {
+			setSpare(spares, i, true)
+		}
+		if isSpare(spares, i) && (goes < 0 || score > near[goes]) {
+			goes = i
+		}
+	}
+	switch {
+	case goes >= 0:
+		if spare && near[goes] <= own {
+			return
+		}
+	default:
+		goes = 0
+		for i, score := range near[:n] {
+			if score > near[goes] {
+				goes = i
+			}
+		}
+		if spare || near[goes] <= own {
 			return
 		}
 	}
-	atomic.StoreUint32(&block[needless], to)
+	atomic.StoreUint32(&block[goes], to)
+	setSpare(spares, goes, spare)
+}
+
+// findSpares tells the links of a full block apart that choose would pass over.
+func (in *inserter) findSpares(block, spares []uint32, from uint32) {
+	n := len(block)
+	in.scorer.setNode(from)
+	copy(in.ids[:n], block)
+	in.scorer.score(in.ids[:n], in.walker.scores)
+	in.near = in.near[:0]
+	for i, score := range in.walker.scores[:n] {
+		in.near = append(in.near, newPoolEntry(score, uint32(i)))
+	}
+	slices.Sort(in.near)
+	clear(spares)
+	in.selected = in.selected[:0]
+	for _, e := range in.near {
+		slot := e.node()
+		if in.diverse(newPoolEntry(e.score(), block[slot])) {
+			in.selected = append(in.selected, block[slot])
+		} else {
+			setSpare(spares, int(slot), true)
+		}
+	}
 }
 
 // setLinks replaces the links of a block.

@@ -80,7 +80,7 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 	// Links, upper layers, and words for upperAt and positions.
 	node := int64(8*o.M+codec.stride) + int64(4*o.M/max(o.M-1, 1)) + 8
 	return Estimate{
-		BuildBytes:    n*(node+4) + buildOverhead(codec, o, rows),
+		BuildBytes:    n*(node+4+int64(4*spareWords(2*o.M)+4*spareWords(o.M)/(o.M-1))) + buildOverhead(codec, o, rows),
 		ResidentBytes: n * node,
 		StoredBytes:   n*node + 6*(partHeaderBytes+4),
 	}
