@@ -64,6 +64,9 @@ type Column struct {
 	Identity byte   `json:"identity,omitempty"`
 	Sequence OID    `json:"sequence,omitempty"`
 	Comment  string `json:"comment,omitempty"`
+	// Storage is pg_attribute.attstorage if it is not that of the type: what
+	// SET STORAGE said, which has no other effect.
+	Storage byte `json:"storage,omitempty"`
 }
 
 // Dropped says whether the column is gone for users.

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"quiver/catalog"
 	"quiver/sql/ast"
@@ -62,6 +63,8 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 		return d.dropConstraint(table, cmd)
 	case ast.AlterSetDefault, ast.AlterDropDefault, ast.AlterSetNotNull, ast.AlterDropNotNull:
 		return d.alterColumn(ctx, table, cmd)
+	case ast.AlterSetStorage:
+		return d.setColumnStorage(table, cmd)
 	case ast.AlterSetOptions, ast.AlterResetOptions:
 		for _, o := range cmd.Options {
 			return storageParameter(o)
@@ -339,4 +342,25 @@ func (d *ddl) alterColumn(ctx context.Context, table *catalog.Table, cmd *ast.Al
 		return d.containsNulls(table, col.Name)
 	}
 	return change(func(c *catalog.Column) { c.NotNull = true })
+}
+
+// storageModes are the words of SET STORAGE, as pg_attribute has them.
+var storageModes = map[string]byte{"plain": 'p', "external": 'e', "extended": 'x', "main": 'm'}
+
+// setColumnStorage is ALTER COLUMN SET STORAGE. Columns are kept the same way
+// whatever it says; catalogs and dumps repeat it.
+func (d *ddl) setColumnStorage(table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	mode, ok := storageModes[strings.ToLower(cmd.Storage)]
+	if !ok {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "invalid storage type %s", quoted(cmd.Storage))
+	}
+	col := columnNamed(table, cmd.Name)
+	if col == nil {
+		return noColumn(cmd.Name, table.Name)
+	}
+	if t := types.ByOID(col.Type.OID); t.Len != -1 && mode != 'p' {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "column data type %s can only have storage PLAIN", t.SQLName)
+	}
+	_, err := d.update(table, func(t *catalog.Table) { columnNamed(t, cmd.Name).Storage = mode })
+	return err
 }

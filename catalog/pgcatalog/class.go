@@ -24,6 +24,7 @@ type attribute struct {
 	text     string // of the default
 	identity byte
 	comment  string
+	storage  byte // 0: that of the type
 }
 
 // attributes lists the columns of a relation in order, dropped ones too.
@@ -34,7 +35,7 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 			c := &r.Columns[i]
 			a := attribute{
 				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
-				text: typed(c.Default, c.Type), identity: c.Identity, comment: c.Comment,
+				text: typed(c.Default, c.Type), identity: c.Identity, comment: c.Comment, storage: c.Storage,
 			}
 			if a.identity != 0 {
 				a.text = "" // identity is no default
@@ -142,6 +143,9 @@ func (b *rows) attribute(r catalog.Relation, a attribute) {
 	}
 	if a.dropped {
 		name, typ, collation = fmt.Sprintf("........pg.dropped.%d........", a.number), 0, 0
+	}
+	if a.storage != 0 {
+		storage = a.storage
 	}
 	identity := ""
 	if a.identity != 0 {

@@ -1,6 +1,10 @@
 package rules
 
-import "quiver/planner/logical"
+import (
+	"slices"
+
+	"quiver/planner/logical"
+)
 
 // inlineCTEs puts a WITH query that is read once in the place where it is read,
 // so that conditions and limits reach it; queries that nothing reads go. Those
@@ -9,10 +13,10 @@ func inlineCTEs(c *Context, root logical.Node, _ logical.ColSet) logical.Node {
 	top := root
 	replace := func(in *logical.Node) {
 		if w, ok := (*in).(*logical.With); ok {
-			for _, cte := range w.CTEs {
+			for _, cte := range slices.Clone(w.CTEs) {
 				inlineOne(c, w, cte)
+				w.CTEs = kept(w.CTEs) // a query without a plan is no input
 			}
-			w.CTEs = kept(w.CTEs)
 			if len(w.CTEs) == 0 {
 				*in = w.Input
 			}

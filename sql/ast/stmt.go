@@ -410,6 +410,7 @@ const (
 	AlterDropIdentity
 	AlterSetSchema
 	AlterOwner
+	AlterSetStorage
 	AlterOther
 )
 
@@ -425,7 +426,8 @@ type AlterTableCmd struct {
 	Default     Expr
 	DefaultText string
 	Options     []*Option
-	IfExists    bool // IF EXISTS or IF NOT EXISTS
+	Storage     string // PLAIN, EXTENDED …
+	IfExists    bool   // IF EXISTS or IF NOT EXISTS
 	Cascade     bool
 	Other       string
 }

@@ -309,6 +309,7 @@ var alterActions = map[pgquery.AlterTableType]ast.AlterTableAction{
 	pgquery.AlterTableType_AT_AddIdentity:     ast.AlterAddIdentity,
 	pgquery.AlterTableType_AT_DropIdentity:    ast.AlterDropIdentity,
 	pgquery.AlterTableType_AT_ChangeOwner:     ast.AlterOwner,
+	pgquery.AlterTableType_AT_SetStorage:      ast.AlterSetStorage,
 }
 
 func (c *converter) alterTable(v *pgquery.AlterTableStmt) ast.Stmt {
@@ -352,6 +353,8 @@ func (c *converter) alterCommand(v *pgquery.AlterTableCmd, i int) *ast.AlterTabl
 		if list := c.addConstraint(nil, v.Def.GetConstraint(), -1); len(list) > 0 {
 			cmd.Constraint, cmd.Pos = list[0], list[0].Pos
 		}
+	case pgquery.AlterTableType_AT_SetStorage:
+		cmd.Storage = v.Def.GetString_().GetSval()
 	case pgquery.AlterTableType_AT_SetRelOptions, pgquery.AlterTableType_AT_ResetRelOptions:
 		cmd.Options = c.options(v.Def.GetList().GetItems())
 	}

@@ -36,6 +36,9 @@ func init() {
 	}
 	Register(
 		&Setting{Name: "effective_cache_size", Category: costs, Help: "What the planner takes to be cached.", Kind: Int, Context: User, Default: "4GB", Unit: "8kB", Min: 1, Max: 2147483647},
+		&Setting{Name: "min_parallel_table_scan_size", Category: costs, Help: "The least size of a table that is read by several workers.", Kind: Int, Context: User, Default: "8MB", Unit: "8kB", Max: 715827882},
+		&Setting{Name: "min_parallel_index_scan_size", Category: costs, Help: "The least size of an index that is read by several workers.", Kind: Int, Context: User, Default: "512kB", Unit: "8kB", Max: 715827882},
+		&Setting{Name: "parallel_leader_participation", Category: "Resource Usage / Asynchronous Behavior", Help: "Kept for clients that set it.", Kind: Bool, Context: User, Default: "on"},
 		&Setting{Name: "max_parallel_workers", Category: "Resource Usage / Asynchronous Behavior", Help: "The most workers at a time.", Kind: Int, Context: User, Default: "8", Max: 1024},
 		&Setting{Name: "max_parallel_workers_per_gather", Category: "Resource Usage / Asynchronous Behavior", Help: "The most workers of one scan.", Kind: Int, Context: User, Default: "2", Max: 1024},
 		&Setting{Name: "default_statistics_target", Category: other, Help: "How closely ANALYZE looks.", Kind: Int, Context: User, Default: "100", Min: 1, Max: 10000},

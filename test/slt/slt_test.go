@@ -316,13 +316,15 @@ func TestFiles(t *testing.T) {
 			if oracle != nil {
 				to = oracle
 			}
-			var out []string
-			for _, r := range runFile(t, file, to(), true) {
-				out = append(out, r.format())
-			}
-			if err := os.WriteFile(file, []byte(strings.Join(out, "\n")), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			t.Run(name, func(t *testing.T) {
+				var out []string
+				for _, r := range runFile(t, file, to(), true) {
+					out = append(out, r.format())
+				}
+				if err := os.WriteFile(file, []byte(strings.Join(out, "\n")), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			})
 			continue
 		}
 		if oracle != nil {
