@@ -180,6 +180,9 @@ func (s *Setting) integer(value string) (string, error) {
 		return "", err
 	}
 	n = math.RoundToEven(n)
+	if s.Max <= math.MaxInt32 && (n < math.MinInt32 || n > math.MaxInt32) {
+		return "", s.invalid(value).WithHint("Value exceeds integer range.")
+	}
 	if n < s.Min || n > s.Max {
 		unit := ""
 		if s.Unit != "" {

@@ -11,6 +11,8 @@ func TestSet(t *testing.T) {
 	for _, c := range []struct{ name, value, want, message string }{
 		{"work_mem", "1.5GB", "1536MB", ""},
 		{"work_mem", "1", "", `1 kB is outside the valid range for parameter "work_mem" (64 .. 2147483647)`},
+		{"work_mem", "5TB", "", `invalid value for parameter "work_mem": "5TB"`},
+		{"hnsw.ef_search", "-99999999999", "", `invalid value for parameter "hnsw.ef_search": "-99999999999"`},
 		{"work_mem", "4 xB", "", `invalid value for parameter "work_mem": "4 xB"`},
 		{"work_mem", "0x100", "256kB", ""},
 		{"work_mem", "1e3", "1000kB", ""},
