@@ -28,6 +28,8 @@ type builder struct {
 	root plan.Node
 	// watch collects what the operators do; nil outside EXPLAIN ANALYZE.
 	watch map[plan.Node]*explain.Actual
+	// wide is the search that the widenSearchOp being built widens.
+	wide *vectorSearchOp
 	// sources are the watched operators that have figures of their own.
 	sources *[]source
 }
@@ -91,6 +93,8 @@ func (b *builder) buildNode(n plan.Node) (operator, error) {
 		return b.buildProjectSet(n)
 	case *plan.VectorSearch:
 		return b.buildVectorSearch(n)
+	case *plan.WidenSearch:
+		return b.buildWidenSearch(n)
 	case *plan.VirtualScan:
 		return b.buildVirtualScan(n)
 	case *plan.LockRows:

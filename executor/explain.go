@@ -153,14 +153,17 @@ func (o *watchedOp) next(ctx context.Context) (*batch, error) {
 func (o *scanOp) figures() []explain.Detail { return scanFigures(o.stats) }
 func (o *scanOp) resetFigures()             { o.stats = storage.ScanStats{} }
 
-func (o *vectorSearchOp) figures() []explain.Detail {
+func (o *vectorSearchOp) figures() []explain.Detail { return o.searcher.figures() }
+func (o *vectorSearchOp) resetFigures()             { o.searcher.figure = searchFigures{} }
+
+func (o *vectorSearcher) figures() []explain.Detail {
 	f := &o.figure
 	details := scanFigures(f.scan)
 	add := func(name string, n int64) {
 		details = append(details, explain.Detail{Name: name, Value: fmt.Sprint(n)})
 	}
 	add("Vectors Compared", f.compared)
-	if o.node.Index == nil {
+	if o.index == nil {
 		return details
 	}
 	add("Segments Searched by Index", f.indexed)
@@ -174,8 +177,6 @@ func (o *vectorSearchOp) figures() []explain.Detail {
 	add("Index Bytes Read", f.index.BytesRead)
 	return details
 }
-
-func (o *vectorSearchOp) resetFigures() { o.figure = searchFigures{} }
 
 // scanFigures shows what a scan did, leaving out what did not happen.
 func scanFigures(s storage.ScanStats) []explain.Detail {

@@ -27,69 +27,6 @@ const (
 	afterFactor = 8
 )
 
-// searchIndex searches segments that have the index by it, and compares the
-// other rows.
-func (o *vectorSearchOp) searchIndex(ctx context.Context, q []byte, k int) error {
-	snapshot := o.x.snapshot()
-	segments, err := snapshot.VectorSegments(ctx, storage.VectorSpec{Scan: o.spec, Field: o.node.Field, Index: o.node.Index})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		for _, s := range segments {
-			addStats(&o.figure.scan, s.Stats())
-			s.Close()
-		}
-	}()
-	var searches []*segmentSearch
-	var rest []storage.SegmentRange
-	for i, s := range segments {
-		index, indexed := s.Index()
-		if index == nil {
-			indexed = 0
-		} else {
-			if dim := index.Space().Dim; dim != o.space.Dim {
-				return errDimensions(o.space.Element, dim, o.space.Dim)
-			}
-			searches = append(searches, &segmentSearch{o: o, segment: s, number: int32(i), index: index, indexed: indexed, q: q, k: k, passing: o.passing})
-		}
-		if indexed < s.Rows() {
-			rest = append(rest, storage.SegmentRange{Segment: s, From: indexed, To: s.Rows()})
-		}
-	}
-	err = inParallel(ctx, len(searches), o.workers(), func(ctx context.Context, i int) error { return searches[i].run(ctx) })
-	if err != nil {
-		return err
-	}
-	var found []foundRow
-	for _, s := range searches {
-		found = append(found, s.found...)
-		o.note(s)
-	}
-	if len(found) < k {
-		// Rows that no index holds, nulls above all, belong to the answer.
-		for _, s := range searches {
-			if s.left {
-				rest = append(rest, storage.SegmentRange{Segment: s.segment, To: s.indexed})
-				found = slices.DeleteFunc(found, func(f foundRow) bool { return f.segment == s.number })
-			}
-		}
-	}
-	if len(rest) > 0 {
-		scanners, err := snapshot.ScanRanges(ctx, o.spec, rest, o.workers())
-		if err != nil {
-			return err
-		}
-		exact, err := o.compare(ctx, scanners, q, k)
-		if err != nil {
-			return err
-		}
-		found = append(found, exact.sorted()...)
-	}
-	slices.SortFunc(found, compareFound)
-	return o.fetch(ctx, segments, found[:min(k, len(found))])
-}
-
 // compareFound orders by distance, then by row; rows without a distance come
 // last.
 func compareFound(a, b foundRow) int {
@@ -102,36 +39,30 @@ func compareFound(a, b foundRow) int {
 	return cmp.Or(vector.Compare(a.distance, b.distance), cmp.Compare(a.id, b.id))
 }
 
-// note adds the figures of a search to those of the operator.
-func (o *vectorSearchOp) note(s *segmentSearch) {
-	o.figure.index.Add(s.stats)
-	o.figure.compared += s.compared
-	o.figure.indexed++
-	if s.way != "" {
-		if o.figure.ways == nil {
-			o.figure.ways = map[string]int64{}
-		}
-		o.figure.ways[s.way]++
-		o.passing = s.passing
-	}
-}
-
-// segmentSearch finds the k nearest rows of one segment that pass the filter.
+// segmentSearch finds the k nearest rows of one segment that pass the filter, for
+// one worker and one query after the other.
 type segmentSearch struct {
-	o       *vectorSearchOp
+	o       *vectorSearcher
 	segment storage.SearchSegment
 	number  int32
-	index   vector.Index
-	indexed int // positions that the index covers
+	index   vector.Index // nil if the segment has it not
+	indexed int          // positions that the index covers
 	q       []byte
 	k       int
 
 	column vector.Column
-	found  []foundRow
+	// matching are the positions that pass the filter, kept of them, once they
+	// have been asked for.
+	matching storage.Bitmap
+	kept     int
+	matched  bool
+
+	found []foundRow
 	// left: rows that pass are not among the found, and not in the index.
 	left     bool
 	passing  float64
 	way      string
+	runs     int64
 	compared int64
 	stats    vector.SearchStats
 
@@ -141,8 +72,12 @@ type segmentSearch struct {
 }
 
 func (s *segmentSearch) run(ctx context.Context) (err error) {
-	if s.column, err = s.segment.Column(ctx); err != nil {
-		return err
+	s.runs++
+	s.found, s.left = s.found[:0], false
+	if s.column == nil {
+		if s.column, err = s.segment.Column(ctx); err != nil {
+			return err
+		}
 	}
 	if s.o.spec.Filter != nil {
 		return s.filtered(ctx)
@@ -185,6 +120,9 @@ func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kep
 // finds is tested; else the filter is evaluated for all rows, and those that
 // pass are compared, or, if they are many, searched by the index.
 func (s *segmentSearch) filtered(ctx context.Context) error {
+	if s.matched {
+		return s.among(ctx)
+	}
 	if s.passing == 0 {
 		if err := s.sample(ctx); err != nil {
 			return err
@@ -195,18 +133,24 @@ func (s *segmentSearch) filtered(ctx context.Context) error {
 			return err
 		}
 	}
-	keep, kept, err := s.segment.Matching(ctx, 0, s.indexed)
-	if err != nil {
+	var err error
+	if s.matching, s.kept, err = s.segment.Matching(ctx, 0, s.indexed); err != nil {
 		return err
 	}
+	s.matched = true
 	// Never 0, which stands for not known.
-	s.passing = max(float64(kept), 0.5) / float64(s.indexed)
-	if kept <= max(exactRows, s.k) {
+	s.passing = max(float64(s.kept), 0.5) / float64(s.indexed)
+	return s.among(ctx)
+}
+
+// among finds the nearest of the positions that are known to pass.
+func (s *segmentSearch) among(ctx context.Context) error {
+	if s.kept <= max(exactRows, s.k) {
 		s.way = "Row by Row"
-		return s.exact(ctx, keep, kept)
+		return s.exact(ctx, s.matching, s.kept)
 	}
 	s.way = "by Index under a Bitmap"
-	return s.searchKept(ctx, keep, kept)
+	return s.searchKept(ctx, s.matching, s.kept)
 }
 
 // sample estimates what share of the rows passes.

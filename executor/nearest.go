@@ -34,7 +34,8 @@ func newNearest(space vector.Space, q []byte, k int) *nearest {
 	return s
 }
 
-func (s *nearest) run(ctx context.Context, scanner storage.Scanner) error {
+// runNearest shows all rows of a scanner to searches.
+func runNearest(ctx context.Context, scanner storage.Scanner, searches []*nearest) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -43,7 +44,11 @@ func (s *nearest) run(ctx context.Context, scanner storage.Scanner) error {
 		if err != nil || b == nil {
 			return err
 		}
-		err = s.add(b)
+		for _, s := range searches {
+			if err = s.add(b); err != nil {
+				break
+			}
+		}
 		b.Record.Release()
 		if err != nil {
 			return err

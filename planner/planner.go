@@ -59,6 +59,9 @@ func Plan(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Stateme
 	c.IndexExprs = func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error) {
 		return bind.IndexExprs(index, scan, bound.Meta, indexOptions(opts.View))
 	}
+	if opts.Statistics != nil {
+		c.Rows = opts.Statistics.Rows
+	}
 	root := rules.Apply(bound.Node, outputIDs(bound), c)
 	out.Failure = c.Err()
 	names := make([]string, len(bound.Output))

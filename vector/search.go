@@ -19,6 +19,9 @@ type Search struct {
 	top      *TopK
 	bound    bound
 	kernels  Kernels
+	// limited: rows farther than farthest are dropped.
+	limited  bool
+	farthest float64
 
 	scores, squares [blockRows]float32
 	// Scored and Confirmed count the rows that a kernel scored, and those whose
@@ -50,6 +53,13 @@ func NewSpaceSearch(space Space, query []byte, k int) *Search {
 	}
 	s.bound = newBound(s.distance, s.query)
 	return s
+}
+
+// Within makes the search drop rows that are farther than a distance. Call it
+// before Add.
+func (s *Search) Within(distance float64) {
+	s.limited, s.farthest = true, distance
+	s.bound.set(distance)
 }
 
 // Rows are vectors in memory, row i being Values[i*Stride:][:dim], or the same
@@ -206,6 +216,9 @@ func (s *Search) exact(rows *Rows, i int) float64 {
 func (s *Search) confirm(rows *Rows, i int) {
 	s.Confirmed++
 	d := s.exact(rows, i)
+	if s.limited && Compare(d, s.farthest) > 0 {
+		return
+	}
 	if s.top.Push(Neighbor{Row: rows.id(i), Distance: d}) && s.top.Full() {
 		s.bound.set(s.top.Farthest().Distance)
 	}

@@ -44,6 +44,12 @@ func computed(n plan.Node, i int) string {
 		return computed(n.Input, i)
 	case *plan.DistinctRows:
 		return computed(n.Input, i)
+	case *plan.WidenSearch:
+		return computed(n.Input, i)
+	case *plan.VectorSearch:
+		if n.Distance && i == len(n.Columns)-1 {
+			return searchedBy(n)
+		}
 	case *plan.HashJoin:
 		return joinColumn(n.Left, n.Right, i)
 	case *plan.NestedLoop:

@@ -131,6 +131,8 @@ func (d *describer) describe(e *entry, n plan.Node) {
 		d.scan(e, n)
 	case *plan.VectorSearch:
 		d.vectorSearch(e, n)
+	case *plan.WidenSearch:
+		e.kind = "Iterative Search"
 	case *plan.VirtualScan:
 		e.kind = "Seq Scan"
 		relation(e, n.Relation.Name, n.Alias)
@@ -262,7 +264,8 @@ func (d *describer) partitions(e *entry, list []*catalog.Partition) {
 	e.list("Partitions", names)
 }
 
-func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
+// searchedBy is the distance that a search orders by.
+func searchedBy(n *plan.VectorSearch) string {
 	value := ""
 	for i := range n.Table.Columns {
 		if n.Table.Columns[i].Field == n.Field {
@@ -272,6 +275,10 @@ func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 	if n.Key != nil {
 		value = Expr(n.Key.Key)
 	}
+	return "(" + value + " " + n.Operator + " " + Expr(n.Query) + ")"
+}
+
+func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 	if n.Index != nil {
 		e.kind = "Index Scan"
 		relation(e, n.Table.Name, n.Alias)
@@ -282,10 +289,41 @@ func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 		relation(e, n.Table.Name, n.Alias)
 		e.title += " using exact scan"
 	}
-	e.text("Order By", "("+value+" "+n.Operator+" "+Expr(n.Query)+")")
+	by := searchedBy(n)
+	if n.Within != nil {
+		below := " < "
+		if n.WithinEqual {
+			below = " <= "
+		}
+		e.text("Index Cond", "("+by+below+Expr(n.Within)+")")
+		d.subplans(e, n.Within)
+	}
+	if n.Limit != nil || n.Within == nil {
+		e.text("Order By", by)
+	}
 	d.subplans(e, n.Query)
+	for _, m := range n.Members {
+		d.member(e, n, m)
+	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
+}
+
+// member shows a membership as the condition of the join that it stands for.
+func (d *describer) member(e *entry, n *plan.VectorSearch, m *plan.Membership) {
+	name := "Semi Join Cond"
+	if m.Anti {
+		name = "Anti Join Cond"
+	}
+	var conds []string
+	for i, k := range m.Keys {
+		conds = append(conds, "("+Expr(k)+" = "+over(m.Set).expr(m.SetKeys[i])+")")
+	}
+	cond := strings.Join(conds, " AND ")
+	if len(conds) > 1 {
+		cond = "(" + cond + ")"
+	}
+	e.text(name, cond)
 }
 
 func (d *describer) functionScan(e *entry, n *plan.FunctionScan) {

@@ -114,13 +114,45 @@ type VectorSearch struct {
 	Field catalog.FieldID
 	Key   plan.Expr
 	// Index is what it is searched by, nil for none.
-	Index         *catalog.Index
-	Operator      string
-	Query         plan.Expr
+	Index    *catalog.Index
+	Operator string
+	Query    plan.Expr
+	// Limit, when nil, is all rows within Within.
 	Limit, Offset plan.Expr
+	// Within, when not nil, is a distance that rows must be below, or with
+	// WithinEqual at most at.
+	Within      plan.Expr
+	WithinEqual bool
 	// Distance, when not 0, is the last column.
 	Distance ColID
+	Members  []*Membership
+	// Wide: a WidenSearch above says how many rows are found.
+	Wide bool
 }
+
+// Membership keeps the rows whose Keys are among SetKeys of Set: see
+// plan.Membership.
+type Membership struct {
+	Keys, SetKeys   []plan.Expr
+	Set             Node
+	Anti, NullAware bool
+}
+
+// WidenSearch yields Input's rows, found by a VectorSearch that is Wide: see
+// plan.WidenSearch.
+type WidenSearch struct {
+	Input         Node
+	Limit, Offset plan.Expr
+}
+
+// Columns returns the input's.
+func (w *WidenSearch) Columns() []ColID { return w.Input.Columns() }
+
+// Inputs returns the input.
+func (w *WidenSearch) Inputs() []*Node { return []*Node{&w.Input} }
+
+// Exprs returns limit and offset.
+func (w *WidenSearch) Exprs() []*plan.Expr { return optional(&w.Limit, &w.Offset) }
 
 // Columns returns the scan's columns and the distance.
 func (v *VectorSearch) Columns() []ColID {
@@ -131,10 +163,26 @@ func (v *VectorSearch) Columns() []ColID {
 	return ids
 }
 
-// Exprs returns filter, query, key, limit and offset.
+// Inputs returns the sets of the memberships.
+func (v *VectorSearch) Inputs() []*Node {
+	var inputs []*Node
+	for _, m := range v.Members {
+		inputs = append(inputs, &m.Set)
+	}
+	return inputs
+}
+
+// Exprs returns filter, query, key, limit, offset, distance and the keys of the
+// memberships.
 func (v *VectorSearch) Exprs() []*plan.Expr {
 	exprs := append(v.Scan.Exprs(), &v.Query)
-	return append(exprs, optional(&v.Key, &v.Limit, &v.Offset)...)
+	exprs = append(exprs, optional(&v.Key, &v.Limit, &v.Offset, &v.Within)...)
+	for _, m := range v.Members {
+		for i := range m.Keys {
+			exprs = append(exprs, &m.Keys[i], &m.SetKeys[i])
+		}
+	}
+	return exprs
 }
 
 func optional(exprs ...*plan.Expr) []*plan.Expr {

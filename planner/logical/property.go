@@ -44,3 +44,16 @@ func Volatile(n Node) bool {
 	})
 	return found
 }
+
+// EqualSides takes a = b apart when both sides have one type and no subquery.
+func EqualSides(e plan.Expr) (x, y plan.Expr, ok bool) {
+	call, isCall := e.(*plan.Call)
+	if !isCall || call.Operator != "=" || len(call.Args) != 2 {
+		return nil, nil, false
+	}
+	x, y = call.Args[0], call.Args[1]
+	if x.Type().OID != y.Type().OID || x.Type().Type().AppendKey == nil || HasSubquery(e) {
+		return nil, nil, false
+	}
+	return x, y, true
+}

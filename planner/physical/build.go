@@ -88,6 +88,8 @@ func (b *builder) build(n logical.Node) *built {
 		return b.scan(n)
 	case *logical.VectorSearch:
 		return b.vectorSearch(n)
+	case *logical.WidenSearch:
+		return b.widenSearch(n)
 	case *logical.FunctionScan:
 		return b.functionScan(n)
 	case *logical.Values:
@@ -141,11 +143,12 @@ func (b *builder) done(n based, ids []logical.ColID, c plan.Cost) *built {
 	return &built{node: n, cols: ids}
 }
 
-func (b *builder) scan(s *logical.Scan) *built {
-	ids := s.Columns()
+// scanColumns are the columns that a scan reads: its output, then those that
+// only the expressions given use.
+func scanColumns(s *logical.Scan, exprs []*plan.Expr) []logical.ColID {
 	all := append([]logical.ColID{}, s.Out...)
 	have := logical.NewColSet(all...)
-	for _, e := range s.Exprs() {
+	for _, e := range exprs {
 		for _, id := range logical.Columns(*e).IDs() {
 			if !have.Has(id) && s.FieldOf(id) != nil {
 				have.Add(id)
@@ -153,6 +156,12 @@ func (b *builder) scan(s *logical.Scan) *built {
 			}
 		}
 	}
+	return all
+}
+
+func (b *builder) scan(s *logical.Scan) *built {
+	ids := s.Columns()
+	all := scanColumns(s, s.Exprs())
 	l := b.layout(&built{cols: all})
 	if s.Virtual != nil {
 		node := &plan.VirtualScan{Relation: s.Virtual, Alias: s.Alias, Filter: l.expr(s.Filter)}
@@ -183,20 +192,51 @@ func (b *builder) rows(t *catalog.Table) float64 {
 }
 
 func (b *builder) vectorSearch(v *logical.VectorSearch) *built {
-	scan := b.scan(&v.Scan)
-	s := scan.node.(*plan.Scan)
-	none := b.layout(&built{})
-	node := &plan.VectorSearch{Table: s.Table, Alias: s.Alias, Partitions: s.Partitions, Fields: s.Fields, Filter: s.Filter, RowID: s.RowID,
-		Field: v.Field, Index: v.Index, Operator: v.Operator, Query: none.expr(v.Query), Limit: none.expr(v.Limit), Offset: none.expr(v.Offset), Distance: v.Distance != 0}
+	exprs := v.Scan.Exprs()
+	for _, m := range v.Members {
+		for i := range m.Keys {
+			exprs = append(exprs, &m.Keys[i])
+		}
+	}
+	all := scanColumns(&v.Scan, exprs)
+	l, none := b.layout(&built{cols: all}), b.layout(&built{})
+	node := &plan.VectorSearch{
+		Table: v.Table, Alias: v.Alias, Partitions: v.Partitions, RowID: v.RowID != 0, Filter: l.expr(v.Filter),
+		Field: v.Field, Index: v.Index, Operator: v.Operator, Query: none.expr(v.Query),
+		Limit: none.expr(v.Limit), Offset: none.expr(v.Offset), Within: none.expr(v.Within), WithinEqual: v.WithinEqual,
+		Distance: v.Distance != 0, Wide: v.Wide,
+	}
+	for _, id := range all {
+		node.Fields = append(node.Fields, v.FieldOf(id).Field)
+	}
 	if v.Key != nil {
 		node.Key = b.indexKey(&v.Scan, v.Key)
 	}
+	cost := scanCost(b.rows(v.Table), v.Filter, b.meta)
+	for _, m := range v.Members {
+		set := b.build(m.Set)
+		node.Members = append(node.Members, &plan.Membership{
+			Keys: l.exprs(m.Keys), SetKeys: b.layout(set).exprs(m.SetKeys), Set: set.node, Anti: m.Anti, NullAware: m.NullAware,
+		})
+		cost.Total += set.node.Estimate().Total
+		cost.Rows = clampRows(cost.Rows / 2)
+	}
 	rows := b.rows(v.Table)
 	k := limitRows(v.Limit, v.Offset, rows)
-	cost := s.Estimate()
+	if v.Within != nil {
+		k = clampRows(min(k, cost.Rows*0.3333))
+	}
 	cost.Startup = cost.Total + rows*0.02
 	cost.Rows, cost.Total = k, cost.Startup+k*0.01
 	return b.done(node, v.Columns(), cost)
+}
+
+func (b *builder) widenSearch(w *logical.WidenSearch) *built {
+	in := b.build(w.Input)
+	none := b.layout(&built{})
+	node := &plan.WidenSearch{Limit: none.expr(w.Limit), Offset: none.expr(w.Offset)}
+	node.Input = in.node
+	return b.done(node, in.cols, in.node.Estimate())
 }
 
 // indexKey compiles an expression over the columns of a scan that it reads.

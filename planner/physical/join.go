@@ -81,7 +81,7 @@ func equalities(cond plan.Expr, left, right *built) hashKeys {
 	var k hashKeys
 	ls, rs := logical.NewColSet(left.cols...), logical.NewColSet(right.cols...)
 	for _, c := range logical.Conjuncts(cond) {
-		if x, y, ok := equalSides(c); ok {
+		if x, y, ok := logical.EqualSides(c); ok {
 			xs, ys := logical.Columns(x), logical.Columns(y)
 			switch {
 			case xs.Empty() || ys.Empty():
@@ -96,19 +96,6 @@ func equalities(cond plan.Expr, left, right *built) hashKeys {
 		k.rest = append(k.rest, c)
 	}
 	return k
-}
-
-// equalSides takes a = b apart when both sides have one type and no subquery.
-func equalSides(e plan.Expr) (x, y plan.Expr, ok bool) {
-	call, isCall := e.(*plan.Call)
-	if !isCall || call.Operator != "=" || len(call.Args) != 2 {
-		return nil, nil, false
-	}
-	x, y = call.Args[0], call.Args[1]
-	if x.Type().OID != y.Type().OID || x.Type().Type().AppendKey == nil || logical.HasSubquery(e) {
-		return nil, nil, false
-	}
-	return x, y, true
 }
 
 func (b *builder) hashJoin(j *logical.Join, left, right *built, k hashKeys) *built {

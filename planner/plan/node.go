@@ -114,10 +114,46 @@ type VectorSearch struct {
 	// rows.
 	Index *catalog.Index
 	// Limit and Offset: k = Limit + Offset rows are found (the Limit node
-	// above cuts); nil Offset is 0.
+	// above cuts); nil Offset is 0, nil Limit all rows within Within.
 	Limit, Offset Expr
+	// Within, when not nil, is a distance (float8, no Column nodes) below which
+	// rows must be; with WithinEqual it may be reached.
+	Within      Expr
+	WithinEqual bool
+	// Members are conditions besides Filter.
+	Members []*Membership
+	// Wide: the search is that of a WidenSearch above, which says how many rows
+	// are found.
+	Wide bool
 	// Distance, when true, appends the distance (float8) after Output's row id.
 	Distance bool
+}
+
+// Children returns the sets of the memberships.
+func (v *VectorSearch) Children() []Node {
+	var nodes []Node
+	for _, m := range v.Members {
+		nodes = append(nodes, m.Set)
+	}
+	return nodes
+}
+
+// Membership keeps the rows whose Keys, over the columns of Fields, are among
+// SetKeys over the rows of Set: a semi-join. Anti keeps the others; NullAware is
+// NOT IN, which a null on either side makes not true.
+type Membership struct {
+	Keys, SetKeys   []Expr
+	Set             Node
+	Anti, NullAware bool
+}
+
+// WidenSearch yields the rows of Input, in which a VectorSearch is Wide: the
+// search finds more and more rows until Input yields Limit + Offset rows, or no
+// more are to be found. Input yields the same rows first, whatever is found
+// besides.
+type WidenSearch struct {
+	Unary
+	Limit, Offset Expr
 }
 
 // VirtualScan reads a virtual relation; the columns by index.

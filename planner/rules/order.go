@@ -15,6 +15,8 @@ type Context struct {
 	View    catalog.View
 	Format  *types.Format
 	Setting func(name string) string
+	// Rows estimates the live rows of a table; nil when nothing is known.
+	Rows func(*catalog.Table) int64
 	// IndexExprs binds what an index holds over a scan of its table: its key,
 	// and its predicate, nil without one.
 	IndexExprs func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error)
@@ -144,5 +146,6 @@ var late = []rule{
 	{"top_n", sortTopN},
 	{"vector_topk", searchVectors},
 	{"point_lookup", lookUpPoints},
+	{"vector_range", searchRanges},
 	{"projection_pruning", pruneColumns},
 }

@@ -31,6 +31,13 @@ func prune(n logical.Node, need logical.ColSet) logical.Node {
 		if !need.Has(n.Distance) {
 			n.Distance = 0
 		}
+		for _, m := range n.Members {
+			var keys logical.ColSet
+			for _, k := range m.SetKeys {
+				keys.AddAll(logical.Columns(k))
+			}
+			m.Set = prune(m.Set, keys)
+		}
 		return n
 	case *logical.Project:
 		return pruneProject(n, need)

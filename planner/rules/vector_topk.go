@@ -18,7 +18,7 @@ func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node
 		if found := vectorSearch(c, s); found != nil {
 			return found
 		}
-		return n
+		return widenSearch(c, s)
 	})
 }
 
@@ -51,6 +51,7 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	if v == nil {
 		return nil
 	}
+	takeRange(v)
 	chooseIndex(c, v)
 	if v.Field == 0 && v.Index == nil {
 		return nil // an expression without an index

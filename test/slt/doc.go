@@ -28,5 +28,6 @@
 // exactly.
 //
 // go test ./test/slt -rewrite fills in results: those of pg_ files from
-// PostgreSQL, the others from Quiver, to be reviewed in the diff.
+// PostgreSQL, the others from Quiver, to be reviewed in the diff. -only PATTERN
+// takes some files alone.
 package slt

@@ -20,7 +20,10 @@ import (
 	"quiver/test/servers"
 )
 
-var rewrite = flag.Bool("rewrite", false, "fill in the results of the files that fail")
+var (
+	rewrite = flag.Bool("rewrite", false, "fill in the results of the files that fail")
+	only    = flag.String("only", "*", "run the files of this pattern, without .slt")
+)
 
 // record is one statement or query of a file.
 type record struct {
@@ -294,7 +297,7 @@ func runFile(t *testing.T, file string, to target, fill bool) []*record {
 }
 
 func TestFiles(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.slt")
+	files, err := filepath.Glob("testdata/" + *only + ".slt")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no files: %v", err)
 	}

@@ -1,0 +1,119 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"quiver/planner/explain"
+	"quiver/planner/plan"
+	"quiver/sql/sqlerr"
+)
+
+func (b *builder) buildWidenSearch(n *plan.WidenSearch) (operator, error) {
+	outer := b.wide
+	b.wide = nil
+	input, err := b.build(n.Input)
+	if err != nil {
+		return nil, err
+	}
+	o := &widenSearchOp{x: b.x, input: input, search: b.wide}
+	b.wide = outer
+	if o.search == nil {
+		return nil, sqlerr.New(sqlerr.InternalError, "no vector search to widen")
+	}
+	o.bounds, err = b.compileBounds(n.Limit, n.Offset)
+	return o, err
+}
+
+// widenSearchOp runs its input with a search for ever more rows, until the input
+// yields as many as are wanted.
+type widenSearchOp struct {
+	x      *execution
+	input  operator
+	search *vectorSearchOp
+	bounds bounds
+	rounds int64
+	rows   []*batch
+	done   bool
+}
+
+// Each round finds widenFactor as many rows as the one before, the first
+// widenFirst as many as are wanted; beyond one of widenShare rows, all of them.
+const (
+	widenFirst  = 4
+	widenFactor = 4
+	widenShare  = 8
+)
+
+func (o *widenSearchOp) open(context.Context) error { o.close(); return nil }
+
+func (o *widenSearchOp) close() {
+	o.drop()
+	o.input.close()
+	o.search.wanted = 0
+	o.search.close()
+	o.done = false
+}
+
+func (o *widenSearchOp) drop() {
+	for _, b := range o.rows {
+		b.release()
+	}
+	o.rows = nil
+}
+
+func (o *widenSearchOp) next(ctx context.Context) (*batch, error) {
+	if !o.done {
+		o.done = true
+		if err := o.run(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.rows) == 0 {
+		return nil, nil
+	}
+	b := o.rows[0]
+	o.rows = o.rows[1:]
+	return b, nil
+}
+
+func (o *widenSearchOp) run(ctx context.Context) error {
+	count, offset, err := o.bounds.evaluate(o.x)
+	if err != nil {
+		return err
+	}
+	wanted := int(min(total(count, offset), math.MaxInt32))
+	if wanted == 0 {
+		return nil
+	}
+	if err := o.search.searcher.open(ctx, 1); err != nil {
+		return err
+	}
+	for found := max(wanted, 8) * widenFirst; ; found *= widenFactor {
+		o.rounds++
+		if found > o.search.searcher.rows/widenShare {
+			found = max(o.search.searcher.rows, 1)
+		}
+		o.search.wanted, o.search.complete = found, false
+		n := 0
+		err := drain(ctx, o.input, func(b *batch) error {
+			n += b.rows
+			o.rows = append(o.rows, b)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if n >= wanted || o.search.complete || found >= o.search.searcher.rows {
+			return nil
+		}
+		o.drop()
+	}
+}
+
+func (o *widenSearchOp) figures() []explain.Detail {
+	return []explain.Detail{{Name: "Rounds", Value: fmt.Sprint(o.rounds)}}
+}
+
+func (o *widenSearchOp) resetFigures() { o.rounds = 0 }
