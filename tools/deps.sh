@@ -35,6 +35,6 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${run[@]}" apt-get update -qq
   "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
-if [ -f test/clients/node/package.json ] && [ ! -d test/clients/node/node_modules ]; then
+if [ test/clients/node/package-lock.json -nt test/clients/node/node_modules/.package-lock.json ]; then
   (cd test/clients/node && npm ci --no-audit --no-fund --silent)
 fi

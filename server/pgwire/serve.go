@@ -119,6 +119,11 @@ func (c *Conn) Serve(h Handler) error {
 				return err
 			}
 			if kind != 'Q' && kind != 'S' && kind != 'F' {
+				// At once, as a client may wait for it before it sends Sync; the
+				// Flush messages until then are skipped.
+				if err := c.Flush(); err != nil {
+					return err
+				}
 				skipping = true
 				continue
 			}

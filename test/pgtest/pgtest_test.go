@@ -113,6 +113,7 @@ func (c *command) format() string {
 type wire struct {
 	conn     net.Conn
 	frontend *pgproto3.Frontend
+	key      pgproto3.CancelRequest
 }
 
 // connect goes through startup with pgconn and takes the connection over.
@@ -125,7 +126,27 @@ func connect(ctx context.Context, dsn string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &wire{h.Conn, h.Frontend}, nil
+	h.Conn.SetDeadline(time.Now().Add(time.Minute))
+	return &wire{h.Conn, h.Frontend, pgproto3.CancelRequest{ProcessID: h.PID, SecretKey: h.SecretKey}}, nil
+}
+
+// cancel sends the connection's CancelRequest, over one of its own, and returns
+// when the server has taken it and hung up.
+func (w *wire) cancel() error {
+	conn, err := net.Dial("tcp", w.conn.RemoteAddr().String())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	request, err := w.key.Encode(nil)
+	if err != nil {
+		return err
+	}
+	if _, err := conn.Write(request); err != nil {
+		return err
+	}
+	_, err = io.ReadAll(conn)
+	return err
 }
 
 func (c *command) has(arg string) bool {
@@ -168,6 +189,8 @@ func (w *wire) play(c *command) ([]string, error) {
 		}
 		_, err = w.conn.Write(data)
 		return nil, err
+	case "cancel":
+		return nil, w.cancel()
 	case "closed":
 		for {
 			if _, err := w.frontend.Receive(); err != nil {
@@ -212,6 +235,9 @@ func (w *wire) until(c *command) ([]string, error) {
 func (w *wire) print(m pgproto3.BackendMessage, redact bool) (string, error) {
 	switch m := m.(type) {
 	case *pgproto3.ErrorResponse:
+		if redact {
+			m.Where = ""
+		}
 		return errorLine("ErrorResponse", m)
 	case *pgproto3.NoticeResponse:
 		e := pgproto3.ErrorResponse(*m)
@@ -264,10 +290,14 @@ func run(t *testing.T, file string, cmds []*command, dsn string) [][]string {
 	}
 	dsn += "&search_path=" + url.QueryEscape(schema+",public")
 	var w *wire
+	named := map[string]*wire{}
 	outcomes := make([][]string, len(cmds))
 	for i, c := range cmds {
 		if c.verb == "" {
 			continue
+		}
+		if c.verb == "connection" {
+			w = named[strings.Join(c.args, " ")]
 		}
 		if w == nil || c.verb == "reconnect" {
 			if w != nil {
@@ -277,9 +307,11 @@ func run(t *testing.T, file string, cmds []*command, dsn string) [][]string {
 				t.Fatal(err)
 			}
 			defer w.conn.Close()
-			w.conn.SetDeadline(time.Now().Add(time.Minute))
 		}
-		if c.verb == "reconnect" {
+		if c.verb == "connection" {
+			named[strings.Join(c.args, " ")] = w
+		}
+		if c.verb == "reconnect" || c.verb == "connection" {
 			continue
 		}
 		if outcomes[i], err = w.play(c); err != nil {

@@ -1,6 +1,8 @@
 // node-postgres with pgvector's types. Usage: node test.js HOST PORT
 const assert = require('node:assert')
 const { Client } = require('pg')
+const Cursor = require('pg-cursor')
+const QueryStream = require('pg-query-stream')
 const pgvector = require('pgvector/pg')
 
 async function main () {
@@ -38,9 +40,45 @@ async function main () {
     assert.strictEqual(r.rows[0].t.getTime(), 0)
     assert.strictEqual(r.rows[0].n, null)
   }
+  await cursors(client)
   await client.query('DROP TABLE node_items')
   await client.end()
   console.log('ok')
+}
+
+// Rows by portions: a portal that is executed with a row limit, suspended,
+// executed again, closed early.
+async function cursors (client) {
+  const cursor = client.query(new Cursor('SELECT g, $1::text AS t FROM generate_series(1, 1000) g', ['x']))
+  let portion = await cursor.read(100)
+  assert.deepStrictEqual(portion[99], { g: 100, t: 'x' })
+  portion = await cursor.read(1)
+  assert.deepStrictEqual(portion, [{ g: 101, t: 'x' }])
+  portion = await cursor.read(100000)
+  assert.strictEqual(portion.length, 899)
+  assert.deepStrictEqual(await cursor.read(1), [])
+  await cursor.close()
+
+  const early = client.query(new Cursor('SELECT g FROM generate_series(1, 100000000) g'))
+  assert.strictEqual((await early.read(10)).length, 10)
+  await early.close()
+  assert.strictEqual((await client.query('SELECT 1 AS one')).rows[0].one, 1)
+
+  const broken = client.query(new Cursor('SELECT 100 / (500 - g) AS q FROM generate_series(1, 1000) g'))
+  await assert.rejects(async () => { while ((await broken.read(100)).length > 0); }, e => e.code === '22012')
+  await broken.close()
+
+  let sum = 0
+  for await (const row of client.query(new QueryStream('SELECT id, embedding FROM node_items WHERE id > $1', [0], { batchSize: 2 }))) {
+    assert.strictEqual(row.embedding.length, 3)
+    sum += Number(row.id)
+  }
+  assert.strictEqual(sum, 6)
+  // A stream that is left in the middle gives its connection back.
+  for await (const row of client.query(new QueryStream('SELECT g FROM generate_series(1, 100000000) g', [], { batchSize: 100 }))) {
+    if (row.g === 250) break
+  }
+  assert.strictEqual((await client.query('SELECT 2 AS two')).rows[0].two, 2)
 }
 
 main().catch(e => { console.error(e); process.exit(1) })
