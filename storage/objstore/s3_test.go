@@ -20,11 +20,11 @@ import (
 
 func TestParseS3URL(t *testing.T) {
 	for target, want := range map[string]s3Config{
-		"s3://b":                             {bucket: "b", endpoint: "s3.amazonaws.com", secure: true},
-		"s3://b?region=eu-central-1":         {bucket: "b", endpoint: "s3.amazonaws.com", region: "eu-central-1", secure: true},
-		"s3://b?endpoint=h:9&secure=false":   {bucket: "b", endpoint: "h:9", pathStyle: true},
-		"s3://b/?endpoint=h&path_style=0":    {bucket: "b", endpoint: "h", secure: true},
-		"s3://b?path_style=true&secure=true": {bucket: "b", endpoint: "s3.amazonaws.com", secure: true, pathStyle: true},
+		"s3://bkt":                             {bucket: "bkt", endpoint: "s3.amazonaws.com", secure: true},
+		"s3://bkt?region=eu-central-1":         {bucket: "bkt", endpoint: "s3.amazonaws.com", region: "eu-central-1", secure: true},
+		"s3://bkt?endpoint=h:9&secure=false":   {bucket: "bkt", endpoint: "h:9", pathStyle: true},
+		"s3://bkt/?endpoint=h&path_style=0":    {bucket: "bkt", endpoint: "h", secure: true},
+		"s3://bkt?path_style=true&secure=true": {bucket: "bkt", endpoint: "s3.amazonaws.com", secure: true, pathStyle: true},
 	} {
 		got, err := parseS3URL(target)
 		if err != nil || *got != want {
@@ -32,7 +32,7 @@ func TestParseS3URL(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{
-		"s3:bucket", "s3://", "http://b", "s3://b/path", "s3://key:secret@b", "s3://b?secure=maybe", "s3://b?bucket=c", "s3://b?a=%zz", "s3://b#f",
+		"s3:bucket", "s3://", "http://bkt", "s3://bkt/path", "s3://key:secret@bkt", "s3://bkt?secure=maybe", "s3://bkt?bucket=c", "s3://bkt?a=%zz", "s3://bkt#f",
 	} {
 		if got, err := parseS3URL(bad); err == nil {
 			t.Errorf("%s is taken as %+v", bad, got)
