@@ -286,6 +286,9 @@ func checkVectorIndex(table *catalog.Table, index *catalog.Index) error {
 	if err := checkIndexOptions(index); err != nil {
 		return err
 	}
+	if class := index.VectorOpclass(); index.Method == "ivfflat" && (class.Operator == "<#>" || class.Operator == "<=>") && storage.IndexType(table, index).Mod == 1 {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "dimensions must be greater than one for this opclass")
+	}
 	kind := vector.KindByName(index.Method)
 	if kind == nil {
 		return sqlerr.Unsupported("access method %s", quoted(index.Method))
@@ -346,7 +349,10 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 		b.MemoryBytes = int64(setting(s, "maintenance_work_mem")) << 10
 	}
 	err := d.x.env.Txn.BuildIndex(ctx, b)
+	var memory *vector.MemoryError
 	switch {
+	case errors.As(err, &memory):
+		return sqlerr.Wrap(err, sqlerr.ProgramLimitExceeded, "memory required is %d MB, maintenance_work_mem is %d MB", memory.Needed>>20+1, b.MemoryBytes>>20)
 	case errors.Is(err, storage.ErrNoIndexes):
 		return sqlerr.Unsupported("building of %s indexes", index.Method)
 	case errors.Is(err, vector.ErrMemory):

@@ -31,7 +31,7 @@ var (
 var indexOptions = map[string][]indexOption{
 	"hnsw":    {optionM, optionConstruction, optionQuantization, optionBits},
 	"ivfflat": {optionLists, optionQuantization, optionBits},
-	"diskann": {optionM, optionConstruction, optionLists, optionQuantization, optionBits},
+	"diskann": {optionLists, optionQuantization, optionBits},
 }
 
 // hnsw's parameters unless said otherwise.

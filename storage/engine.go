@@ -21,6 +21,7 @@ import (
 	"quiver/storage/vfs"
 	"quiver/storage/wal"
 	"quiver/vector"
+	_ "quiver/vector/ivf" // ivfflat and diskann
 )
 
 // Options opens an Engine. Catalog, Log, Objects and Clock are required; the

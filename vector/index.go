@@ -3,6 +3,7 @@ package vector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -233,6 +234,15 @@ func KindByName(name string) Kind {
 	}
 	return nil
 }
+
+// MemoryError is an ErrMemory that says how much a build needs.
+type MemoryError struct{ Needed, Limit int64 }
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%v: it needs %d MB of %d MB", ErrMemory, e.Needed>>20+1, e.Limit>>20)
+}
+
+func (e *MemoryError) Unwrap() error { return ErrMemory }
 
 // ErrMemory: the limit of Options.MemoryBytes is too low for the build.
 var ErrMemory = errors.New("vector: not enough memory to build the index")

@@ -1,0 +1,290 @@
+package ivf
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/crc32"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"quiver/vector"
+	"quiver/vector/kmeans"
+	"quiver/vector/rabitq"
+)
+
+// seed makes builds of the same vectors the same.
+const seed = 0x9e3779b97f4a7c15
+
+// builder builds one index.
+type builder struct {
+	kind   *kind
+	space  vector.Space
+	column vector.Column
+	o      vector.Options
+	plan   plan
+	held   []uint32 // positions that have a place in the index
+
+	meta  meta
+	codec *rabitq.Codec
+	// Rows sorted by list: positions of list l from starts[l].
+	positions []uint32
+	starts    []int
+}
+
+// Build makes the index of a column and writes its parts.
+func (k *kind) Build(ctx context.Context, s vector.Space, column vector.Column, o vector.Options, parts vector.PartWriter) error {
+	if err := k.Check(s, o); err != nil {
+		return err
+	}
+	b := &builder{kind: k, space: s, column: column, o: o}
+	if err := b.hold(ctx); err != nil {
+		return err
+	}
+	if need := k.Estimate(s, len(b.held), o).BuildBytes; o.MemoryBytes > 0 && need > o.MemoryBytes {
+		return &vector.MemoryError{Needed: need, Limit: o.MemoryBytes}
+	}
+	b.plan = k.plan(s, len(b.held), o)
+	if err := b.cluster(ctx); err != nil {
+		return err
+	}
+	return b.write(ctx, parts)
+}
+
+func (b *builder) progress(phase string, done, total int64) {
+	if b.o.Progress != nil {
+		b.o.Progress(phase, done, total)
+	}
+}
+
+// hold lists the rows that have distances: not null, and under cosine with a
+// length.
+func (b *builder) hold(ctx context.Context) error {
+	wide := make([]float32, b.space.Dim)
+	for p := range b.column.Len() {
+		if p%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		row := b.column.Row(p)
+		if row == nil {
+			continue
+		}
+		if spherical(b.space) {
+			widen(b.space, wide, row)
+			if !normalise(wide) {
+				continue
+			}
+		}
+		b.held = append(b.held, uint32(p))
+	}
+	return nil
+}
+
+// normalise brings v to length one; false if it has none, or none that float64
+// can tell.
+func normalise(v []float32) bool {
+	length := math.Sqrt(vector.Dot(v, v))
+	if length == 0 || math.IsInf(length, 0) || length != length {
+		return false
+	}
+	for i, f := range v {
+		v[i] = float32(float64(f) / length)
+	}
+	return true
+}
+
+// row widens the vector at a position, at length one under cosine.
+func (b *builder) row(dst []float32, position uint32) {
+	widen(b.space, dst, b.column.Row(int(position)))
+	if spherical(b.space) {
+		normalise(dst)
+	}
+}
+
+// cluster finds the centroids and sorts the rows by list.
+func (b *builder) cluster(ctx context.Context) error {
+	dim := b.space.Dim
+	centroids := &kmeans.Centroids{Matrix: kmeans.Matrix{Dim: dim}}
+	if len(b.held) > 0 {
+		sample := kmeans.Matrix{Values: make([]float32, b.plan.sample*dim), Dim: dim}
+		r := rand.New(rand.NewPCG(seed, 1))
+		at := 0
+		for i, p := range b.held { // every row with the same probability
+			if r.IntN(len(b.held)-i) < b.plan.sample-at {
+				b.row(sample.Row(at), p)
+				at++
+			}
+		}
+		var err error
+		centroids, err = kmeans.Cluster(ctx, sample, kmeans.Options{
+			K: b.plan.lists, Spherical: spherical(b.space), Seed: seed, Workers: b.plan.workers,
+			Progress: func(done float64) { b.progress("performing k-means", int64(1000*done), 1000) },
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.meta = meta{kind: b.kind.name, space: b.space, bits: b.plan.bits, blocks: b.plan.blocks, rows: len(b.held), seed: seed, centroids: centroids}
+	if b.plan.bits > 0 {
+		var err error
+		if b.codec, err = rabitq.New(rabitq.Distance(b.space.Distance), dim, b.plan.bits, seed); err != nil {
+			return err
+		}
+	}
+	return b.assign(ctx)
+}
+
+// assign sorts the rows by their nearest centroids.
+func (b *builder) assign(ctx context.Context) error {
+	const chunk = 1024
+	lists := make([]uint32, len(b.held))
+	chunks := (len(b.held) + chunk - 1) / chunk
+	var done atomic.Int64
+	err := b.parallel(ctx, chunks, func() func(int) error {
+		a, wide := b.meta.centroids.NewAssigner(), make([]float32, b.space.Dim)
+		return func(c int) error {
+			end := min((c+1)*chunk, len(b.held))
+			for i := c * chunk; i < end; i++ {
+				b.row(wide, b.held[i])
+				l, _ := a.Nearest(wide)
+				lists[i] = uint32(l)
+			}
+			b.progress("assigning tuples", done.Add(int64(end-c*chunk)), int64(len(b.held)))
+			return nil
+		}
+	})
+	if err != nil {
+		return err
+	}
+	n := b.meta.centroids.Len()
+	b.starts = make([]int, n+1)
+	for _, l := range lists {
+		b.starts[l+1]++
+	}
+	for l := range n {
+		b.starts[l+1] += b.starts[l]
+	}
+	b.positions = make([]uint32, len(b.held))
+	at := slices.Clone(b.starts)
+	for i, l := range lists {
+		b.positions[at[l]] = b.held[i]
+		at[l]++
+	}
+	return nil
+}
+
+// parallel calls do, one made for each worker, for 0 to n.
+func (b *builder) parallel(ctx context.Context, n int, worker func() func(i int) error) error {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	errs := make([]error, min(b.plan.workers, max(n, 1)))
+	for w := range errs {
+		group.Go(func() {
+			do := worker()
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				if errs[w] = ctx.Err(); errs[w] == nil {
+					errs[w] = do(i)
+				}
+				if errs[w] != nil {
+					next.Add(int64(n))
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write encodes the lists and writes the parts: the lists first, since the
+// others describe them.
+func (b *builder) write(ctx context.Context, parts vector.PartWriter) error {
+	layout := newLayout(b.space, b.codec, b.plan.blocks)
+	centroids := b.meta.centroids
+	end := int64(0)
+	for l := range centroids.Len() {
+		rows := b.starts[l+1] - b.starts[l]
+		e := listEntry{offset: roundUp(end), bytes: layout.size(rows), rows: rows, first: b.starts[l]}
+		end = e.offset + e.bytes
+		b.meta.lists = append(b.meta.lists, e)
+	}
+	identity := b.identity()
+	if err := b.writeLists(ctx, parts, identity, end); err != nil {
+		return err
+	}
+	if err := b.calibrate(ctx); err != nil {
+		return err
+	}
+	positions := make([]byte, 4*len(b.positions))
+	for i, p := range b.positions {
+		binary.LittleEndian.PutUint32(positions[4*i:], p)
+	}
+	if err := writePart(parts, partPositions, identity, positions); err != nil {
+		return err
+	}
+	return writePart(parts, partCentroids, identity, b.meta.append(nil))
+}
+
+// identity tells the parts of this index from those of others.
+func (b *builder) identity() uint64 {
+	sum := crc32.Checksum(vector.EncodeFloat32s(b.meta.centroids.Values), castagnoli)
+	return uint64(sum)<<32 | uint64(uint32(len(b.held)))
+}
+
+// writeLists encodes some lists at a time by all workers and writes them in
+// order.
+func (b *builder) writeLists(ctx context.Context, parts vector.PartWriter, identity uint64, size int64) error {
+	w, err := parts.Create(partNames[partLists])
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(header(partLists, identity, int(size), 0)); err != nil {
+		return abort(w, err)
+	}
+	together := 8 * b.plan.workers
+	pool := sync.Pool{New: func() any { return newEncoder(b.space, b.codec, b.plan.blocks) }}
+	end := int64(0)
+	for from := 0; from < len(b.meta.lists); from += together {
+		n := min(together, len(b.meta.lists)-from)
+		encoded := make([][]byte, n)
+		err := b.parallel(ctx, n, func() func(int) error {
+			return func(i int) error {
+				e := pool.Get().(*encoder)
+				defer pool.Put(e)
+				l := from + i
+				encoded[i] = e.list(b.column, b.positions[b.starts[l]:b.starts[l+1]], b.meta.centroids.Row(l))
+				b.meta.lists[l].sum = crc32.Checksum(encoded[i], castagnoli)
+				return nil
+			}
+		})
+		if err != nil {
+			return abort(w, err)
+		}
+		for i, list := range encoded {
+			e := &b.meta.lists[from+i]
+			var zeros [64]byte
+			if _, err := w.Write(zeros[:e.offset-end]); err != nil {
+				return abort(w, err)
+			}
+			if _, err := w.Write(list); err != nil {
+				return abort(w, err)
+			}
+			end = e.offset + e.bytes
+		}
+		b.progress("loading tuples", int64(b.starts[from+n]), int64(len(b.held)))
+	}
+	return w.Close()
+}

@@ -1,0 +1,123 @@
+package ivf
+
+import (
+	"context"
+	"errors"
+
+	"quiver/vector"
+)
+
+// iterator proposes ever farther rows: all kept rows of the lists so far are in
+// a heap, from which each batch takes the nearest before the next lists are
+// scored.
+type iterator struct {
+	s      *searcher
+	reach  reach
+	ranked []rankedList
+	done   int // lists scored
+	heap   []candidate
+}
+
+// Iterate proposes ever farther candidates.
+func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
+	it := &iterator{reach: x.reach(r)}
+	if x.meta.rows > 0 && r.K > 0 {
+		it.s = x.searchers.Get().(*searcher)
+		it.s.begin(r, stats)
+		it.ranked = it.s.ranker.rank(it.s.wide, it.reach.probes)
+	}
+	return it
+}
+
+// errClosed: Next after Close.
+var errClosed = errors.New("ivf: the iterator is closed")
+
+// Next appends the next batch.
+func (it *iterator) Next(ctx context.Context, dst []vector.Candidate) ([]vector.Candidate, error) {
+	if it.s == nil {
+		if it.ranked != nil {
+			return dst, errClosed
+		}
+		return dst, ctx.Err()
+	}
+	s, start := it.s, len(dst)
+	for {
+		if err := it.more(ctx); err != nil {
+			return dst, err
+		}
+		for len(dst)-start < s.r.K && len(it.heap) > 0 {
+			c := it.pop()
+			dst = append(dst, vector.Candidate{Position: s.x.positions[c.ordinal], Distance: s.distance(c.score)})
+		}
+		if len(dst) > start || it.done == len(it.ranked) {
+			return dst, nil
+		}
+	}
+}
+
+// more scores the next lists, if there are any.
+func (it *iterator) more(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := it.s
+	if it.done == len(it.ranked) {
+		return nil
+	}
+	next := it.reach.probes
+	if it.done > 0 {
+		next = min(it.done+max(it.reach.probes/2, 1), len(it.ranked))
+		s.ranker.order(it.done, next)
+	}
+	s.candidates = it.heap
+	err := s.x.load(ctx, it.ranked[it.done:next], s.stats, s.all)
+	it.heap, s.candidates = s.candidates, nil
+	if err != nil {
+		return err
+	}
+	it.done = next
+	for i := len(it.heap)/2 - 1; i >= 0; i-- {
+		it.down(i)
+	}
+	return nil
+}
+
+func (it *iterator) before(i, j int) bool {
+	a, b := it.heap[i], it.heap[j]
+	return compareScores(a, b, a.score, b.score) < 0
+}
+
+func (it *iterator) down(i int) {
+	h := it.heap
+	for {
+		c := 2*i + 1
+		if c >= len(h) {
+			return
+		}
+		if c+1 < len(h) && it.before(c+1, c) {
+			c++
+		}
+		if !it.before(c, i) {
+			return
+		}
+		h[c], h[i] = h[i], h[c]
+		i = c
+	}
+}
+
+func (it *iterator) pop() candidate {
+	h := it.heap
+	c := h[0]
+	h[0] = h[len(h)-1]
+	it.heap = h[:len(h)-1]
+	it.down(0)
+	return c
+}
+
+// Close gives the searcher back.
+func (it *iterator) Close() {
+	if it.s != nil {
+		it.s.x.searchers.Put(it.s)
+		it.s = nil
+	}
+}

@@ -1,0 +1,137 @@
+package ivf
+
+import (
+	"fmt"
+	"math"
+
+	"quiver/vector"
+	"quiver/vector/rabitq"
+)
+
+func init() {
+	vector.Register(&kind{name: "ivfflat", defaultLists: 100, defaultBits: 4, blocks: true})
+	vector.Register(&kind{name: "diskann", defaultBits: 8})
+}
+
+// kind is one of the access methods.
+type kind struct {
+	name         string
+	defaultLists int // 0: by the number of rows
+	defaultBits  int
+	blocks       bool // lists begin with sign codes
+}
+
+func (k *kind) Name() string { return k.name }
+
+// ListsMax is pgvector's limit.
+const ListsMax = 32768
+
+// plan is what the options come to for so many rows.
+type plan struct {
+	lists     int
+	bits      int // 0: vectors are kept as they are
+	blocks    bool
+	sample    int
+	workers   int
+	listBytes int64 // estimated, of all lists
+}
+
+// Check refuses spaces without meaning for lists, and unknown options.
+func (k *kind) Check(s vector.Space, o vector.Options) error {
+	switch {
+	case !s.Element.Has(s.Distance) || s.Dim < 1:
+		return fmt.Errorf("%s: no vectors of %s", k.name, s)
+	case s.Element == vector.Sparse || s.Distance == vector.Jaccard:
+		return fmt.Errorf("access method \"%s\" does not support %s with %s distance", k.name, s.Element, s.Distance)
+	case o.Lists < 0 || o.Lists > ListsMax:
+		return fmt.Errorf("%s: lists must be between 1 and %d", k.name, ListsMax)
+	case o.Bits < 0 || o.Bits > rabitq.BitsMax:
+		return fmt.Errorf("%s: bits must be between 1 and %d", k.name, rabitq.BitsMax)
+	}
+	switch o.Quantization {
+	case "", "none":
+		return nil
+	case "sq8", "rabitq":
+		if !quantizable(s) {
+			return fmt.Errorf("access method \"%s\" does not support quantization %s with %s and %s distance", k.name, o.Quantization, s.Element, s.Distance)
+		}
+		return nil
+	}
+	return fmt.Errorf("%s: unknown quantization %q", k.name, o.Quantization)
+}
+
+func quantizable(s vector.Space) bool {
+	return (s.Element == vector.Float32 || s.Element == vector.Float16) && s.Distance <= vector.Cosine
+}
+
+// rowsAList is how many rows a list has at least, when the number of lists is
+// chosen here.
+const rowsAList = 16
+
+// sampleRows a list are what clusters are found from, if memory allows.
+const sampleRows = 48
+
+func (k *kind) plan(s vector.Space, rows int, o vector.Options) plan {
+	p := plan{lists: o.Lists, workers: max(o.Workers, 1)}
+	if p.lists == 0 {
+		p.lists = k.defaultLists
+	}
+	if p.lists == 0 {
+		p.lists = int(min(4*math.Sqrt(float64(rows)), float64(rows)/rowsAList, ListsMax))
+	}
+	p.lists = max(1, min(p.lists, rows))
+	switch {
+	case o.Quantization == "sq8":
+		p.bits = 8
+	case o.Quantization == "rabitq" || o.Quantization == "" && quantizable(s):
+		if p.bits = o.Bits; p.bits == 0 {
+			p.bits = k.defaultBits
+		}
+	}
+	// One bit has nothing to add to blocks; without, codes are records.
+	p.blocks = k.blocks && p.bits > 0
+	p.sample = min(rows, max(sampleRows*p.lists, 2048))
+	perRow := int64(s.RowBytes())
+	if p.bits > 0 {
+		padded := int64(s.Dim+7) &^ 7
+		perRow = padded*int64(p.bits)/8 + 16
+		if p.blocks {
+			perRow += padded/8 + 12
+		}
+	}
+	p.listBytes = perRow * int64(rows)
+	if o.MemoryBytes > 0 {
+		// The sample may be thinned to eight rows a list.
+		spare := o.MemoryBytes - k.fixedBytes(s, rows, p)
+		p.sample = max(min(p.sample, int(spare/(4*int64(s.Dim)+16))), min(rows, 8*p.lists))
+	}
+	return p
+}
+
+// fixedBytes is the memory of a build without the sample: the lists of rows,
+// the centroids while they move, and the lists that are being encoded.
+func (k *kind) fixedBytes(s vector.Space, rows int, p plan) int64 {
+	inWork := int64(8*p.workers) * 2 * (p.listBytes/int64(p.lists) + 1<<12)
+	return 12*int64(rows) + 12*int64(p.lists)*int64(s.Dim) + inWork + 1<<20
+}
+
+// Estimate is what an index will take.
+func (k *kind) Estimate(s vector.Space, rows int, o vector.Options) vector.Estimate {
+	if rows == 0 {
+		return vector.Estimate{}
+	}
+	p := k.plan(s, rows, o)
+	centroids := int64(p.lists) * (4*int64(s.Dim) + listEntryBytes)
+	stored := p.listBytes + centroids + 4*int64(rows)
+	resident := stored
+	if !k.blocks {
+		resident -= p.listBytes
+	}
+	return vector.Estimate{
+		BuildBytes:    k.fixedBytes(s, rows, p) + int64(p.sample)*(4*int64(s.Dim)+16),
+		ResidentBytes: resident, StoredBytes: stored,
+	}
+}
+
+// NewGrowing is nil: growing segments are searched exactly.
+func (k *kind) NewGrowing(vector.Space, vector.Options) (vector.Growing, error) { return nil, nil }

@@ -1,0 +1,113 @@
+package ivf
+
+import (
+	"unsafe"
+
+	"quiver/vector"
+	"quiver/vector/rabitq"
+)
+
+// layout is how a list of rows lies in bytes. Without codes: the vectors, in the
+// encoding of vector.Column. With them, after blocks of 32 rows if there are
+// blocks (the sign codes of all blocks, then the factors of all, 32 each of
+// add, rescale and error), the records of the rows. One bit a dimension in
+// blocks needs no records.
+type layout struct {
+	rowBytes                 int // of a vector or record
+	blockBytes, factorsBytes int // of a block; 0 without blocks
+}
+
+func newLayout(s vector.Space, codec *rabitq.Codec, blocks bool) layout {
+	l := layout{rowBytes: s.RowBytes()}
+	if codec != nil {
+		l.rowBytes = codec.RecordBytes()
+		if blocks {
+			l.blockBytes, l.factorsBytes = codec.BlockBytes(), int(unsafe.Sizeof(rabitq.BlockFactors{}))
+			if codec.Bits() == 1 {
+				l.rowBytes = 0
+			}
+		}
+	}
+	return l
+}
+
+func blocksOf(rows int) int { return (rows + rabitq.BlockCodes - 1) / rabitq.BlockCodes }
+
+// size is the bytes of a list of rows.
+func (l *layout) size(rows int) int64 {
+	return int64(blocksOf(rows))*int64(l.blockBytes+l.factorsBytes) + int64(rows)*int64(l.rowBytes)
+}
+
+// block is the sign codes and the factors of a block of a list.
+func (l *layout) block(list []byte, rows, i int) ([]byte, *rabitq.BlockFactors) {
+	factors := list[blocksOf(rows)*l.blockBytes+i*l.factorsBytes:][:l.factorsBytes]
+	return list[i*l.blockBytes:][:l.blockBytes], (*rabitq.BlockFactors)(unsafe.Pointer(unsafe.SliceData(factors)))
+}
+
+// rows are the vectors or records of a list.
+func (l *layout) rows(list []byte, rows int) []byte {
+	return list[blocksOf(rows)*(l.blockBytes+l.factorsBytes):][:rows*l.rowBytes]
+}
+
+// widen brings a vector in the encoding of vector.Column to float32, as the
+// centroids are; bits are 0 and 1. dst has the dimensions of the space.
+func widen(s vector.Space, dst []float32, row []byte) {
+	switch s.Element {
+	case vector.Float16:
+		vector.HalvesToFloat32(dst, vector.HalvesOf(row))
+	case vector.Bit:
+		for i := range dst {
+			dst[i] = float32(row[i/8] >> (7 - i%8) & 1)
+		}
+	default:
+		copy(dst, vector.Float32sOf(row))
+	}
+}
+
+// spherical: under cosine, vectors are clustered and ranked at length one.
+func spherical(s vector.Space) bool { return s.Distance == vector.Cosine }
+
+// encoder encodes the rows of lists; it belongs to one goroutine.
+type encoder struct {
+	space   vector.Space
+	layout  layout
+	codec   *rabitq.Codec
+	enc     *rabitq.Encoder
+	centre  []float32
+	wide    []float32
+	scratch []byte
+}
+
+func newEncoder(s vector.Space, codec *rabitq.Codec, blocks bool) *encoder {
+	e := &encoder{space: s, layout: newLayout(s, codec, blocks), codec: codec, wide: make([]float32, s.Dim)}
+	if codec != nil {
+		e.enc, e.centre = codec.NewEncoder(), make([]float32, codec.Padded())
+	}
+	return e
+}
+
+// list encodes the rows at positions around a centroid.
+func (e *encoder) list(column vector.Column, positions []uint32, centroid []float32) []byte {
+	out := make([]byte, e.layout.size(len(positions)))
+	rows := e.layout.rows(out, len(positions))
+	if e.codec == nil {
+		for i, p := range positions {
+			copy(rows[i*e.layout.rowBytes:], column.Row(int(p)))
+		}
+		return out
+	}
+	e.codec.Rotate(e.centre, centroid)
+	for i, p := range positions {
+		widen(e.space, e.wide, column.Row(int(p)))
+		e.scratch = e.enc.Record(e.scratch[:0], e.wide, e.centre)
+		if e.layout.rowBytes > 0 {
+			copy(rows[i*e.layout.rowBytes:], e.scratch)
+		}
+		if e.layout.blockBytes > 0 {
+			signs, factors := e.layout.block(out, len(positions), i/rabitq.BlockCodes)
+			e.enc.PackSigns(signs, i%rabitq.BlockCodes)
+			factors.Set(i%rabitq.BlockCodes, e.enc.Sign())
+		}
+	}
+	return out
+}

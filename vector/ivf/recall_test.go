@@ -1,0 +1,170 @@
+package ivf
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"quiver/vector"
+)
+
+// problem is rows, queries, and their true nearest.
+type problem struct {
+	space   vector.Space
+	rows    column
+	queries [][]byte
+	k       int
+	keep    []byte
+	kept    int
+	last    []float64 // the distance of each query's true k-th
+}
+
+func newProblem(s vector.Space, all column, queries, k int, keep []byte) *problem {
+	n := len(all) - queries
+	p := &problem{space: s, rows: all[:n], queries: all[n:], k: k, keep: keep}
+	for i := range p.rows {
+		if p.keeps(uint32(i)) {
+			p.kept++
+		}
+	}
+	for _, q := range p.queries {
+		search := vector.NewSpaceSearch(s, q, k)
+		for i, row := range p.rows {
+			if p.keeps(uint32(i)) {
+				rows := encodedRows(s, row, 1)
+				rows.FirstID = uint64(i)
+				search.Add(rows)
+			}
+		}
+		last := math.Inf(-1)
+		if search.Top().Len() > 0 {
+			last = search.Top().Farthest().Distance
+		}
+		p.last = append(p.last, last)
+	}
+	return p
+}
+
+func (p *problem) keeps(i uint32) bool {
+	return p.rows[i] != nil && (p.keep == nil || p.keep[i>>3]>>(i&7)&1 != 0)
+}
+
+// recall searches for all queries and returns the mean recall: the share of
+// what was found that is as near as the true k-th. It holds every answer to its
+// promises.
+func (p *problem) recall(t testing.TB, x vector.Index, target float64, stats *vector.SearchStats) float64 {
+	t.Helper()
+	sum := 0.0
+	for i, q := range p.queries {
+		r := &vector.SearchRequest{Query: q, K: p.k, Recall: target, Column: p.rows}
+		if p.keep != nil {
+			r.Keep, r.Kept = p.keep, p.kept
+		}
+		got, err := x.Search(context.Background(), nil, r, stats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := min(p.k, p.kept)
+		if len(got) < want {
+			t.Fatalf("%d candidates, not %d", len(got), want)
+		}
+		p.check(t, got)
+		found := 0
+		for _, g := range got {
+			if p.space.Exact(q, p.rows[g.Position]) <= p.last[i] {
+				found++
+			}
+		}
+		sum += float64(min(found, want)) / float64(max(want, 1))
+	}
+	return sum / float64(len(p.queries))
+}
+
+// check: candidates are kept rows, each once, in order.
+func (p *problem) check(t testing.TB, got []vector.Candidate) {
+	t.Helper()
+	seen := map[uint32]bool{}
+	for i, g := range got {
+		if seen[g.Position] || !p.keeps(g.Position) {
+			t.Fatalf("position %d twice, or not kept", g.Position)
+		}
+		if i > 0 && got[i-1].Distance > g.Distance {
+			t.Fatalf("distance %v after %v", g.Distance, got[i-1].Distance)
+		}
+		seen[g.Position] = true
+	}
+}
+
+var methods = []string{"ivfflat", "diskann"}
+
+func TestRecallOnWords(t *testing.T) {
+	all := words()
+	if len(all) != 10000 || len(all[0]) != 100 {
+		t.Fatalf("%d words of %d dimensions", len(all), len(all[0]))
+	}
+	s := vector.Space{Distance: vector.Cosine, Dim: 100}
+	p := newProblem(s, encodeAll(s, all), 100, 10, nil)
+	for _, method := range methods {
+		for _, quantization := range []string{"none", "sq8", "rabitq"} {
+			x := open(t, method, build(t, method, s, p.rows, vector.Options{Quantization: quantization, Workers: 2}))
+			for _, target := range effortRecall {
+				var stats vector.SearchStats
+				got := p.recall(t, x, target, &stats)
+				t.Logf("%s %s: recall %.3f for %.2f, %+v, effort %v", method, quantization, got, target, stats, x.effort[0])
+				if got < target {
+					t.Errorf("%s, quantization %s: recall %.4f, not %.2f", method, quantization, got, target)
+				}
+			}
+		}
+	}
+}
+
+// combinations are the spaces and quantisations of a number of dimensions.
+func combinations(dim int) (spaces []vector.Space, quantizations [][]string) {
+	add := func(e vector.Element, d vector.Distance, q ...string) {
+		spaces = append(spaces, vector.Space{Element: e, Distance: d, Dim: dim})
+		quantizations = append(quantizations, q)
+	}
+	for _, d := range []vector.Distance{vector.L2, vector.InnerProduct, vector.Cosine} {
+		add(vector.Float32, d, "none", "sq8", "rabitq")
+		add(vector.Float16, d, "none", "rabitq")
+	}
+	add(vector.Float32, vector.L1, "")
+	add(vector.Float16, vector.L1, "")
+	add(vector.Bit, vector.Hamming, "")
+	return spaces, quantizations
+}
+
+// TestRecallFloors: the wanted recall is reached for each kind, type, distance
+// and quantisation, on data of each sort, without tuning.
+func TestRecallFloors(t *testing.T) {
+	const n, nq = 2500, 50
+	for _, d := range datasets {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			vectors := d.make(rand.New(rand.NewPCG(1, 2)), n+nq)
+			spaces, quantizations := combinations(d.dim)
+			for i, s := range spaces {
+				p := newProblem(s, encodeAll(s, vectors), nq, 10, nil)
+				for _, method := range methods {
+					for _, q := range quantizations[i] {
+						floor(t, p, method, q)
+					}
+				}
+			}
+		})
+	}
+}
+
+func floor(t *testing.T, p *problem, method, quantization string) {
+	x := open(t, method, build(t, method, p.space, p.rows, vector.Options{Quantization: quantization}))
+	var stats vector.SearchStats
+	got := p.recall(t, x, 0.95, &stats)
+	what := fmt.Sprintf("%s, %s, quantization %q", method, p.space, quantization)
+	t.Logf("%s: recall %.3f, %d lists of %d", what, got, stats.Visited/int64(len(p.queries)), len(x.meta.lists))
+	if got < 0.95 {
+		t.Errorf("%s: recall %.3f", what, got)
+	}
+}
