@@ -32,6 +32,7 @@ type builder struct {
 	// Rows sorted by list: positions of list l from starts[l].
 	positions []uint32
 	starts    []int
+	radii     []float32 // by list
 }
 
 // Build makes the index of a column and writes its parts.
@@ -144,14 +145,15 @@ func (b *builder) assign(ctx context.Context) error {
 	lists := make([]uint32, len(b.held))
 	chunks := (len(b.held) + chunk - 1) / chunk
 	var done atomic.Int64
+	squares := make([]float32, len(b.held))
 	err := b.parallel(ctx, chunks, func() func(int) error {
 		a, wide := b.meta.centroids.NewAssigner(), make([]float32, b.space.Dim)
 		return func(c int) error {
 			end := min((c+1)*chunk, len(b.held))
 			for i := c * chunk; i < end; i++ {
 				b.row(wide, b.held[i])
-				l, _ := a.Nearest(wide)
-				lists[i] = uint32(l)
+				l, square := a.Nearest(wide)
+				lists[i], squares[i] = uint32(l), square
 			}
 			b.progress("assigning tuples", done.Add(int64(end-c*chunk)), int64(len(b.held)))
 			return nil
@@ -165,7 +167,13 @@ func (b *builder) assign(ctx context.Context) error {
 	for _, l := range lists {
 		b.starts[l+1]++
 	}
+	sums := make([]float64, n)
+	for i, l := range lists {
+		sums[l] += float64(squares[i])
+	}
+	b.radii = make([]float32, n)
 	for l := range n {
+		b.radii[l] = float32(math.Sqrt(sums[l] / float64(max(b.starts[l+1], 1))))
 		b.starts[l+1] += b.starts[l]
 	}
 	b.positions = make([]uint32, len(b.held))
@@ -217,7 +225,7 @@ func (b *builder) write(ctx context.Context, parts vector.PartWriter) error {
 	end := int64(0)
 	for l := range centroids.Len() {
 		rows := b.starts[l+1] - b.starts[l]
-		e := listEntry{offset: roundUp(end), bytes: layout.size(rows), rows: rows, first: b.starts[l]}
+		e := listEntry{offset: roundUp(end), bytes: layout.size(rows), rows: rows, radius: b.radii[l], first: b.starts[l]}
 		end = e.offset + e.bytes
 		b.meta.lists = append(b.meta.lists, e)
 	}

@@ -7,11 +7,12 @@
 // to the query and scores those in front. How many lists that takes for the
 // wanted share of the true nearest (the effort) is measured when the index is
 // built: sampled rows are compared with all others exactly, and it is counted in
-// which list, by rank, their neighbours are. Under a bitmap the nearest kept rows
-// are farther, so the effort for k of a share s of the rows is that for k/s of
-// all; and the search goes on until it has seen as many kept rows as that effort
-// would show if the bitmap had nothing to do with the query. When fewer than k
-// rows have been found after that, further lists are scored until there are none.
+// which list, by rank, their neighbours are, and at which angle (ranker.angle).
+// Under a bitmap the nearest kept rows are farther, by an amount that cannot be
+// known before: after as many lists as without it, further ones are scored as
+// long as their angle, seen from the k-th row found, is among those measured.
+// When fewer than k rows have been found after that, further lists are scored
+// until there are none.
 //
 // Lists hold, by quantization:
 //

@@ -9,28 +9,38 @@ import (
 	"quiver/vector"
 )
 
-// An effortTable says how many lists a search must score, for so many nearest
-// of all rows and a recall, as measured when the index was built.
-type effortTable [len(effortK)][len(effortRecall)]float32
+// effort is how far to look, in two measures: the lists to score, and the angle
+// (see ranker.angle) up to which lists may hold one of the nearest.
+type effort struct{ lists, angle float32 }
+
+// An effortTable has the effort for so many nearest of all rows and a recall, as
+// measured when the index was built.
+type effortTable [len(effortK)][len(effortRecall)]effort
 
 var (
 	effortK      = [...]int{10, 100, 1000}
 	effortRecall = [...]float64{0.90, 0.95, 0.99}
 )
 
-// probes is the number of lists for k, which need not be whole, at a recall:
-// between what was measured both grow by powers.
-func (t *effortTable) probes(k, recall float64, lists int) int {
+// orDefault is the recall that is meant.
+func orDefault(recall float64) float64 {
 	if !(recall > 0) {
-		recall = 0.95
+		return 0.95
 	}
+	return min(recall, 1)
+}
+
+// at interpolates: between what was measured lists grow by powers of k and of
+// the share that is missed, and angles with their logarithms. Below the least k
+// no less is looked at; beyond the most it goes on growing.
+func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float32) {
+	recall = orDefault(recall)
 	logK := func(i int) float64 { return math.Log(float64(effortK[i])) }
 	x := math.Log(max(k, 1))
 	i := 0
 	for i < len(effortK)-2 && x > logK(i+1) {
 		i++
 	}
-	// Below the least k no less is looked at; beyond the most it goes on growing.
 	x = max(0, (x-logK(i))/(logK(i+1)-logK(i)))
 	miss := func(r float64) float64 { return -math.Log(max(1-r, 1e-4)) }
 	j := 0
@@ -38,70 +48,92 @@ func (t *effortTable) probes(k, recall float64, lists int) int {
 		j = 1
 	}
 	y := (miss(recall) - miss(effortRecall[j])) / (miss(effortRecall[j+1]) - miss(effortRecall[j]))
-	at := func(i int) float64 {
-		a, b := math.Log(float64(t[i][j])), math.Log(float64(t[i][j+1]))
-		return a + (b-a)*y
+	between := func(value func(e effort) float64) float64 {
+		at := func(i int) float64 {
+			a, b := value(t[i][j]), value(t[i][j+1])
+			return a + (b-a)*y
+		}
+		return at(i) + (at(i+1)-at(i))*x
 	}
-	probes := math.Exp(at(i) + (at(i+1)-at(i))*x)
+	n := math.Exp(between(func(e effort) float64 { return math.Log(float64(e.lists)) }))
 	// What a corrupt table would say is not taken.
-	if !(probes >= 1) {
-		probes = 1
+	if !(n >= 1) {
+		n = 1
 	}
-	return int(min(math.Ceil(probes), float64(lists)))
+	return int(min(math.Ceil(n), float64(lists))), float32(between(func(e effort) float64 { return float64(e.angle) }))
 }
 
 // calibrationPairs bounds the comparisons of a calibration, and with it its time.
 const calibrationPairs = 1 << 27
 
+// neighbour is one of the nearest rows to a query: its distance in the measure of
+// scores, and its list.
+type neighbour struct {
+	score  float64
+	rank   uint32 // of the list
+	ranked rankedList
+}
+
 // calibrate measures the effort: sampled rows are queries, whose neighbours are
-// found among all rows, and looked for in the lists by rank. A recall r asks for
-// a little more than r of them, since other queries are not so near to rows.
+// found among all rows, and looked for in the lists by rank and angle. A recall r
+// asks for a little more than r of them, since other queries are not so near to
+// rows.
 func (b *builder) calibrate(ctx context.Context) error {
 	n := len(b.held)
 	for i := range b.meta.effort {
 		for j := range b.meta.effort[i] {
-			b.meta.effort[i][j] = float32(max(len(b.meta.lists), 1))
+			b.meta.effort[i][j] = effort{lists: float32(max(len(b.meta.lists), 1)), angle: 1}
 		}
 	}
 	if n < 2 || len(b.meta.lists) < 2 {
 		return nil
 	}
 	queries := max(32, min(256, calibrationPairs/n, n))
-	ranks := make([][]uint32, queries) // of the lists of each query's neighbours, nearest first
 	r := rand.New(rand.NewPCG(seed, 2))
 	picked := make([]uint32, queries)
 	for i := range picked {
 		picked[i] = b.held[r.IntN(n)]
 	}
+	ranks, angles := make([][len(effortK)][]uint32, queries), make([][len(effortK)][]float32, queries)
 	groups := min(b.plan.workers, queries)
 	err := b.parallel(ctx, groups, func() func(int) error {
 		return func(g int) error {
 			from, to := g*queries/groups, (g+1)*queries/groups
-			return b.neighbourRanks(ctx, picked[from:to], ranks[from:to])
+			return b.neighbours(ctx, picked[from:to], func(i int, ranker *ranker, near []neighbour) {
+				for j, k := range effortK {
+					near := near[:min(k, len(near))]
+					for _, m := range near {
+						ranks[from+i][j] = append(ranks[from+i][j], m.rank)
+						angles[from+i][j] = append(angles[from+i][j], ranker.angle(m.ranked, near[len(near)-1].score))
+					}
+				}
+			})
 		}
 	})
 	if err != nil {
 		return err
 	}
 	for i := range effortK {
-		var all []uint32
-		for _, q := range ranks {
-			all = append(all, q[:min(effortK[i], len(q))]...)
+		var allRanks []uint32
+		var allAngles []float32
+		for q := range queries {
+			allRanks, allAngles = append(allRanks, ranks[q][i]...), append(allAngles, angles[q][i]...)
 		}
-		slices.Sort(all)
+		slices.Sort(allRanks)
+		slices.Sort(allAngles)
 		for j, recall := range effortRecall {
-			wanted := recall + (1-recall)/3
-			at := min(int(math.Ceil(wanted*float64(len(all)))), len(all)-1)
-			b.meta.effort[i][j] = float32(all[max(at, 0)] + 2)
+			wanted := recall + (1-recall)/6
+			at := max(0, min(int(math.Ceil(wanted*float64(len(allRanks)))), len(allRanks)-1))
+			b.meta.effort[i][j] = effort{lists: float32(allRanks[at] + 2), angle: allAngles[at]}
 		}
 	}
 	return nil
 }
 
-// neighbourRanks finds the rows nearest to each row of some positions, but for
-// itself, and the ranks of their lists. The rows are copied together a few at a
-// time and compared with all the queries.
-func (b *builder) neighbourRanks(ctx context.Context, queries []uint32, ranks [][]uint32) error {
+// neighbours finds the rows nearest to each row of some positions, but for
+// itself. The rows are copied together a few at a time and compared with all the
+// queries.
+func (b *builder) neighbours(ctx context.Context, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
 	most := min(effortK[len(effortK)-1], len(b.held)-1)
 	searches := make([]*vector.Search, len(queries))
 	for i, q := range queries {
@@ -126,19 +158,24 @@ func (b *builder) neighbourRanks(ctx context.Context, queries []uint32, ranks []
 		b.progress("calibrating", int64(at+n), int64(len(b.positions)))
 	}
 	ranker, rankOf, wide := newRanker(&b.meta), make([]uint32, len(b.meta.lists)), make([]float32, b.space.Dim)
+	var near []neighbour
 	for i, q := range queries {
 		b.row(wide, q)
-		for rank, l := range ranker.rank(wide, len(b.meta.lists)) {
+		ranked := ranker.rank(wide, len(b.meta.lists))
+		for rank, l := range ranked {
 			rankOf[l.list] = uint32(rank)
 		}
+		near = near[:0]
 		for _, n := range searches[i].Top().Sorted() {
 			if b.positions[n.Row] != q {
 				// The last list that begins there or before: empty ones begin
 				// where the next does.
 				list, _ := slices.BinarySearch(b.starts, int(n.Row)+1)
-				ranks[i] = append(ranks[i], rankOf[list-1])
+				rank := rankOf[list-1]
+				near = append(near, neighbour{score: rankScore(b.space.Distance, n.Distance), rank: rank, ranked: ranked[rank]})
 			}
 		}
+		each(i, ranker, near)
 	}
 	return nil
 }

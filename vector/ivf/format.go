@@ -37,9 +37,10 @@ import (
 //	20  groups
 //	24  rows, uint64
 //	32  seed of the rotation, uint64
-//	40  effort table: a float32 for each of effortK × effortRecall
+//	40  effort table: two float32 for each of effortK × effortRecall, the lists
+//	    and the angle
 //	..  an entry a list: offset in the lists' payload and bytes, uint64 each;
-//	    rows, CRC-32C of its bytes
+//	    rows, CRC-32C of its bytes; radius, a float32
 //	..  first list of each group, and the number of lists
 //	..  centroids, then those of the groups, float32
 //
@@ -54,7 +55,7 @@ const (
 	partLists      = 2
 	partPositions  = 3
 	metaBytes      = 40
-	listEntryBytes = 24
+	listEntryBytes = 28
 )
 
 var partNames = map[uint32]string{partCentroids: "centroids", partLists: "lists", partPositions: vector.PartPositions}
@@ -137,7 +138,8 @@ type listEntry struct {
 	offset, bytes int64
 	rows          int
 	sum           uint32
-	first         int // ordinal
+	radius        float32 // root mean square of the rows' distances to the centroid
+	first         int     // ordinal
 }
 
 // meta is what the part centroids holds.
@@ -169,13 +171,17 @@ func (m *meta) append(b []byte) []byte {
 	b = le.AppendUint64(b, uint64(m.rows))
 	b = le.AppendUint64(b, m.seed)
 	for _, row := range m.effort {
-		b = append(b, vector.EncodeFloat32s(row[:])...)
+		for _, e := range row {
+			b = le.AppendUint32(b, math.Float32bits(e.lists))
+			b = le.AppendUint32(b, math.Float32bits(e.angle))
+		}
 	}
 	for _, l := range m.lists {
 		b = le.AppendUint64(b, uint64(l.offset))
 		b = le.AppendUint64(b, uint64(l.bytes))
 		b = le.AppendUint32(b, uint32(l.rows))
 		b = le.AppendUint32(b, l.sum)
+		b = le.AppendUint32(b, math.Float32bits(l.radius))
 	}
 	for _, s := range m.centroids.Starts {
 		b = le.AppendUint32(b, uint32(s))
@@ -214,7 +220,7 @@ func decodeMeta(b []byte, kind string, listBytes int64) (*meta, error) {
 	if groups > 0 {
 		starts = groups + 1
 	}
-	effortBytes := 4 * len(effortK) * len(effortRecall)
+	effortBytes := 8 * len(effortK) * len(effortRecall)
 	want := metaBytes + effortBytes + listEntryBytes*lists + 4*starts + 4*dim*(lists+groups)
 	if len(b) != want {
 		return bad("%d bytes, not %d", len(b), want)
@@ -222,7 +228,10 @@ func decodeMeta(b []byte, kind string, listBytes int64) (*meta, error) {
 	b = b[metaBytes:]
 	values := vector.Float32sOf(b[:effortBytes])
 	for i := range m.effort {
-		copy(m.effort[i][:], values[i*len(effortRecall):])
+		for j := range m.effort[i] {
+			at := 2 * (i*len(effortRecall) + j)
+			m.effort[i][j] = effort{lists: values[at], angle: values[at+1]}
+		}
 	}
 	b = b[effortBytes:]
 	total, end := 0, int64(0)
@@ -230,7 +239,7 @@ func decodeMeta(b []byte, kind string, listBytes int64) (*meta, error) {
 		e := b[i*listEntryBytes:]
 		l := listEntry{
 			offset: int64(le.Uint64(e)), bytes: int64(le.Uint64(e[8:])),
-			rows: int(le.Uint32(e[16:])), sum: le.Uint32(e[20:]), first: total,
+			rows: int(le.Uint32(e[16:])), sum: le.Uint32(e[20:]), radius: math.Float32frombits(le.Uint32(e[24:])), first: total,
 		}
 		if l.rows > m.rows || l.bytes < 0 || l.bytes > listBytes || l.offset != roundUp(end) || l.offset > listBytes-l.bytes {
 			return bad("list %d of %d rows, %d bytes at %d", i, l.rows, l.bytes, l.offset)

@@ -24,7 +24,7 @@ func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vect
 	if x.meta.rows > 0 && r.K > 0 {
 		it.s = x.searchers.Get().(*searcher)
 		it.s.begin(r, stats)
-		it.ranked = it.s.ranker.rank(it.s.wide, it.reach.probes)
+		it.ranked = it.s.ranker.rank(it.s.wide, it.reach.first)
 	}
 	return it
 }
@@ -64,9 +64,9 @@ func (it *iterator) more(ctx context.Context) error {
 	if it.done == len(it.ranked) {
 		return nil
 	}
-	next := it.reach.probes
+	next := it.reach.first
 	if it.done > 0 {
-		next = min(it.done+max(it.reach.probes/2, 1), len(it.ranked))
+		next = min(it.done+max(it.reach.first/2, 1), len(it.ranked))
 		s.ranker.order(it.done, next)
 	}
 	s.candidates = it.heap

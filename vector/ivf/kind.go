@@ -40,24 +40,24 @@ type plan struct {
 func (k *kind) Check(s vector.Space, o vector.Options) error {
 	switch {
 	case !s.Element.Has(s.Distance) || s.Dim < 1:
-		return fmt.Errorf("%s: no vectors of %s", k.name, s)
+		return fmt.Errorf("%w: %s of %s", vector.ErrUnsupported, k.name, s)
 	case s.Element == vector.Sparse || s.Distance == vector.Jaccard:
-		return fmt.Errorf("access method \"%s\" does not support %s with %s distance", k.name, s.Element, s.Distance)
+		return fmt.Errorf("%w: %s of %s", vector.ErrUnsupported, k.name, s)
 	case o.Lists < 0 || o.Lists > ListsMax:
-		return fmt.Errorf("%s: lists must be between 1 and %d", k.name, ListsMax)
+		return fmt.Errorf("%w: %s with lists not between 1 and %d", vector.ErrUnsupported, k.name, ListsMax)
 	case o.Bits < 0 || o.Bits > rabitq.BitsMax:
-		return fmt.Errorf("%s: bits must be between 1 and %d", k.name, rabitq.BitsMax)
+		return fmt.Errorf("%w: %s with bits not between 1 and %d", vector.ErrUnsupported, k.name, rabitq.BitsMax)
 	}
 	switch o.Quantization {
 	case "", "none":
 		return nil
 	case "sq8", "rabitq":
 		if !quantizable(s) {
-			return fmt.Errorf("access method \"%s\" does not support quantization %s with %s and %s distance", k.name, o.Quantization, s.Element, s.Distance)
+			return fmt.Errorf("%w: %s of %s with quantization %s", vector.ErrUnsupported, k.name, s, o.Quantization)
 		}
 		return nil
 	}
-	return fmt.Errorf("%s: unknown quantization %q", k.name, o.Quantization)
+	return fmt.Errorf("%w: %s with quantization %q", vector.ErrUnsupported, k.name, o.Quantization)
 }
 
 func quantizable(s vector.Space) bool {
@@ -112,7 +112,7 @@ func (k *kind) plan(s vector.Space, rows int, o vector.Options) plan {
 // the centroids while they move, and the lists that are being encoded.
 func (k *kind) fixedBytes(s vector.Space, rows int, p plan) int64 {
 	inWork := int64(8*p.workers) * 2 * (p.listBytes/int64(p.lists) + 1<<12)
-	return 12*int64(rows) + 12*int64(p.lists)*int64(s.Dim) + inWork + 1<<20
+	return 16*int64(rows) + 12*int64(p.lists)*int64(s.Dim) + inWork + 1<<20
 }
 
 // Estimate is what an index will take.

@@ -2,6 +2,7 @@ package ivf
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"quiver/vector"
@@ -19,6 +20,7 @@ type ranker struct {
 	meta            *meta
 	scores, squares []float32
 	lists           []rankedList
+	scale           float64 // of angles under InnerProduct and L1
 }
 
 func newRanker(m *meta) *ranker {
@@ -26,16 +28,21 @@ func newRanker(m *meta) *ranker {
 }
 
 // rank returns all lists, the first n of them in order: by inner product under
-// InnerProduct, else by the distance that clustered them. The query is wide, and
-// of length one under cosine.
+// InnerProduct, by L1 under L1, else by the distance that clustered them. The
+// query is wide, and of length one under cosine.
 func (r *ranker) rank(query []float32, n int) []rankedList {
 	c := r.meta.centroids
-	if r.meta.space.Distance == vector.InnerProduct {
+	switch r.meta.space.Distance {
+	case vector.InnerProduct:
 		vector.Fastest().ScoreDot(query, c.Values, c.Dim, c.Len(), r.scores, r.squares)
 		for i, s := range r.scores {
 			r.scores[i] = -s
 		}
-	} else {
+		r.scale = math.Sqrt(vector.Dot(query, query))
+	case vector.L1:
+		vector.Fastest().ScoreL1(query, c.Values, c.Dim, c.Len(), r.scores)
+		r.scale = math.Sqrt(float64(c.Dim))
+	default:
 		vector.Fastest().ScoreSquaredL2(query, c.Values, c.Dim, c.Len(), r.scores)
 	}
 	r.lists = r.lists[:0]
@@ -46,12 +53,61 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 	return r.lists
 }
 
+// rankScore brings a distance to the measure of the scores of lists.
+func rankScore(d vector.Distance, distance float64) float64 {
+	switch d {
+	case vector.L2:
+		return distance * distance
+	case vector.Cosine:
+		return 2 * distance // of vectors of length one, the squared distance
+	}
+	return distance
+}
+
+// angleMax is beyond any angle that is measured.
+const angleMax = 4
+
+// angle says how far out of the way of its list a row must lie to be as near to
+// the query as kth, a rankScore. A typical row is radius away from its centroid,
+// and so D² + radius² - 2·D·radius·cos from a query at the distance D of the
+// centroid: the cosine at which that is kth is the answer. Rows lie in all
+// directions, so that few have a large one, the fewer the more dimensions. Under
+// InnerProduct and L1 the same is said of scores that grow in proportion to the
+// radius.
+func (r *ranker) angle(l rankedList, kth float64) float32 {
+	score, radius := float64(l.score), float64(r.meta.lists[l.list].radius)
+	need, span := score-kth, r.scale*radius
+	if d := r.meta.space.Distance; d != vector.InnerProduct && d != vector.L1 {
+		need, span = score+radius*radius-kth, 2*math.Sqrt(max(score, 0))*radius
+	}
+	need -= 1e-5 * (math.Abs(score) + math.Abs(kth)) // rounding of equals
+	switch a := need / span; {
+	case a >= angleMax || span == 0 && need > 0:
+		return angleMax
+	case a > -angleMax:
+		return float32(a)
+	}
+	return -angleMax // NaN too: what cannot be told is near
+}
+
+// within keeps the lists of some whose angle is at most so much.
+func (r *ranker) within(lists []rankedList, kth float64, most float32) []rankedList {
+	out := lists[:0]
+	for _, l := range lists {
+		if r.angle(l, kth) <= most {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
 // order sorts the lists from from to to, which are the nearest of those from
 // from on.
-func (r *ranker) order(from, to int) {
-	rest := r.lists[from:]
-	n := min(to-from, len(rest))
-	if n <= 0 {
+func (r *ranker) order(from, to int) { orderFirst(r.lists[from:], to-from) }
+
+// orderFirst sorts the first n lists of rest, which become the nearest of them.
+func orderFirst(rest []rankedList, n int) {
+	if n = min(n, len(rest)); n <= 0 {
 		return
 	}
 	// Selection first: mostly few of many are wanted.

@@ -107,7 +107,7 @@ func TestRecallOnWords(t *testing.T) {
 	s := vector.Space{Distance: vector.Cosine, Dim: 100}
 	p := newProblem(s, encodeAll(s, all), 100, 10, nil)
 	for _, method := range methods {
-		for _, quantization := range []string{"none", "sq8", "rabitq"} {
+		for _, quantization := range []string{"none", "rabitq"} {
 			x := open(t, method, build(t, method, s, p.rows, vector.Options{Quantization: quantization, Workers: 2}))
 			for _, target := range effortRecall {
 				var stats vector.SearchStats
@@ -140,7 +140,7 @@ func combinations(dim int) (spaces []vector.Space, quantizations [][]string) {
 // TestRecallFloors: the wanted recall is reached for each kind, type, distance
 // and quantisation, on data of each sort, without tuning.
 func TestRecallFloors(t *testing.T) {
-	const n, nq = 2500, 50
+	const n, nq = 1600, 50
 	for _, d := range datasets {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
@@ -166,5 +166,40 @@ func floor(t *testing.T, p *problem, method, quantization string) {
 	t.Logf("%s: recall %.3f, %d lists of %d", what, got, stats.Visited/int64(len(p.queries)), len(x.meta.lists))
 	if got < 0.95 {
 		t.Errorf("%s: recall %.3f", what, got)
+	}
+}
+
+// TestRecallUnderFilters: bitmaps of every share, at random, about the query and
+// far from it, lose nothing and find k rows whenever k are kept.
+func TestRecallUnderFilters(t *testing.T) {
+	const n, nq = 4000, 30
+	d := datasets[0]
+	vectors := d.make(rand.New(rand.NewPCG(3, 4)), n+nq)
+	s := vector.Space{Distance: vector.L2, Dim: d.dim}
+	all := encodeAll(s, vectors)
+	for _, method := range methods {
+		x := open(t, method, build(t, method, s, all[:n], vector.Options{}))
+		for name, kept := range map[string]func(r *rand.Rand, i int) bool{
+			"half":      func(r *rand.Rand, _ int) bool { return r.IntN(2) == 0 },
+			"hundredth": func(r *rand.Rand, _ int) bool { return r.IntN(100) == 0 },
+			"few":       func(_ *rand.Rand, i int) bool { return i%700 == 3 },
+			"one side":  func(_ *rand.Rand, i int) bool { return vectors[i][0] > 0.8 },
+			"none":      func(*rand.Rand, int) bool { return false },
+		} {
+			keep := make([]byte, (n+7)/8)
+			r := rand.New(rand.NewPCG(5, 6))
+			for i := range n {
+				if kept(r, i) {
+					keep[i>>3] |= 1 << (i & 7)
+				}
+			}
+			var stats vector.SearchStats
+			p := newProblem(s, all, nq, 10, keep)
+			got := p.recall(t, x, 0.95, &stats)
+			t.Logf("%s, %s (%d rows): recall %.3f, %d lists of %d", method, name, p.kept, got, stats.Visited/nq, len(x.meta.lists))
+			if p.kept > 0 && got < 0.95 {
+				t.Errorf("%s, %s (%d rows): recall %.3f", method, name, p.kept, got)
+			}
+		}
 	}
 }

@@ -28,11 +28,13 @@ type searcher struct {
 	// seen counts the kept rows of the lists scored.
 	seen int
 
+	wanted     []rankedList
 	keep       []byte // of the rows of a list
 	estimates  []rabitq.Estimate
 	ordinals   []uint32 // in the list
 	candidates []candidate
-	uppers     upperBounds
+	uppers     upperBounds // of the nearest k
+	nearest    upperBounds // their scores
 }
 
 func newSearcher(x *index) *searcher {
@@ -135,6 +137,7 @@ func (s *searcher) offer(ordinal uint32, e rabitq.Estimate) {
 		return
 	}
 	s.uppers.push(2*e.Score - e.Low)
+	s.nearest.push(e.Score)
 	s.candidates = append(s.candidates, candidate{ordinal, e.Score, e.Low})
 }
 
@@ -225,7 +228,7 @@ func (s *searcher) distance(score float32) float32 {
 	return score
 }
 
-// upperBounds keeps the k least of the upper bounds it is given: a heap with the
+// upperBounds keeps the k least of the numbers it is given: a heap with the
 // largest on top.
 type upperBounds struct {
 	k    int

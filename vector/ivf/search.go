@@ -9,25 +9,27 @@ import (
 	"quiver/vector"
 )
 
-// reach says how far a search looks: so many lists at least, and further until
-// so many kept rows were seen.
+// reach says how far a search looks: so many lists first, then those within an
+// angle of what was found; until k kept rows were seen all lists are.
 type reach struct {
-	probes, rows int
+	first int
+	angle float32
 }
 
 // reach follows from the request: see the package comment.
 func (x *index) reach(r *vector.SearchRequest) reach {
 	lists := len(x.meta.lists)
 	if r.Effort > 0 {
-		return reach{probes: min(r.Effort, lists)}
+		return reach{first: min(r.Effort, lists), angle: -2 * angleMax}
 	}
-	out := reach{probes: x.effort.probes(float64(r.K), r.Recall, lists)}
-	if r.Keep != nil && x.meta.rows > 0 {
-		share := min(max(float64(r.Kept), 1)/float64(x.meta.rows), 1)
-		wide := x.effort.probes(float64(r.K)/share, r.Recall, lists)
-		out.rows = int(share * float64(wide) * float64(x.meta.rows) / float64(lists))
+	probes, angle := x.effort.at(float64(r.K), r.Recall, lists)
+	if r.Keep != nil {
+		// The nearest of many rows far away lie at larger angles than those of
+		// the few near by that were measured.
+		_, angle = x.effort.at(float64(r.K), 1-(1-orDefault(r.Recall))/40, lists)
+		return reach{probes, angle}
 	}
-	return out
+	return reach{(probes + 2) / 3, angle}
 }
 
 // Search finds the nearest.
@@ -42,34 +44,59 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 		return s.exactly(ctx, dst)
 	}
 	s.uppers.reset(r.K)
-	if err := s.probe(ctx, s.prune); err != nil {
+	s.nearest.reset(r.K)
+	if err := s.probe(ctx, s.prune, func() float64 { return float64(s.nearest.most()) }); err != nil {
 		return dst, err
 	}
 	return s.finish(ctx, dst)
 }
 
-// probe scores lists as far as the reach goes.
-func (s *searcher) probe(ctx context.Context, score func(list int, b []byte)) error {
+// probe scores lists as far as the reach goes; kth is the score of the k-th row
+// found so far, of package rabitq or of the same meaning.
+func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kth func() float64) error {
 	reach := s.x.reach(s.r)
-	ranked := s.ranker.rank(s.wide, reach.probes)
-	for done := 0; done < len(ranked); {
-		if done >= reach.probes && s.seen >= reach.rows && s.seen >= s.r.K {
-			break
-		}
+	next := reach.first
+	rest := s.ranker.rank(s.wide, next)
+	for len(rest) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		next := reach.probes
-		if done > 0 {
-			next = min(done+max(reach.probes/2, 1), len(ranked))
-			s.ranker.order(done, next)
-		}
-		if err := s.x.load(ctx, ranked[done:next], s.stats, score); err != nil {
+		batch := rest[:min(next, len(rest))]
+		rest = rest[len(batch):]
+		if err := s.x.load(ctx, s.withKept(batch), s.stats, score); err != nil {
 			return err
 		}
-		done = next
+		if s.seen >= s.r.K {
+			k := kth()
+			if s.x.space.Distance == vector.Cosine {
+				k *= 2
+			}
+			rest = s.ranker.within(rest, k, reach.angle)
+			if s.x.ranges != nil {
+				next = len(rest) // at once, rather than one wait after another
+				continue
+			}
+		}
+		next = max(reach.first/2, 1)
+		orderFirst(rest, next)
 	}
 	return nil
+}
+
+// withKept are the lists of some that have rows to propose: the others need not
+// be read.
+func (s *searcher) withKept(lists []rankedList) []rankedList {
+	if s.r.Keep == nil && !s.x.gone {
+		return lists
+	}
+	s.wanted = s.wanted[:0]
+	for _, r := range lists {
+		l := &s.x.meta.lists[r.list]
+		if slices.ContainsFunc(s.x.positions[l.first:l.first+l.rows], s.keeps) {
+			s.wanted = append(s.wanted, r)
+		}
+	}
+	return s.wanted
 }
 
 // exactly searches lists of vectors.
@@ -84,6 +111,16 @@ func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vecto
 		rows := encodedRows(s.x.space, b, l.rows)
 		rows.Keep, rows.FirstID = s.keep, uint64(l.first)
 		search.Add(rows)
+	}, func() float64 {
+		top := search.Top()
+		if !top.Full() {
+			return math.Inf(1)
+		}
+		d := top.Farthest().Distance
+		if s.x.space.Distance == vector.L2 {
+			d *= d
+		}
+		return d
 	})
 	s.stats.Distances += search.Scored
 	if err != nil {
