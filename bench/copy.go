@@ -45,7 +45,7 @@ func (b *bench) copy() error {
 		{"binary", " (FORMAT binary)", b.words.copyBinary(appendRealArray), b.words.copyBinary(appendPgvector), 1},
 	} {
 		p, q, err := b.inTurn(
-			func() (float64, error) { return b.copyInto(b.postgres.DSN(), "real[]", form.peer, form.options) },
+			func() (float64, error) { return b.copyInto(b.postgres, "real[]", form.peer, form.options) },
 			func() (float64, error) {
 				return b.copyInto(b.quiver.DSN(), "vector(100)", form.quiver, form.options)
 			})

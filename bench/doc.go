@@ -9,7 +9,10 @@
 // dataset) and are kept in .cache/bench.
 //
 // `-only NAME,…` takes some figures alone, and prints them without writing the
-// file; `-without pgvector,hnswlib` does without peers that take long.
+// file; `-without pgvector,hnswlib` does without peers that take long. `-postgres
+// DSN` measures beside a PostgreSQL that is there and keeps its indexed table from
+// run to run; `-rows N` takes a part of the word vectors; `-profiles DIR` has CPU
+// profiles of the server.
 //
 // Start reading at main.go; each figure has a file of its own. engine.go has
 // what is measured, over the wire or in process.

@@ -93,6 +93,9 @@ func (b *bench) filtered() error {
 			return err
 		}
 		q := len(all) - 1
+		if err := b.profileSearch(all[q].(*wire), "filter "+f.name, 1); err != nil {
+			return err
+		}
 		row := figure{what: fmt.Sprintf("Filter %s, Quiver's recall %.3f", f.name, recalls[q]), quiver: rates[q], unit: "QPS"}
 		if q > 0 {
 			row.what += fmt.Sprintf(", pgvector's %.3f", recalls[0])

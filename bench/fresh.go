@@ -25,7 +25,7 @@ func (b *bench) freshRows() error {
 	}
 	peer := 0.0
 	if b.hasPgvector() {
-		took, err := b.copyVectors(b.postgres.DSN(), "fresh", b.set.CopyBinary(0, peerRows, 0))
+		took, err := b.copyVectors(b.postgres, "fresh", b.set.CopyBinary(0, peerRows, 0))
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,9 @@ func (b *bench) freshRows() error {
 	defer w.close()
 	data := b.set.CopyBinary(0, b.set.Len(), 0)
 	start := time.Now()
+	wait := b.profiled("fresh", 3*time.Second)
 	took, err := b.copyVectors(dsn, "fresh", data)
+	wait()
 	if err != nil {
 		return err
 	}

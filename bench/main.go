@@ -53,9 +53,13 @@ type bench struct {
 	life     *life
 	cache    string
 	quiver   *servers.Quiver
-	postgres *servers.Postgres
+	postgres string          // connection string of the peer
 	without  map[string]bool // peers to do without
 	rounds   int
+	rows     int    // of the word vectors; 0 for all
+	kept     bool   // the peer's tables stay for the next run
+	profiles string // directory for the server's profiles; "" for none
+	http     string // address of Quiver's side port
 
 	words *words // of examples/words, repeated
 	// The word vectors of the vector search parts, and how far they are.
@@ -135,17 +139,20 @@ func main() {
 	}
 	only := flag.String("only", "", "take these figures alone and print them: "+strings.Join(names, ","))
 	without := flag.String("without", "", "do without these peers: pgvector,hnswlib")
-	rounds := flag.Int("rounds", 3, "rounds of each figure")
 	out := flag.String("out", "docs/benchmarks.md", "the file to write")
+	b := &bench{ctx: context.Background(), life: &life{}, cache: cacheDir, without: map[string]bool{}}
+	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each figure")
+	flag.IntVar(&b.rows, "rows", 0, "take so many of the word vectors alone")
+	flag.StringVar(&b.postgres, "postgres", "", "connection string of a PostgreSQL to measure beside, which keeps its indexed table for the next run (hnswlib's index is kept too); without one a new PostgreSQL is started")
+	flag.StringVar(&b.profiles, "profiles", "", "directory for CPU profiles of Quiver's server, one a figure")
 	flag.Parse()
-	if err := run(*only, *without, *rounds, *out); err != nil {
+	if err := b.take(*only, *without, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only, without string, rounds int, out string) (err error) {
-	b := &bench{ctx: context.Background(), life: &life{}, rounds: rounds, cache: cacheDir, without: map[string]bool{}}
+func (b *bench) take(only, without, out string) (err error) {
 	for _, name := range strings.Split(without, ",") {
 		b.without[name] = true
 	}
@@ -158,9 +165,7 @@ func run(only, without string, rounds int, out string) (err error) {
 	if b.words, err = readWords(); err != nil {
 		return err
 	}
-	b.postgres = servers.StartPostgres(b.life, "shared_buffers=4GB", "max_wal_size=8GB", "maintenance_work_mem=2GB",
-		"max_parallel_maintenance_workers=2", "effective_cache_size=12GB", "random_page_cost=1.1", "jit=off", "dynamic_shared_memory_type=mmap")
-	b.quiver = servers.StartQuiver(b.life, "")
+	b.startServers()
 	chosen := strings.Split(only, ",")
 	for _, p := range parts {
 		if only == "" && p.section == largest || only != "" && !slices.Contains(chosen, p.name) {
@@ -180,6 +185,16 @@ func run(only, without string, rounds int, out string) (err error) {
 		return nil
 	}
 	return b.write(out, report)
+}
+
+// startServers starts PostgreSQL, unless one was named, and Quiver.
+func (b *bench) startServers() {
+	if b.kept = b.postgres != ""; !b.kept {
+		b.postgres = servers.StartPostgres(b.life, "shared_buffers=4GB", "max_wal_size=8GB", "maintenance_work_mem=2GB",
+			"max_parallel_maintenance_workers=2", "effective_cache_size=12GB", "random_page_cost=1.1", "jit=off", "dynamic_shared_memory_type=mmap").DSN()
+	}
+	b.http = servers.FreeAddr(b.life)
+	b.quiver = servers.StartQuiver(b.life, "", "--http", b.http)
 }
 
 func (b *bench) add(f figure) {

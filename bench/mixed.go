@@ -24,7 +24,10 @@ func (b *bench) mixed() error {
 		return err
 	}
 	dsn := b.quiver.DSN()
-	rows := min(200_000, b.set.Len())
+	rows := min(200_000, b.set.Len()-2*int(mixedTime.Seconds())*insertsPerSecond)
+	if rows < 0 {
+		return fmt.Errorf("%d rows are too few", b.set.Len())
+	}
 	head := b.set.First(rows)
 	if err := b.createVectors(dsn, "mixed", b.set.Dim); err != nil {
 		return err
@@ -47,7 +50,9 @@ func (b *bench) mixed() error {
 	stop, stopped := make(chan struct{}), make(chan error, 1)
 	in := &steadyInsert{b: b, dsn: dsn, table: "mixed", set: b.set, next: rows}
 	go func() { stopped <- in.run(stop) }()
+	wait := b.profiled("mixed", mixedTime/2)
 	busy, err := w.rate(maxClients, mixedTime)
+	wait()
 	close(stop)
 	if insertErr := <-stopped; insertErr != nil {
 		return insertErr

@@ -101,7 +101,7 @@ func (b *bench) pgvectorVersion() string {
 	if !b.hasPgvector() {
 		return "not installed"
 	}
-	v, err := b.askText(b.postgres.DSN(), "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
+	v, err := b.askText(b.postgres, "SELECT default_version FROM pg_available_extensions WHERE name = 'vector'")
 	if err != nil || v == "" {
 		return "of unknown version"
 	}

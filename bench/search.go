@@ -18,7 +18,7 @@ func (b *bench) searchers() (all []engine, quiver, pgvector *wire, err error) {
 		all = append(all, b.hnswlib)
 	}
 	if b.hasPgvector() {
-		if pgvector, err = b.newWire("pgvector", b.postgres.DSN(), nearestSQL, b.set); err != nil {
+		if pgvector, err = b.newWire("pgvector", b.postgres, nearestSQL, b.set); err != nil {
 			return nil, nil, nil, err
 		}
 		all = append(all, pgvector)
@@ -110,6 +110,11 @@ func (b *bench) atRecall(all []engine, curves [][]point, recall float64) error {
 			return err
 		}
 		q := len(at) - 1
+		if w, ok := at[q].(*wire); ok {
+			if err := b.profileSearch(w, fmt.Sprintf("search %g clients %d", recall, clients), clients); err != nil {
+				return err
+			}
+		}
 		for i, e := range at[:q] {
 			is := e.name()
 			if _, inProcess := e.(*hnswlib); inProcess {

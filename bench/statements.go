@@ -57,7 +57,7 @@ func (b *bench) rate(dsn string, n int, prepare func(c *pgconn.PgConn) error, st
 // both measures the same on PostgreSQL and on Quiver.
 func (b *bench) both(n int, prepare func(c *pgconn.PgConn) error, step func(c *pgconn.PgConn, worker, i int) error) (p, q float64, err error) {
 	return b.inTurn(
-		func() (float64, error) { return b.rate(b.postgres.DSN(), n, prepare, step) },
+		func() (float64, error) { return b.rate(b.postgres, n, prepare, step) },
 		func() (float64, error) { return b.rate(b.quiver.DSN(), n, prepare, step) })
 }
 
@@ -130,7 +130,7 @@ func (b *bench) insertMany() error {
 			return statements * rows, err
 		}
 		p, q, err := b.inTurn(
-			func() (float64, error) { return measure(b.postgres.DSN(), "real[]", "{", "}") },
+			func() (float64, error) { return measure(b.postgres, "real[]", "{", "}") },
 			func() (float64, error) { return measure(b.quiver.DSN(), "vector(100)", "[", "]") })
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func (b *bench) commits() error {
 			})
 		}
 		p, q, err := b.inTurn(
-			func() (float64, error) { return measure(b.postgres.DSN()) },
+			func() (float64, error) { return measure(b.postgres) },
 			func() (float64, error) { return measure(b.quiver.DSN()) })
 		if err != nil {
 			return err
