@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -173,6 +174,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			Catalog: n.catalog, Engine: n.engine, Parsed: parse.NewCache(parseCacheBytes), Logger: logger,
 			TempDir:           filepath.Join(cfg.data, filepath.FromSlash(cacheDir)),
 			StatementBytesMax: statementBytesMax,
+			Parallel:          runtime.GOMAXPROCS(0),
 		},
 		Addr: cfg.listen, HTTPAddr: cfg.http, User: cfg.user, PasswordFile: cfg.passwordFile,
 		ConnectionsMax: cfg.maxConnections, Logger: logger,
