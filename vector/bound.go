@@ -97,3 +97,28 @@ func (b *bound) exceeds(dot32, square32 float32) bool {
 	}
 	return dot < 0 && dot*dot > square*b.perSquare
 }
+
+// cosineBound is the part of a bound that excludes nearly all rows of a search
+// under Cosine, small enough to be inlined: what it says nothing of, exceeds
+// judges.
+type cosineBound struct{ perSquare, tiny float64 }
+
+func (b *bound) cosineBelow() cosineBound {
+	if b.distance != Cosine || b.open || !b.positive {
+		return cosineBound{} // excludes nothing
+	}
+	return cosineBound{b.perSquare, b.tiny}
+}
+
+// Squares between these are neither lost to underflow nor near overflow. An
+// inner product that overflowed is infinite or NaN, and so is its square: it is
+// not below anything finite.
+const (
+	leastSquare = 0x1p-90
+	mostSquare  = 0x1p90
+)
+
+func (c cosineBound) exceeds(dot, square float32) bool {
+	d := float64(dot) + c.tiny
+	return d*d < float64(square)*c.perSquare && square > leastSquare && square < mostSquare
+}

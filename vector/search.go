@@ -189,8 +189,11 @@ func (s *Search) score(rows *Rows, values []float32, stride, start, n int) {
 		}
 	default:
 		s.kernels.ScoreDot(s.query, values, stride, n, s.scores[:], s.squares[:])
+		// The limit only shrinks: what this excludes stays excluded.
+		below := s.bound.cosineBelow()
 		for i, dot := range s.scores[:n] {
-			if s.bound.exceeds(dot, s.squares[i]) || !rows.kept(start+i) {
+			square := s.squares[i]
+			if below.exceeds(dot, square) || s.bound.exceeds(dot, square) || !rows.kept(start+i) {
 				continue
 			}
 			s.confirm(rows, start+i)
