@@ -8,6 +8,9 @@ import (
 
 const nearestSQL = "SELECT id FROM vectors ORDER BY embedding <=> $1 LIMIT 10"
 
+// efMax is the greatest hnsw.ef_search.
+const efMax = 1000
+
 // searchers are the engines over the indexed word vectors, Quiver last. The
 // caller closes those over the wire by closeAll.
 func (b *bench) searchers() (all []engine, quiver, pgvector *wire, err error) {
@@ -47,9 +50,16 @@ func (b *bench) search() error {
 	if pgvector != nil {
 		defer pgvector.close()
 	}
-	curves, err := b.curve(all, b.set, b.truth, []int{20, 40, 80, 120, 200, 400, 800})
+	curves, err := b.curve(all, b.set, b.truth, []int{20, 40, 80, 120, 200, 400, 800, efMax})
 	if err != nil {
 		return err
+	}
+	if h, ok := all[0].(*hnswlib); ok { // knows no limit
+		more, err := b.curve([]engine{h}, b.set, b.truth, []int{2 * efMax})
+		if err != nil {
+			return err
+		}
+		curves[0] = append(curves[0], more[0]...)
 	}
 	b.plotCurves("words.svg", "Word vectors, 340,479 × 100-d, cosine", all, curves)
 	b.curveTable(all, curves)
@@ -72,7 +82,7 @@ func (b *bench) curveTable(all []engine, curves [][]point) {
 		fmt.Fprintf(&t, " %s: recall, QPS |", e.name())
 	}
 	t.WriteString("\n|---|" + strings.Repeat("---|", len(all)) + "\n")
-	for i, p := range curves[0] {
+	for i, p := range curves[len(curves)-1] {
 		fmt.Fprintf(&t, "| %d |", p.ef)
 		for _, c := range curves {
 			fmt.Fprintf(&t, " %.4f, %s |", c[i].recall, number(c[i].qps))
@@ -98,11 +108,28 @@ func tuneTo(all []engine, curves [][]point, recall float64) (at []engine, err er
 	return at, nil
 }
 
-// atRecall compares rates at equal recall, by one client and by eight.
+// atRecall compares rates at equal recall, by one client and by eight. Where no
+// hnsw.ef_search gives Quiver that recall, quiver.target_recall asks for it.
 func (b *bench) atRecall(all []engine, curves [][]point, recall float64) error {
 	at, err := tuneTo(all, curves, recall)
 	if err != nil {
 		return err
+	}
+	what := fmt.Sprintf("Searches at recall %.2f", recall)
+	quiver := all[len(all)-1].(*wire)
+	if len(at) == 0 || at[len(at)-1] != quiver {
+		if err := quiver.tune(0); err != nil {
+			return err
+		}
+		if err := quiver.set(fmt.Sprintf("SET quiver.target_recall = %g", recall)); err != nil {
+			return err
+		}
+		defer quiver.set("RESET quiver.target_recall")
+		r, err := recallOf(quiver, b.set, b.truth, b.set.NumQueries(), nil)
+		if err != nil {
+			return err
+		}
+		at, what = append(at, quiver), fmt.Sprintf("%s (Quiver by quiver.target_recall: %.3f)", what, r)
 	}
 	for _, clients := range []int{1, maxClients} {
 		rates, err := b.inTurns(at, clients, 2*slice)
@@ -110,17 +137,15 @@ func (b *bench) atRecall(all []engine, curves [][]point, recall float64) error {
 			return err
 		}
 		q := len(at) - 1
-		if w, ok := at[q].(*wire); ok {
-			if err := b.profileSearch(w, fmt.Sprintf("search %g clients %d", recall, clients), clients); err != nil {
-				return err
-			}
+		if err := b.profileSearch(quiver, fmt.Sprintf("search %g clients %d", recall, clients), clients); err != nil {
+			return err
 		}
 		for i, e := range at[:q] {
 			is := e.name()
 			if _, inProcess := e.(*hnswlib); inProcess {
 				is = fmt.Sprintf("hnswlib in process, %d thread(s)", min(clients, 2))
 			}
-			b.add(figure{what: fmt.Sprintf("Searches at recall %.2f, %d client(s)", recall, clients),
+			b.add(figure{what: fmt.Sprintf("%s, %d client(s)", what, clients),
 				quiver: rates[q], peer: rates[i], unit: "QPS", peerIs: is, atLeast: askedRate(e)})
 		}
 	}
