@@ -64,11 +64,11 @@ crash: deps servers ## the full counts: 200 kills on each store, 1,000 power cut
 
 .PHONY: bench
 bench: deps ## the figures of docs/benchmarks.md, beside their peers in the same run
-	$(GO) run ./bench
+	$(GO) run ./bench -out docs/benchmarks.md
 
 .PHONY: bench-large
 bench-large: deps ## ten million generated vectors: an hour, 8 GB of memory
-	$(GO) run ./bench -only large
+	$(GO) run ./bench -only large -out docs/benchmarks.md
 
 .PHONY: up
 up: ## start etcd, MinIO and quiver by docker-compose

@@ -23,7 +23,9 @@ type figure struct {
 	peerIs  string
 	atLeast float64 // the ratio asked for; 0 for none
 	atMost  float64 // of what should be small
-	asked   string  // what is asked for and is no ratio
+	least   float64 // the value asked for; 0 for none
+	most    float64
+	never   bool // the value should be 0
 }
 
 func (f figure) ratio() float64 {
@@ -33,15 +35,28 @@ func (f figure) ratio() float64 {
 	return f.quiver / f.peer
 }
 
-// asks is what was asked for, in words.
+// asks is what was asked for, in words, and whether it falls short.
 func (f figure) asks() string {
+	var text string
+	var held bool
 	switch {
 	case f.atLeast != 0:
-		return fmt.Sprintf("≥ %g×", f.atLeast)
+		text, held = fmt.Sprintf("≥ %g×", f.atLeast), f.ratio() >= f.atLeast
 	case f.atMost != 0:
-		return fmt.Sprintf("≤ %g×", f.atMost)
+		text, held = fmt.Sprintf("≤ %g×", f.atMost), f.ratio() <= f.atMost
+	case f.least != 0:
+		text, held = "≥ "+number(f.least), f.quiver >= f.least
+	case f.most != 0:
+		text, held = "≤ "+number(f.most), f.quiver <= f.most
+	case f.never:
+		text, held = "0", f.quiver == 0
+	default:
+		return ""
 	}
-	return f.asked
+	if !held {
+		text += " (short)"
+	}
+	return text
 }
 
 // note is a paragraph or a table of its own below a section's figures.
@@ -104,6 +119,9 @@ func (l *life) end() {
 const (
 	ways    = "Ways in and out"
 	search  = "Vector search"
+	filters = "Vector search with a filter"
+	rowsIn  = "Rows that come in"
+	forms   = "Memory and codes"
 	large   = "Generated vectors"
 	largest = "Ten million generated vectors"
 )
@@ -123,11 +141,11 @@ var parts = []struct {
 	{"exact", search, (*bench).exact},
 	{"build", search, (*bench).build},
 	{"search", search, (*bench).search},
-	{"filter", search, (*bench).filtered},
-	{"fresh", search, (*bench).freshRows},
-	{"mixed", search, (*bench).mixed},
-	{"memory", search, (*bench).memory},
-	{"quantised", search, (*bench).quantised},
+	{"filter", filters, (*bench).filtered},
+	{"fresh", rowsIn, (*bench).freshRows},
+	{"mixed", rowsIn, (*bench).mixed},
+	{"memory", forms, (*bench).memory},
+	{"quantised", forms, (*bench).quantised},
 	{"clusters", large, (*bench).clusters},
 	{"large", largest, (*bench).clusters10M},
 }
@@ -137,9 +155,9 @@ func main() {
 	for _, p := range parts {
 		names = append(names, p.name)
 	}
-	only := flag.String("only", "", "take these figures alone and print them: "+strings.Join(names, ","))
+	only := flag.String("only", "", "take these figures alone: "+strings.Join(names, ","))
 	without := flag.String("without", "", "do without these peers: pgvector,hnswlib")
-	out := flag.String("out", "docs/benchmarks.md", "the file to write")
+	out := flag.String("out", "", "the file whose sections to replace by those measured; plots go beside it")
 	b := &bench{ctx: context.Background(), life: &life{}, cache: cacheDir, without: map[string]bool{}}
 	flag.IntVar(&b.rounds, "rounds", 3, "rounds of each figure")
 	flag.IntVar(&b.rows, "rows", 0, "take so many of the word vectors alone")
@@ -179,12 +197,11 @@ func (b *bench) take(only, without, out string) (err error) {
 		}
 		fmt.Printf("   took %.0f s\n", time.Since(start).Seconds())
 	}
-	report := b.report()
-	fmt.Print(report)
-	if only != "" {
+	fmt.Print(b.report(""))
+	if out == "" {
 		return nil
 	}
-	return b.write(out, report)
+	return b.write(out)
 }
 
 // startServers starts PostgreSQL, unless one was named, and Quiver.
@@ -201,10 +218,10 @@ func (b *bench) add(f figure) {
 	f.section = b.section
 	b.figures = append(b.figures, f)
 	if f.peerIs == "" {
-		fmt.Printf("   %-60s %12s %s\n", f.what, number(f.quiver), f.unit)
+		fmt.Printf("   %-60s %12s %s  %s\n", f.what, number(f.quiver), f.unit, f.asks())
 		return
 	}
-	fmt.Printf("   %-60s %12s %s  (%s %s, %.2f×)\n", f.what, number(f.quiver), f.unit, f.peerIs, number(f.peer), f.ratio())
+	fmt.Printf("   %-60s %12s %s  (%s %s, %.2f×)  %s\n", f.what, number(f.quiver), f.unit, f.peerIs, number(f.peer), f.ratio(), f.asks())
 }
 
 // median of a few rounds; each round measures the peer, then Quiver.

