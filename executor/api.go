@@ -108,7 +108,7 @@ func (c *Cursor) Next(ctx context.Context) (rec arrow.Record, err error) {
 			c.failed = err
 		}
 	}()
-	c.x.c.Ctx = ctx
+	c.x.c.Ctx, c.x.c.Execution = ctx, &c.x
 	if !c.opened {
 		c.opened = true
 		if err := c.root.open(ctx); err != nil {

@@ -348,6 +348,9 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 		b.Workers = min(1+int(setting(s, "max_parallel_maintenance_workers")), runtime.GOMAXPROCS(0))
 		b.MemoryBytes = int64(setting(s, "maintenance_work_mem")) << 10
 	}
+	if strings.HasPrefix(command, "CREATE") {
+		d.noticeEstimate(table, index, b.Workers)
+	}
 	err := d.x.env.Txn.BuildIndex(ctx, b)
 	var memory *vector.MemoryError
 	switch {

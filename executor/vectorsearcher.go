@@ -241,7 +241,7 @@ func (o *vectorSearcher) findAll(ctx context.Context, queries [][]byte, k int) (
 	if len(queries) == 1 {
 		out[0], rest[0], err = o.findIndexed(ctx, o.sets[0], queries[0], k, o.workers())
 	} else {
-		err = o.share(ctx, workers, len(queries), func(ctx context.Context, w, i int) (err error) {
+		err = shareWork(ctx, workers, len(queries), func(ctx context.Context, w, i int) (err error) {
 			out[i], rest[i], err = o.findIndexed(ctx, o.sets[w], queries[i], k, 1)
 			return err
 		})
@@ -440,8 +440,8 @@ func inParallel(ctx context.Context, n, limit int, f func(ctx context.Context, i
 	return group.Wait()
 }
 
-// share calls f for 0 to n-1, by workers that take one after the other.
-func (o *vectorSearcher) share(ctx context.Context, workers, n int, f func(ctx context.Context, worker, i int) error) error {
+// shareWork calls f for 0 to n-1, by workers that take one after the other.
+func shareWork(ctx context.Context, workers, n int, f func(ctx context.Context, worker, i int) error) error {
 	next := make(chan int, n)
 	for i := range n {
 		next <- i

@@ -142,24 +142,32 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 		r.BlocksTotal += int64(len(v.flushed))
 		r.TuplesTotal += rows
 	})
+	var built int64
+	p.update(func(r *catalog.IndexProgress) { built = r.TuplesDone })
 	for _, f := range v.flushed {
 		if err := e.buildSegment(ctx, s, f, x.with(x.options.Workers, x.options.MemoryBytes, p.follow(f))); err != nil && !errors.Is(err, errSegmentGone) {
 			return err
 		}
-		p.update(func(r *catalog.IndexProgress) { r.BlocksDone++ })
+		built += int64(f.Rows())
+		p.update(func(r *catalog.IndexProgress) {
+			r.BlocksDone++
+			r.TuplesDone = max(r.TuplesDone, built)
+		})
 	}
 	return nil
 }
 
-// follow returns the Options.Progress of the build of one segment.
+// follow returns the Options.Progress of the build of one segment. The phases of
+// a kind are shown as PostgreSQL shows those of an access method; what is done
+// never goes back when a phase begins.
 func (p *indexProgress) follow(f *flushedSegment) func(string, int64, int64) {
 	var before int64
 	p.update(func(r *catalog.IndexProgress) { before = r.TuplesDone })
 	return func(phase string, done, total int64) {
 		p.update(func(r *catalog.IndexProgress) {
-			r.Phase = phase
+			r.Phase = "building index: " + phase
 			if total > 0 {
-				r.TuplesDone = before + min(done, total)*int64(f.Rows())/total
+				r.TuplesDone = max(r.TuplesDone, before+min(done, total)*int64(f.Rows())/total)
 			}
 		})
 	}

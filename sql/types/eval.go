@@ -45,6 +45,9 @@ type EvalContext struct {
 	// registers (pg_get_indexdef, to_regclass …) assert it. It is any here
 	// because types is a leaf.
 	Catalog any
+	// Execution is the running statement; functions that package executor
+	// registers (quiver.recall …) assert it.
+	Execution any
 }
 
 // Session is what functions may ask of the session: current_user, nextval,
