@@ -36,6 +36,12 @@ func (c *stepClock) Observe(t hlc.Timestamp) {
 // start serves a new, empty cluster in memory and returns how to connect.
 func start(t testing.TB, change func(*Options)) string {
 	t.Helper()
+	return startOver(t, wal.NewMemLog(), change)
+}
+
+// startOver is start over a log of the caller's.
+func startOver(t testing.TB, log wal.Log, change func(*Options)) string {
+	t.Helper()
 	ctx := context.Background()
 	c, err := catalog.OpenInMemory(ctx)
 	if err != nil {
@@ -44,7 +50,7 @@ func start(t testing.TB, change func(*Options)) string {
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
 	engine, err := storage.Open(ctx, storage.Options{
-		Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true, IndexKeys: session.IndexKeys(c),
+		Catalog: c, Log: log, Clock: clock, Objects: objstore.NewMem(), Manual: true, IndexKeys: session.IndexKeys(c),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 // writeBufferBytes is how much output is gathered before it is written.
 const writeBufferBytes = 32 << 10
 
-// ErrClosed is the error of output to a client that is gone.
+// ErrClosed is the error of input from and output to a client that is gone.
 var ErrClosed = errors.New("pgwire: the connection is closed")
 
 // Conn is the server's end of one connection.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 
 	"quiver/sql/sqlerr"
@@ -145,11 +146,11 @@ func growTo(b []byte, n int) []byte {
 // buffered says whether more input is at hand.
 func (r *reader) buffered() bool { return r.r.Buffered() > r.pending }
 
-// endOfStream tells a connection that ended between messages (io.EOF) from one
-// that ended in the middle of one.
+// endOfStream is ErrClosed; it tells a connection that ended between messages
+// (io.EOF) from one that ended in the middle of one.
 func endOfStream(err error, inside bool) error {
 	if errors.Is(err, io.EOF) && inside {
-		return io.ErrUnexpectedEOF
+		err = io.ErrUnexpectedEOF
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrClosed, err)
 }

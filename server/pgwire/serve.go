@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -345,9 +344,4 @@ func (b *Bind) paramContext(err error, i int) error {
 		return e.WithContext(`portal "%s" parameter $%d`, b.Portal, i+1)
 	}
 	return err
-}
-
-func isNetError(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) || errors.Is(err, net.ErrClosed)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 
@@ -263,10 +262,9 @@ func (c *Conn) password() ([]byte, error) {
 	return body, nil
 }
 
-// Gone says whether err only means that the client went away.
-func Gone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrClosed) || isNetError(err)
-}
+// Gone says whether err only means that the client went away. What files and
+// other servers' connections report is never that, alike as it looks.
+func Gone(err error) bool { return errors.Is(err, ErrClosed) }
 
 // Fatal tells the client why the connection ends, as far as it still listens.
 func (c *Conn) Fatal(e *sqlerr.Error) {

@@ -28,13 +28,13 @@ var sentinels = []struct {
 	{storage.ErrLockNotAvailable, sqlerr.LockNotAvailable, "could not obtain lock"},
 	{storage.ErrReadOnly, sqlerr.ReadOnlySQLTransaction, "cannot execute this statement in a read-only transaction"},
 	{storage.ErrUnknownOutcome, sqlerr.StatementCompletionUnknown, "the outcome of the commit is unknown"},
-	{storage.ErrFenced, sqlerr.CannotConnectNow, "the write-ahead log is fenced, restart the server"},
+	{syscall.ENOSPC, sqlerr.DiskFull, "could not write: no space left on device"},
+	{storage.ErrFenced, sqlerr.CannotConnectNow, "the write-ahead log is fenced"},
 	{storage.ErrClosed, sqlerr.AdminShutdown, "terminating connection due to administrator command"},
 	{catalog.ErrFenced, sqlerr.CannotConnectNow, "another server owns the data, this one cannot write"},
 	{catalog.ErrUnavailable, sqlerr.IOError, "the catalog store cannot be reached"},
 	{catalog.ErrConflict, sqlerr.SerializationFailure, "could not serialize access due to concurrent change of the catalog"},
 	{objstore.ErrUnavailable, sqlerr.IOError, "the object store cannot be reached"},
-	{syscall.ENOSPC, sqlerr.DiskFull, "could not write: no space left on device"},
 	{os.ErrDeadlineExceeded, sqlerr.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout"},
 }
 
@@ -77,7 +77,11 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 	}
 	for _, m := range sentinels {
 		if errors.Is(err, m.err) {
-			return sqlerr.Wrap(err, m.code, "%s", m.message)
+			e = sqlerr.Wrap(err, m.code, "%s", m.message)
+			if errors.Is(err, storage.ErrFenced) {
+				e = e.WithHint("The write-ahead log failed and is fenced: mend what failed, then restart the server.")
+			}
+			return e
 		}
 	}
 	if corrupt(err) {
