@@ -51,6 +51,10 @@ type Options struct {
 	// GrowingIndexRows is from how many rows on a growing segment has vector
 	// indexes; 0 is 16,384.
 	GrowingIndexRows int
+	// SettleAfter is for how long after a flush small segments get no index,
+	// for another flush may bring rows that are indexed with theirs. 0 is a
+	// second, or no time if Manual.
+	SettleAfter time.Duration
 	// Retention is how long versions that no snapshot needs are kept; 0 is 10
 	// minutes.
 	Retention time.Duration
@@ -72,6 +76,7 @@ const (
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
 	growingRowsDefault  = 16 << 10
+	settleDefault       = time.Second
 	jobWorkers          = 3
 )
 
@@ -101,6 +106,9 @@ func (o *Options) fill() error {
 	}
 	if o.GrowingIndexRows == 0 {
 		o.GrowingIndexRows = growingRowsDefault
+	}
+	if o.SettleAfter == 0 && !o.Manual {
+		o.SettleAfter = settleDefault
 	}
 	if o.Retention == 0 {
 		o.Retention = retentionDefault
@@ -145,6 +153,7 @@ type Engine struct {
 	shelf   *segment.Shelf
 	jobs    *jobs.Runner
 	budget  *jobs.Budget
+	load    loadMeter
 	builds  indexBuilds
 	targets targets
 	// reconciling guards settled of every shard.
@@ -169,12 +178,13 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		loaded: map[catalog.SegmentID]loadedSegment{},
 	}
 	e.pipeline.e = e
+	e.load.start = time.Now()
 	e.catalog.SetTableSize(e.tableSize)
 	e.catalog.SetIndexSize(e.indexSize)
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
 	e.jobs = jobs.NewRunner(e.logger, jobWorkers)
-	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.readers.begun.Load)
+	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.load.processors)
 	e.catalog.SetIndexBuilds(e.builds.list)
 	e.signal.init()
 	e.background, e.stop = context.WithCancel(context.Background())

@@ -437,6 +437,8 @@ func (f *flush) switchOver() {
 	s := f.s
 	s.flushFrom = wal.Position{}
 	s.checkpoint = f.position
+	now := time.Now()
+	s.flushedAt.Store(&now)
 	if s.dropped {
 		for _, w := range f.written {
 			f.e.collect(w.flushed)

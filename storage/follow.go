@@ -9,21 +9,26 @@ import (
 	"time"
 
 	"quiver/catalog"
+	"quiver/storage/jobs"
 	"quiver/storage/segment"
 	"quiver/vector"
 )
 
 // A growing segment is searched exactly while it is small. From Options.
-// GrowingIndexRows on each vector index of its table has a growth: an incremental index that
-// follows the rows in the background. The rows beyond its end are compared one
-// by one, so every row is found as soon as it is visible. The flush of the
-// segment saves the growth as the new segment's index.
+// GrowingIndexRows on each vector index of its table has a growth: an incremental
+// index that follows the rows in the background, as fast as statements let it.
+// The rows beyond its end are compared one by one, so every row is found as soon
+// as it is visible. The flush of the segment saves the growth as the new segment's
+// index. What a large transaction brought is flushed at once and gets no growth:
+// its index is built of the flushed segment, by all processors.
 
 // growth is the incremental index of a segment in memory.
 type growth struct {
 	x     *targetIndex
 	index vector.Growing
 	mu    sync.Mutex // one Append or Save at a time
+	// pacer paces the Append under way; nil for one that somebody waits for.
+	pacer *jobs.Pacer
 	// indexed is how many rows the index has.
 	indexed atomic.Int64
 }
@@ -56,7 +61,11 @@ func (e *Engine) follow() {
 		case <-tick.C:
 		}
 		if n%int(maintainEvery/followEvery) == 0 {
-			shards = slices.DeleteFunc(e.allShards(), func(s *shard) bool { return !e.follows(s) })
+			shards = slices.DeleteFunc(e.allShards(), func(s *shard) bool {
+				v := s.pin()
+				defer v.release()
+				return e.followed(v) == nil || len(e.vectorIndexes(s.table)) == 0
+			})
 		}
 		for _, s := range shards {
 			if err := e.followShard(e.background, s); err != nil && e.background.Err() == nil {
@@ -66,30 +75,30 @@ func (e *Engine) follow() {
 	}
 }
 
-// follows says whether a shard has a growing segment worth an index.
-func (e *Engine) follows(s *shard) bool {
-	v := s.pin()
-	defer v.release()
+// followed returns the growing segment of a view if it is worth an index.
+func (e *Engine) followed(v *shardView) *memorySegment {
 	n := len(v.memory)
-	return n > 0 && v.memory[n-1].Rows() >= e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
+	if n == 0 {
+		return nil
+	}
+	if m := v.memory[n-1]; !m.adopted && !m.sealed.Load() && m.Rows() >= e.opts.GrowingIndexRows {
+		return m
+	}
+	return nil
 }
 
 // followShard brings the growths of a shard's growing segment up to date.
 func (e *Engine) followShard(ctx context.Context, s *shard) error {
 	v := s.pin()
 	defer v.release()
-	n := len(v.memory)
-	if n == 0 || v.memory[n-1].Rows() < e.opts.GrowingIndexRows {
+	m := e.followed(v)
+	if m == nil {
 		return nil
-	}
-	m := v.memory[n-1]
-	if m.sealed.Load() {
-		return nil // to be flushed
 	}
 	for _, x := range e.vectorIndexes(s.table) {
 		g, err := m.grow(x)
 		if err == nil && g != nil {
-			err = g.catchUp(ctx, m)
+			err = g.follow(ctx, e, m)
 		}
 		if err != nil {
 			return err
@@ -104,48 +113,70 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 	if g := m.growthOf(x.storage()); g != nil || x.keys != nil {
 		return g, nil
 	}
-	index, err := x.kind.NewGrowing(x.space, x.options)
-	if err != nil || index == nil {
+	g := &growth{x: x}
+	o := x.options
+	o.Rest, o.EfConstruction = g.rest, growthEffort(o)
+	var err error
+	if g.index, err = x.kind.NewGrowing(x.space, o); err != nil || g.index == nil {
 		return nil, err
 	}
-	g := &growth{x: x, index: index}
 	list := []*growth{g}
 	if old := m.growths.Load(); old != nil {
 		list = append(list, *old...)
 	}
 	m.growths.Store(&list)
-	m.OnFree(index.Close)
+	m.OnFree(g.index.Close)
 	return g, nil
 }
 
-// followRows is how many rows a growth takes at a time: searches gain by each.
-const followRows = 4096
+// growthEffort is the ef_construction of a growth: low, for rows come as fast as
+// they are inserted. Searches look farther instead, and a merge builds anew.
+func growthEffort(o vector.Options) int {
+	least := max(growthEffortMin, 2*o.M)
+	if o.EfConstruction == 0 {
+		return least
+	}
+	return min(o.EfConstruction, least)
+}
 
-// catchUp adds the rows that were published since the last call.
-func (g *growth) catchUp(ctx context.Context, m *memorySegment) error {
+const growthEffortMin = 48
+
+// followRows is how many rows a growth takes at a time: searches gain by each.
+const followRows = 1024
+
+// follow adds the rows that were published since the last call, until the segment
+// is sealed: its flush adds the rest.
+func (g *growth) follow(ctx context.Context, e *Engine, m *memorySegment) error {
+	workers := max(1, e.budget.Idle())
+	pacer := e.budget.Pace(ctx, workers)
+	defer pacer.Close()
+	return g.catchUp(ctx, m, workers, pacer, m.sealed.Load)
+}
+
+// catchUp adds the rows that were published since the last call, unless it is to
+// stop.
+func (g *growth) catchUp(ctx context.Context, m *memorySegment, workers int, pacer *jobs.Pacer, stop func() bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for {
+	g.pacer = pacer
+	for !stop() {
 		rows := m.Rows()
 		from := int(g.indexed.Load())
 		if from == rows {
 			return nil
 		}
-		end := min(from+followRows, rows)
-		if err := g.add(ctx, m, end, followWorkers(rows-from)); err != nil {
+		if err := g.add(ctx, m, min(from+followRows, rows), workers); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-// followWorkers leaves statements most of the processors, unless there is much
-// to catch up.
-func followWorkers(lag int) int {
-	n := runtime.GOMAXPROCS(0)
-	if lag > 4*followRows {
-		return max(1, n/2)
+// rest is the Options.Rest of the index.
+func (g *growth) rest(worker int) {
+	if g.pacer != nil {
+		g.pacer.Rest(worker)
 	}
-	return max(1, n/4)
 }
 
 func (g *growth) add(ctx context.Context, m *memorySegment, end, workers int) error {
@@ -193,7 +224,7 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 }
 
 func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
-	if err := g.catchUp(ctx, m); err != nil {
+	if err := g.catchUp(ctx, m, runtime.GOMAXPROCS(0), nil, func() bool { return false }); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()

@@ -69,9 +69,10 @@ func (e *Engine) target(table *catalog.Table, index *catalog.Index) (*targetInde
 }
 
 // with returns a copy with other options of a build.
-func (x *targetIndex) with(workers int, memory int64, progress func(string, int64, int64)) *targetIndex {
+func (x *targetIndex) with(pace paced, memory int64) *targetIndex {
 	c := *x
-	c.options.Workers, c.options.MemoryBytes, c.options.Progress = workers, memory, progress
+	c.options.Workers, c.options.MemoryBytes = pace.workers, memory
+	c.options.Progress, c.options.Rest = pace.progress, pace.rest
 	return &c
 }
 

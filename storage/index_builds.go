@@ -107,7 +107,7 @@ func (t *txn) BuildIndex(ctx context.Context, b IndexBuild) error {
 		}
 	}
 	p.update(func(r *catalog.IndexProgress) { r.PartitionsTotal = int64(len(shards)) })
-	x = x.with(b.Workers, b.MemoryBytes*int64(max(b.Workers, 1)), nil)
+	x = x.with(paced{workers: b.Workers}, b.MemoryBytes*int64(max(b.Workers, 1)))
 	for _, s := range shards {
 		if err := t.e.buildShard(ctx, s, x, p); err != nil {
 			if ctx.Err() != nil {
@@ -129,7 +129,7 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 	if err := e.flushShard(ctx, s); err != nil {
 		return err
 	}
-	if err := e.mergeAll(ctx, s); err != nil {
+	if err := e.mergeSmall(ctx, s); err != nil {
 		return err
 	}
 	v := s.pin()
@@ -145,7 +145,7 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 	var built int64
 	p.update(func(r *catalog.IndexProgress) { built = r.TuplesDone })
 	for _, f := range v.flushed {
-		if err := e.buildSegment(ctx, s, f, x.with(x.options.Workers, x.options.MemoryBytes, p.follow(f))); err != nil && !errors.Is(err, errSegmentGone) {
+		if err := e.buildSegment(ctx, s, f, x.with(paced{workers: x.options.Workers, progress: p.follow(f)}, x.options.MemoryBytes)); err != nil && !errors.Is(err, errSegmentGone) {
 			return err
 		}
 		built += int64(f.Rows())

@@ -69,6 +69,7 @@ func (t *txn) newInsertion(table *catalog.Table, partition catalog.OID, columns 
 		in.hashes = hashKeys(in.keys)
 	}
 	in.ids = make([]RowID, in.rows)
+	t.e.load.write()
 	return in, nil
 }
 

@@ -42,6 +42,7 @@ type merge struct {
 	s      *shard
 	table  *catalog.Table
 	inputs []*flushedSegment
+	pace   paced
 
 	at      hlc.Timestamp
 	horizon hlc.Timestamp
@@ -74,16 +75,16 @@ func (e *Engine) horizon() hlc.Timestamp {
 }
 
 // mergeSegments merges inputs. The caller holds the shard's token and a pin of
-// the view that they are of. indexes are built of the new segment before it
-// replaces the old ones.
-func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, indexes []*targetIndex) error {
-	m := &merge{e: e, s: s, inputs: inputs}
+// the view that they are of. The indexes that an input has are built of the new
+// segment before it replaces the old ones; others later, by reconcile.
+func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, pace paced) error {
+	m := &merge{e: e, s: s, inputs: inputs, pace: pace}
 	if !m.begin() {
 		return nil
 	}
 	err := m.write(ctx)
 	if err == nil {
-		err = m.index(ctx, indexes)
+		err = m.index(ctx)
 	}
 	if err == nil {
 		err = m.commit(ctx)
@@ -134,7 +135,7 @@ func (m *merge) write(ctx context.Context) error {
 	}
 	defer out.Abort()
 	for from := 0; from < len(m.refs); from += flushBatchRows {
-		m.e.budget.Yield(ctx)
+		m.pace.pause()
 		if err := m.writeBatch(ctx, out, fields, m.refs[from:min(from+flushBatchRows, len(m.refs))]); err != nil {
 			return err
 		}
@@ -402,14 +403,17 @@ func missingStored(c *catalog.Column, rows int) (arrow.Array, error) {
 
 // index is step 2 for vector indexes: of a single input whose rows were only
 // removed the graph is kept, otherwise it is built anew.
-func (m *merge) index(ctx context.Context, indexes []*targetIndex) error {
+func (m *merge) index(ctx context.Context) error {
 	if m.result == nil || m.result.Rows() == 0 {
 		return nil
 	}
-	for _, x := range indexes {
+	for _, x := range m.e.vectorIndexes(m.s.table) {
+		if !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return len(f.Current().Parts(x.storage())) > 0 }) {
+			continue
+		}
 		w, err := m.reorder(ctx, x)
 		if err == nil && w == nil {
-			w, err = m.e.buildParts(ctx, m.result, x)
+			w, err = m.e.buildParts(ctx, m.result, x.with(m.pace, 0))
 		}
 		if err != nil {
 			return err

@@ -2,7 +2,7 @@ package storage
 
 import (
 	"context"
-	"runtime"
+	"slices"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -22,19 +22,60 @@ const (
 	mergeInputsMax = 64
 )
 
+// mergeScope says which small segments a merge takes.
+type mergeScope int
+
+const (
+	// mergeSome: those whose merge is worth writing them again.
+	mergeSome mergeScope = iota
+	// mergeBare: also any two that lack an index, which is built once for both.
+	mergeBare
+	// mergeAll: all.
+	mergeAll
+)
+
 // mergePlan chooses the segments of a view to merge into one; nil if there is
-// nothing to gain. all has all small ones merged.
-func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, all bool) []*flushedSegment {
+// nothing to gain.
+func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, scope mergeScope) []*flushedSegment {
+	for _, f := range v.flushed {
+		if f.shrinks(horizon) {
+			return []*flushedSegment{f}
+		}
+	}
+	group, worthIt := e.mergeGroup(v.flushed)
+	if len(group) >= 2 && (worthIt || scope == mergeAll) {
+		return group
+	}
+	if scope == mergeBare {
+		if group, _ = e.mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.isIndexed(v))); len(group) >= 2 {
+			return group
+		}
+	}
+	return nil
+}
+
+// isIndexed says of a segment of the view whether it has all vector indexes that
+// its table has.
+func (e *Engine) isIndexed(v *shardView) func(*flushedSegment) bool {
+	if len(v.flushed) == 0 {
+		return func(*flushedSegment) bool { return true }
+	}
+	indexes := e.vectorIndexes(v.flushed[0].Manifest.Table)
+	return func(f *flushedSegment) bool {
+		return !slices.ContainsFunc(indexes, func(x *targetIndex) bool { return len(f.Current().Parts(x.storage())) == 0 })
+	}
+}
+
+// mergeGroup chooses of segments the small ones that fit into one, and says
+// whether their merge is worth writing them again.
+func (e *Engine) mergeGroup(segments []*flushedSegment) (_ []*flushedSegment, worthIt bool) {
 	var group []*flushedSegment
 	var groupBytes, largest int64
 	var key catalog.FieldID
 	keyed := false
-	for _, f := range v.flushed {
+	for _, f := range segments {
 		size := f.liveBytes()
-		if f.shrinks(horizon) {
-			return []*flushedSegment{f}
-		}
-		if size >= e.opts.SegmentBytesMax/smallSegment || len(group) == mergeInputsMax || groupBytes+size > e.opts.SegmentBytesMax {
+		if !e.isSmall(f) || len(group) == mergeInputsMax || groupBytes+size > e.opts.SegmentBytesMax {
 			continue
 		}
 		if f.Rows() > 0 {
@@ -47,10 +88,12 @@ func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, all bool) []*flu
 		groupBytes += size
 		largest = max(largest, size)
 	}
-	if len(group) < 2 || !all && (len(group) < mergeInputsMin || largest*2 > groupBytes) {
-		return nil
-	}
-	return group
+	return group, len(group) >= mergeInputsMin && largest*2 <= groupBytes
+}
+
+// isSmall says whether a segment is to be merged with others.
+func (e *Engine) isSmall(f *flushedSegment) bool {
+	return f.liveBytes() < e.opts.SegmentBytesMax/smallSegment
 }
 
 // liveBytes estimates the size of a segment without its deleted rows and its
@@ -73,29 +116,24 @@ func (f *flushedSegment) shrinks(horizon hlc.Timestamp) bool {
 	return f.Tombstones.Count()*deletedShare > rows && rows > 0 && f.Tombstones.CountBefore(uint64(horizon))*deletedShare > rows
 }
 
-// mergeAll merges what can be of a shard, at once. The caller holds the shard's
+// mergeSmall merges what can be of a shard, at once. The caller holds the shard's
 // token.
-func (e *Engine) mergeAll(ctx context.Context, s *shard) error {
+func (e *Engine) mergeSmall(ctx context.Context, s *shard) error {
 	for {
-		done, err := e.mergeOnce(ctx, s, true, runtime.GOMAXPROCS(0), nil)
+		done, err := e.mergeOnce(ctx, s, mergeAll, atOnce())
 		if done || err != nil {
 			return err
 		}
 	}
 }
 
-// mergeOnce does one merge; done when there was none to do. The indexes that the
-// catalog has are built of the result by so many workers.
-func (e *Engine) mergeOnce(ctx context.Context, s *shard, all bool, workers int, progress func(string, int64, int64)) (done bool, err error) {
+// mergeOnce does one merge; done when there was none to do.
+func (e *Engine) mergeOnce(ctx context.Context, s *shard, scope mergeScope, pace paced) (done bool, err error) {
 	v := s.pin()
 	defer v.release()
-	inputs := e.mergePlan(v, e.horizon(), all)
+	inputs := e.mergePlan(v, e.horizon(), scope)
 	if inputs == nil {
 		return true, nil
 	}
-	indexes := e.vectorIndexes(s.table)
-	for i, x := range indexes {
-		indexes[i] = x.with(workers, 0, progress)
-	}
-	return false, e.mergeSegments(ctx, s, inputs, indexes)
+	return false, e.mergeSegments(ctx, s, inputs, pace)
 }

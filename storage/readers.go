@@ -2,7 +2,6 @@ package storage
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"quiver/internal/hlc"
 )
@@ -12,8 +11,6 @@ import (
 type readers struct {
 	mu     sync.Mutex
 	counts map[hlc.Timestamp]int
-	// begun counts all that ever registered.
-	begun atomic.Uint64
 }
 
 func (r *readers) register(t hlc.Timestamp) {
@@ -23,7 +20,6 @@ func (r *readers) register(t hlc.Timestamp) {
 		r.counts = map[hlc.Timestamp]int{}
 	}
 	r.counts[t]++
-	r.begun.Add(1)
 }
 
 // registerVisible registers a reader at what is visible now: under the mutex,
@@ -36,7 +32,6 @@ func (r *readers) registerVisible(p *commitPipeline) hlc.Timestamp {
 	}
 	t := p.visible()
 	r.counts[t]++
-	r.begun.Add(1)
 	return t
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -50,12 +51,20 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 			submitted++
 		}
 	}
-	merging := e.mergePlan(v, horizon, false)
+	scope := mergeBare
+	if e.awaitsMore(s, v) {
+		scope = mergeSome
+	}
+	merging := e.mergePlan(v, horizon, scope)
 	if merging != nil {
-		count(e.mergeJob(s))
+		count(e.mergeJob(s, scope))
 	}
 	indexes := e.vectorIndexes(s.table)
 	for _, f := range v.flushed {
+		if scope == mergeSome && e.isSmall(f) && !e.isIndexed(v)(f) {
+			left++ // soon
+			continue
+		}
 		if len(e.staleIndexes(s, f)) > 0 {
 			count(e.dropJob(s, f))
 		}
@@ -72,6 +81,26 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 	return submitted
 }
 
+// bareRowsMax, times Options.GrowingIndexRows, is how many rows without an index
+// are borne while more are awaited.
+const bareRowsMax = 4
+
+// awaitsMore says that small segments of a shard get no index yet: rows are coming,
+// and those that come now are merged and indexed together. But a search is not to
+// compare too many rows one by one.
+func (e *Engine) awaitsMore(s *shard, v *shardView) bool {
+	if at := s.flushedAt.Load(); at == nil || time.Since(*at) > e.opts.SettleAfter {
+		return false
+	}
+	indexed, bare := e.isIndexed(v), 0
+	for _, f := range v.flushed {
+		if !indexed(f) {
+			bare += f.Rows()
+		}
+	}
+	return bare < bareRowsMax*e.opts.GrowingIndexRows
+}
+
 func (v *shardView) hasDeletes() bool {
 	return slices.ContainsFunc(v.flushed, func(f *flushedSegment) bool { return f.Tombstones.Count() > 0 })
 }
@@ -79,12 +108,13 @@ func (v *shardView) hasDeletes() bool {
 func (s *shard) group() string { return fmt.Sprintf("shard %d/%d", s.key.partition, s.key.shard) }
 
 // mergeJob submits a merge.
-func (e *Engine) mergeJob(s *shard) bool {
+func (e *Engine) mergeJob(s *shard, scope mergeScope) bool {
 	return e.jobs.Submit(jobs.Job{
 		Kind: "merge", Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
-			return e.shapeInBackground(ctx, s, func(workers int) error {
-				_, err := e.mergeOnce(ctx, s, false, workers, e.paced(ctx, p))
+			return e.shapeInBackground(ctx, s, func(pace paced) error {
+				pace.progress = p.Set
+				_, err := e.mergeOnce(ctx, s, scope, pace)
 				return err
 			})
 		},
@@ -93,7 +123,7 @@ func (e *Engine) mergeJob(s *shard) bool {
 
 // shapeInBackground runs one job on a shard, with its token and a share of the
 // processors.
-func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(workers int) error) error {
+func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(paced) error) error {
 	if err := s.shape(ctx); err != nil {
 		return err
 	}
@@ -103,15 +133,26 @@ func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(worke
 		return err
 	}
 	defer e.budget.Release(workers)
-	return run(workers)
+	pacer := e.budget.Pace(ctx, workers)
+	defer pacer.Close()
+	return run(paced{workers: workers, rest: pacer.Rest})
 }
 
-// paced is the Options.Progress of a build in the background: it makes the
-// build's workers yield to statements.
-func (e *Engine) paced(ctx context.Context, p *jobs.Progress) func(string, int64, int64) {
-	return func(phase string, done, total int64) {
-		p.Set(phase, done, total)
-		e.budget.Yield(ctx)
+// paced is how fast work on segments goes: by so many workers, which rest for
+// statements if rest is set.
+type paced struct {
+	workers  int
+	rest     func(worker int)
+	progress func(phase string, done, total int64)
+}
+
+// atOnce is the pace of a statement that waits for the end.
+func atOnce() paced { return paced{workers: runtime.GOMAXPROCS(0)} }
+
+// pause rests the first worker.
+func (p paced) pause() {
+	if p.rest != nil {
+		p.rest(0)
 	}
 }
 
@@ -122,13 +163,16 @@ func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) bool {
 		Kind: "index", Object: fmt.Sprintf("%s, segment %d", x.index.Name, id), Key: fmt.Sprintf("index %d/%d", id, storage),
 		Group: s.group(), Priority: jobs.Index, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
-			return e.shapeInBackground(ctx, s, func(workers int) error { return e.buildByID(ctx, s, id, storage, workers, p) })
+			return e.shapeInBackground(ctx, s, func(pace paced) error {
+				pace.progress = p.Set
+				return e.buildByID(ctx, s, id, storage, pace)
+			})
 		},
 	})
 }
 
 // buildByID builds an index unless it, or the segment, is gone meanwhile.
-func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, storage catalog.StorageID, workers int, p *jobs.Progress) error {
+func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, storage catalog.StorageID, pace paced) error {
 	v := s.pin()
 	defer v.release()
 	for _, f := range v.flushed {
@@ -139,7 +183,7 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 			if x.storage() != storage {
 				continue
 			}
-			err := e.buildSegment(ctx, s, f, x.with(workers, 0, e.paced(ctx, p)))
+			err := e.buildSegment(ctx, s, f, x.with(pace, 0))
 			if errors.Is(err, errSegmentGone) {
 				return nil
 			}

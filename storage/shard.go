@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -43,6 +44,9 @@ type shard struct {
 	born hlc.Timestamp
 	// dropped shards belong to no table any more; what comes late is ignored.
 	dropped bool
+
+	// flushedAt is when the last flush ended; nil before it.
+	flushedAt atomic.Pointer[time.Time]
 
 	flushing sync.Mutex // one flush at a time; taken before the apply lock
 
@@ -188,7 +192,7 @@ func (s *shard) seal() {
 // adopt adds a transaction's own segment as a sealed one.
 func (s *shard) adopt(g *growing.Segment) {
 	g.Retain()
-	m := &memorySegment{Segment: g}
+	m := &memorySegment{Segment: g, adopted: true}
 	v := s.view
 	memory := append([]*memorySegment(nil), v.memory...)
 	// The growing segment stays last: it goes on growing.

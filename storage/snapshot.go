@@ -46,9 +46,15 @@ func (t *txn) Snapshot(context.Context) (Snapshot, error) {
 			t.readAt = t.e.readers.registerVisible(&t.e.pipeline)
 		}
 		t.e.readers.register(t.readAt)
-		return &snapshot{t: t, at: t.readAt, own: t.command}, nil
+		return t.newSnapshot(t.readAt), nil
 	}
-	return &snapshot{t: t, at: t.e.readers.registerVisible(&t.e.pipeline), own: t.command}, nil
+	return t.newSnapshot(t.e.readers.registerVisible(&t.e.pipeline)), nil
+}
+
+// newSnapshot is a snapshot at a registered timestamp.
+func (t *txn) newSnapshot(at hlc.Timestamp) *snapshot {
+	t.e.load.reading.Add(1)
+	return &snapshot{t: t, at: at, own: t.command}
 }
 
 // LatestSnapshot reads the newest state within the running command.
@@ -59,7 +65,7 @@ func (t *txn) LatestSnapshot(context.Context) (Snapshot, error) {
 	if t.command == nil {
 		t.command = t.ownNow()
 	}
-	return &snapshot{t: t, at: t.e.readers.registerVisible(&t.e.pipeline), own: t.command}, nil
+	return t.newSnapshot(t.e.readers.registerVisible(&t.e.pipeline)), nil
 }
 
 // ownNow notes what the transaction has written so far; nil is nothing.
@@ -125,6 +131,7 @@ func (s *snapshot) Close() {
 	}
 	s.pins = nil
 	s.t.e.readers.unregister(s.at)
+	s.t.e.load.reading.Add(-1)
 }
 
 // Rows estimates the live rows of a table.

@@ -51,6 +51,8 @@ type memorySegment struct {
 	open bool
 	// sealed says that a flush has begun to write the segment.
 	sealed atomic.Bool
+	// adopted: the segment came whole, from a large transaction.
+	adopted bool
 	// growths are the incremental vector indexes.
 	growths atomic.Pointer[[]*growth]
 	// pieces are those of the vector column searched last.

@@ -6,6 +6,9 @@ import (
 	"sync/atomic"
 )
 
+// restEvery is after how many calls a worker may rest.
+const restEvery = 4
+
 // share calls do for 0 to n-1, by all workers, and reports progress.
 func share(ctx context.Context, o Options, phase string, n int, do func(worker, i int) error) error {
 	const chunk = 64
@@ -27,6 +30,9 @@ func share(ctx context.Context, o Options, phase string, n int, do func(worker, 
 				err := ctx.Err()
 				for i := from; i < min(from+chunk, n) && err == nil; i++ {
 					err = do(worker, i)
+					if o.Rest != nil && i%restEvery == 0 {
+						o.Rest(worker)
+					}
 				}
 				if err != nil {
 					failed.CompareAndSwap(nil, &err)

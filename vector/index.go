@@ -190,6 +190,10 @@ type Options struct {
 	MemoryBytes int64
 	// Progress, if set, is called now and then from any worker.
 	Progress func(phase string, done, total int64)
+	// Rest, if set, is called by each worker, from 0 on, every millisecond or so
+	// of its work: it sleeps when others need the processors. A Growing has it
+	// for every Append.
+	Rest func(worker int)
 }
 
 // Estimate is what an index will take.

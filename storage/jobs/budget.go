@@ -3,26 +3,28 @@ package jobs
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Budget shares the processors among background jobs, and between them and
 // statements.
 type Budget struct {
-	// statements counts those that have begun: while the count moves, jobs
-	// leave half of the time to them.
-	statements func() uint64
+	processors int
+	// statements says how many processors statements could use just now.
+	statements func() int
+	// working counts the workers that Pacers pace.
+	working atomic.Int64
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards free
 	free int
 	turn *sync.Cond
-	seen uint64
-	last time.Time // of the end of the last Yield
 }
 
 // NewBudget returns the budget of so many processors.
-func NewBudget(processors int, statements func() uint64) *Budget {
-	b := &Budget{statements: statements, free: max(processors, 1), last: time.Now()}
+func NewBudget(processors int, statements func() int) *Budget {
+	b := &Budget{processors: max(processors, 1), statements: statements}
+	b.free = b.processors
 	b.turn = sync.NewCond(&b.mu)
 	return b
 }
@@ -56,35 +58,77 @@ func (b *Budget) Release(n int) {
 	b.turn.Broadcast()
 }
 
-// The rest of a Yield: at least what is worth a sleep, at most what a job may be
-// held up.
+// Idle returns how many processors no job has taken.
+func (b *Budget) Idle() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.free
+}
+
+// leastShare is what background work gets of the processors at least, so that
+// it comes to an end under any load.
+const leastShare = 0.25
+
+// share is how much of its time each worker may work now.
+func (b *Budget) share() float64 {
+	n := float64(b.processors)
+	left := max(n-float64(b.statements()), n*leastShare)
+	return min(left/float64(max(b.working.Load(), 1)), 1)
+}
+
+// Pacer makes the workers of a job rest while statements need the processors.
+type Pacer struct {
+	b   *Budget
+	ctx context.Context
+	// since is when each worker began to work.
+	since []time.Time
+}
+
+// Pace begins to pace so many workers, until Close. After the end of ctx they
+// rest no more.
+func (b *Budget) Pace(ctx context.Context, workers int) *Pacer {
+	p := &Pacer{b: b, ctx: ctx, since: make([]time.Time, workers)}
+	b.working.Add(int64(workers))
+	return p
+}
+
+// Close is the end of the workers.
+func (p *Pacer) Close() { p.b.working.Add(-int64(len(p.since))) }
+
 const (
-	restMin = time.Millisecond
-	restMax = 20 * time.Millisecond
+	// workMin is how long a worker works before it thinks of rest; what is much
+	// longer was not work.
+	workMin = time.Millisecond
+	workMax = 20 * time.Millisecond
+	// restMax bounds a rest, lest the end of a load is noticed late.
+	restMax = 60 * time.Millisecond
 )
 
-// Yield is called by jobs now and then: while statements run it sleeps about as
-// long as the job has worked since the last call.
-func (b *Budget) Yield(ctx context.Context) {
-	b.mu.Lock()
-	worked := time.Since(b.last)
-	if worked < restMin {
-		b.mu.Unlock()
+// Rest is called now and then by worker, from 0 on, for which it sleeps such
+// that it works no more than its share.
+func (p *Pacer) Rest(worker int) {
+	if worker >= len(p.since) {
 		return
 	}
-	now := b.statements()
-	busy := now != b.seen
-	b.seen = now
-	b.last = time.Now()
-	b.mu.Unlock()
-	if !busy {
+	now := time.Now()
+	since := &p.since[worker]
+	worked := now.Sub(*since)
+	if since.IsZero() {
+		*since = now
 		return
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(min(worked, restMax)):
+	if worked < workMin {
+		return
 	}
-	b.mu.Lock()
-	b.last = time.Now()
-	b.mu.Unlock()
+	if share := p.b.share(); share < 1 {
+		worked = min(worked, workMax)
+		timer := time.NewTimer(min(time.Duration(float64(worked)*(1-share)/share), restMax))
+		select {
+		case <-p.ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+		now = time.Now()
+	}
+	*since = now
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A job that fails does not hold up the next one.
@@ -96,14 +97,13 @@ func TestPriorities(t *testing.T) {
 	}
 }
 
-// TestBudget: processors are shared, and a job rests while statements come.
+// TestBudget: processors are shared among jobs.
 func TestBudget(t *testing.T) {
-	statements := uint64(0)
-	b := NewBudget(3, func() uint64 { statements++; return statements })
+	b := NewBudget(3, func() int { return 0 })
 	ctx, cancel := context.WithCancel(context.Background())
 	n, err := b.Acquire(ctx, 2)
 	m, err2 := b.Acquire(ctx, 2)
-	if n != 2 || m != 1 || err != nil || err2 != nil {
+	if n != 2 || m != 1 || err != nil || err2 != nil || b.Idle() != 0 {
 		t.Errorf("got %d, %v and %d, %v", n, err, m, err2)
 	}
 	done := make(chan error)
@@ -119,5 +119,35 @@ func TestBudget(t *testing.T) {
 	if n, err := b.Acquire(context.Background(), 9); n != 2 || err != nil {
 		t.Errorf("got %d, %v", n, err)
 	}
-	b.Yield(ctx) // returns: ctx is done
+}
+
+// TestShare: workers have what statements leave, and a part of it all in any case.
+func TestShare(t *testing.T) {
+	statements := 0
+	b := NewBudget(4, func() int { return statements })
+	ctx, cancel := context.WithCancel(context.Background())
+	p := b.Pace(ctx, 2)
+	for _, c := range []struct {
+		statements int
+		share      float64
+	}{{0, 1}, {2, 1}, {3, 0.5}, {4, 0.5}, {100, 0.5}} {
+		if statements = c.statements; b.share() != c.share {
+			t.Errorf("%d statements: share %g, not %g", statements, b.share(), c.share)
+		}
+	}
+	other := b.Pace(ctx, 6)
+	if got := b.share(); got != 4*leastShare/8 {
+		t.Errorf("8 workers: share %g", got)
+	}
+	other.Close()
+	cancel()
+	for range 100 {
+		p.since[1] = time.Now().Add(-time.Hour)
+		p.Rest(1) // returns at once: ctx is done
+	}
+	p.Rest(7) // none of its workers
+	p.Close()
+	if n := b.working.Load(); n != 0 {
+		t.Errorf("%d workers left", n)
+	}
 }
