@@ -438,12 +438,9 @@ func (m *merge) reorder(ctx context.Context, x *targetIndex) (*segment.PartWrite
 	if input < 0 || len(m.inputs[input].Current().Parts(x.storage())) == 0 || x.column == nil {
 		return nil, nil
 	}
-	parts, err := m.inputs[input].OpenParts(ctx, x.storage())
-	if err != nil {
-		return nil, err
-	}
+	parts := m.inputs[input].OpenParts(ctx, x.storage())
 	w := m.e.partWriter(ctx, m.result, x)
-	err = binlog.Guard("vector index", func() error {
+	err := binlog.Guard("vector index", func() error {
 		moved := m.moved[input]
 		err := x.kind.Reorder(parts, w, func(old uint32) (uint32, bool) {
 			if int(old) >= len(moved) {

@@ -106,10 +106,10 @@ func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error)
 
 // OpenWith returns what load opened at the first call with key, pinned, as File
 // does: in its Value. close is called when it is given up, and copied is what
-// Fetch said of the files in it.
-func (c *Files) OpenWith(ctx context.Context, key string, load func() (value any, close func() error, copied int64, err error)) (*File, error) {
+// Fetch said of the files in it. load gets the File, for Ranges.
+func (c *Files) OpenWith(ctx context.Context, key string, load func(*File) (value any, close func() error, copied int64, err error)) (*File, error) {
 	return c.open(ctx, key, func(f *File) (close func() error, copied int64, err error) {
-		f.Value, close, copied, err = load()
+		f.Value, close, copied, err = load(f)
 		return close, copied, err
 	})
 }
@@ -151,15 +151,17 @@ func (c *Files) open(ctx context.Context, key string, load func(*File) (close fu
 func (c *Files) load(f *File, open func(*File) (func() error, int64, error)) error {
 	shut, copied, err := open(f)
 	c.mu.Lock()
-	f.err, f.close, f.size = err, shut, copied
+	f.err, f.close = err, shut
+	f.size += copied
+	c.bytes += copied
 	if err != nil {
+		c.bytes -= f.size
 		f.close, f.size, f.gone = nil, 0, true
 		if c.files[f.key] == f {
 			delete(c.files, f.key)
 		}
 		f.pins--
 	}
-	c.bytes += f.size
 	victims := c.shrink()
 	c.mu.Unlock()
 	closeAll(victims)
@@ -178,10 +180,7 @@ func (c *Files) Fetch(ctx context.Context, key string, size int64) (data []byte,
 		data, err = c.o.Store.ReadAt(ctx, key, 0, size, nil)
 		return data, func() error { return nil }, size, whole(key, data, size, err)
 	}
-	c.mu.Lock()
-	c.next++
-	name := fmt.Sprintf("cache-%d", c.next)
-	c.mu.Unlock()
+	name := c.scratchName()
 	file, err := c.o.Scratch.Create(name)
 	if err != nil {
 		return nil, nil, 0, err
@@ -195,6 +194,42 @@ func (c *Files) Fetch(ctx context.Context, key string, size int64) (data []byte,
 		return nil, nil, 0, errors.Join(err, remove())
 	}
 	return data, func() error { return errors.Join(unmapFile(), remove()) }, size, nil
+}
+
+func (c *Files) scratchName() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.next++
+	return fmt.Sprintf("cache-%d", c.next)
+}
+
+// count counts a read that a copy served or did not.
+func (c *Files) count(hit bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if hit {
+		c.hits++
+	} else {
+		c.misses++
+	}
+}
+
+// grow counts n more bytes as copies of the file, which is in use; false, with
+// nothing counted, if there is no room for them.
+func (f *File) grow(n int64) bool {
+	c := f.c
+	c.mu.Lock()
+	c.bytes += n
+	victims := c.shrink()
+	ok := c.bytes <= c.o.BytesMax
+	if ok {
+		f.size += n
+	} else {
+		c.bytes -= n
+	}
+	c.mu.Unlock()
+	closeAll(victims)
+	return ok
 }
 
 const (

@@ -45,13 +45,11 @@ func (s *Flushed) Index(ctx context.Context, index catalog.StorageID, open func(
 	if len(s.Current().Parts(index)) == 0 {
 		return nil, nil
 	}
-	f, err := s.shelf.Files.OpenWith(ctx, s.indexKey(index), func() (any, func() error, int64, error) {
-		parts, err := s.OpenParts(ctx, index)
-		if err != nil {
-			return nil, nil, 0, err
-		}
+	f, err := s.shelf.Files.OpenWith(ctx, s.indexKey(index), func(f *cache.File) (any, func() error, int64, error) {
+		parts := s.OpenParts(ctx, index)
+		parts.file = f
 		var x vector.Index
-		err = binlog.Guard(s.indexKey(index), func() (err error) {
+		err := binlog.Guard(s.indexKey(index), func() (err error) {
 			x, err = open(parts)
 			return err
 		})
@@ -66,57 +64,82 @@ func (s *Flushed) Index(ctx context.Context, index catalog.StorageID, open func(
 	return f, err
 }
 
-// Parts are the mapped files of a vector index: a vector.Parts.
+// Parts are the files of a vector index: a vector.RangeParts. One goroutine at a
+// time may open them.
 type Parts struct {
+	ctx    context.Context // of the opening
+	files  *cache.Files
+	file   *cache.File // what the index is in the cache; nil outside of it
+	list   []manifest.File
 	data   map[string][]byte
-	unmap  []func() error
+	close  []func() error
 	copied int64
 }
 
-// OpenParts maps the files of an index; the caller closes them.
-func (s *Flushed) OpenParts(ctx context.Context, index catalog.StorageID) (*Parts, error) {
-	p := &Parts{data: map[string][]byte{}}
-	for _, f := range s.Current().Parts(index) {
-		data, unmap, copied, err := s.shelf.Files.Fetch(ctx, f.Key, f.Bytes)
-		if err == nil {
-			p.unmap = append(p.unmap, unmap)
-			p.copied += copied
-			if int64(len(data)) != f.Bytes {
-				err = &binlog.CorruptionError{Object: f.Key, Offset: int64(len(data)), Reason: fmt.Sprintf("object has %d bytes, the manifest says %d", len(data), f.Bytes)}
-			}
-		}
-		if err != nil {
-			return nil, errors.Join(err, p.Close())
-		}
-		p.data[f.Part] = data
-	}
-	return p, nil
+// OpenParts returns the files of an index, which are mapped, or copied, when they
+// are opened; the caller closes them.
+func (s *Flushed) OpenParts(ctx context.Context, index catalog.StorageID) *Parts {
+	return &Parts{ctx: ctx, files: s.shelf.Files, list: s.Current().Parts(index), data: map[string][]byte{}}
 }
 
 // Names lists the parts.
 func (p *Parts) Names() (names []string) {
-	for name := range p.data {
-		names = append(names, name)
+	for i := range p.list {
+		names = append(names, p.list[i].Part)
 	}
 	return names
 }
 
-// Open returns a part.
-func (p *Parts) Open(part string) ([]byte, error) {
-	data, ok := p.data[part]
-	if !ok {
-		return nil, fmt.Errorf("%w: no part %q", vector.ErrCorrupt, part)
+func (p *Parts) find(part string) (*manifest.File, error) {
+	for i := range p.list {
+		if p.list[i].Part == part {
+			return &p.list[i], nil
+		}
 	}
+	return nil, fmt.Errorf("%w: no part %q", vector.ErrCorrupt, part)
+}
+
+// Open maps a part.
+func (p *Parts) Open(part string) ([]byte, error) {
+	if data, ok := p.data[part]; ok {
+		return data, nil
+	}
+	f, err := p.find(part)
+	if err != nil {
+		return nil, err
+	}
+	data, unmap, copied, err := p.files.Fetch(p.ctx, f.Key, f.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	p.close = append(p.close, unmap)
+	p.copied += copied
+	if int64(len(data)) != f.Bytes {
+		return nil, &binlog.CorruptionError{Object: f.Key, Offset: int64(len(data)), Reason: fmt.Sprintf("object has %d bytes, the manifest says %d", len(data), f.Bytes)}
+	}
+	p.data[part] = data
 	return data, nil
+}
+
+// OpenRanges opens a part for reading by ranges, which must end before Close.
+func (p *Parts) OpenRanges(part string) (vector.Ranges, error) {
+	f, err := p.find(part)
+	if err != nil {
+		return nil, err
+	}
+	if p.file == nil {
+		return nil, fmt.Errorf("segment: part %q is read by ranges outside of the cache", part)
+	}
+	return p.file.Ranges(f.Key, f.Bytes), nil
 }
 
 // Close unmaps the files.
 func (p *Parts) Close() error {
 	var err error
-	for _, unmap := range p.unmap {
+	for _, unmap := range p.close {
 		err = errors.Join(err, unmap())
 	}
-	p.data, p.unmap = nil, nil
+	p.data, p.close = nil, nil
 	return err
 }
 
