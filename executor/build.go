@@ -28,6 +28,8 @@ type builder struct {
 	root plan.Node
 	// watch collects what the operators do; nil outside EXPLAIN ANALYZE.
 	watch map[plan.Node]*explain.Actual
+	// search is the vector search built last.
+	search *vectorSearchOp
 	// wide is the search that the widenSearchOp being built widens.
 	wide *vectorSearchOp
 	// sources are the watched operators that have figures of their own.

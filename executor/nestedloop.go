@@ -25,8 +25,12 @@ func (b *builder) buildNestedLoop(n *plan.NestedLoop) (operator, error) {
 	if !n.Lateral {
 		return &nestedLoopOp{x: b.x, left: left, right: right, join: j}, nil
 	}
-	args, err := b.compileAll(n.Args)
-	return &lateralOp{x: b.x, left: left, right: right, join: j, args: args}, err
+	o := &lateralOp{x: b.x, left: left, right: right, join: j}
+	if n.Search != nil && b.search != nil && b.search.node == n.Search {
+		o.batch = &searchBatch{x: b.x, search: b.search}
+	}
+	o.args, err = b.compileAll(n.Args)
+	return o, err
 }
 
 // nestedLoopOp compares every left row with every right row. The right side is
@@ -224,6 +228,8 @@ type lateralOp struct {
 	opened      bool // right, for row
 	hit         bool
 	frame       frame
+	// batch, when not nil, searches for many left rows at once.
+	batch *searchBatch
 }
 
 func (o *lateralOp) open(ctx context.Context) error {
@@ -235,6 +241,9 @@ func (o *lateralOp) close() {
 	o.closeRight()
 	o.dropIn()
 	o.left.close()
+	if o.batch != nil {
+		o.batch.end()
+	}
 }
 
 func (o *lateralOp) dropIn() {
@@ -246,6 +255,18 @@ func (o *lateralOp) dropIn() {
 		o.argValues.release()
 		o.argValues = nil
 	}
+	if o.batch != nil {
+		o.batch.drop()
+	}
+}
+
+// rowFrame is the values of a left row that the right side reads.
+func (o *lateralOp) rowFrame(row int) frame {
+	f := make(frame, len(o.argValues.cols))
+	for i, c := range o.argValues.cols {
+		f[i] = array.NewSlice(c, int64(row), int64(row+1))
+	}
+	return f
 }
 
 func (o *lateralOp) closeRight() {
@@ -321,10 +342,12 @@ func (o *lateralOp) joinRow(ctx context.Context) (*batch, error) {
 // rightNext pulls the right side with the left row's values in scope.
 func (o *lateralOp) rightNext(ctx context.Context) (*batch, error) {
 	if !o.opened {
-		o.frame = make(frame, len(o.argValues.cols))
-		for i, c := range o.argValues.cols {
-			o.frame[i] = array.NewSlice(c, int64(o.row), int64(o.row+1))
+		if o.batch != nil {
+			if err := o.batch.prime(ctx, o); err != nil {
+				return nil, err
+			}
 		}
+		o.frame = o.rowFrame(o.row)
 		o.hit = false
 	}
 	o.x.push(o.frame)

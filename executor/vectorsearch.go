@@ -22,6 +22,7 @@ func (b *builder) buildVectorSearch(n *plan.VectorSearch) (operator, error) {
 	if n.Wide {
 		b.wide = o
 	}
+	b.search = o
 	o.bounds, err = b.compileBounds(n.Limit, n.Offset)
 	return o, err
 }
@@ -34,23 +35,39 @@ type vectorSearchOp struct {
 	searcher *vectorSearcher
 	bounds   bounds
 	within   evaluator // nil: no distance
-	// wanted, when above 0, is the number of rows to find: widenSearchOp's. The
-	// segments stay open then. complete says that there are no more.
+	// kept: the segments stay open when the operator is closed.
+	kept bool
+	// wanted, when above 0, is the number of rows to find: widenSearchOp's.
+	// complete says that there are no more.
 	wanted   int
 	complete bool
-	out      *batch
-	at       int
-	done     bool
+	// primed are the rows of a run that were found ahead: searchBatch's.
+	primed *batch
+	out    *batch
+	at     int
+	done   bool
 }
 
-func (o *vectorSearchOp) open(context.Context) error { o.close(); return nil }
+func (o *vectorSearchOp) open(context.Context) error {
+	primed := o.primed
+	o.primed = nil
+	o.close()
+	if primed != nil {
+		o.out, o.done = primed, true
+	}
+	return nil
+}
 
 func (o *vectorSearchOp) close() {
 	if o.out != nil {
 		o.out.release()
 		o.out = nil
 	}
-	if o.wanted == 0 {
+	if o.primed != nil {
+		o.primed.release()
+		o.primed = nil
+	}
+	if !o.kept {
 		o.searcher.end()
 	}
 	o.at, o.done = 0, false
@@ -90,7 +107,7 @@ func (o *vectorSearchOp) search(ctx context.Context) error {
 	if o.node.Distance {
 		o.out.cols = append(o.out.cols, distanceColumn(o.x, found))
 	}
-	if o.wanted == 0 {
+	if !o.kept {
 		o.searcher.end()
 	}
 	return nil

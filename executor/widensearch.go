@@ -51,7 +51,7 @@ func (o *widenSearchOp) open(context.Context) error { o.close(); return nil }
 func (o *widenSearchOp) close() {
 	o.drop()
 	o.input.close()
-	o.search.wanted = 0
+	o.search.wanted, o.search.kept = 0, false
 	o.search.close()
 	o.done = false
 }
@@ -95,7 +95,7 @@ func (o *widenSearchOp) run(ctx context.Context) error {
 		if found > o.search.searcher.rows/widenShare {
 			found = max(o.search.searcher.rows, 1)
 		}
-		o.search.wanted, o.search.complete = found, false
+		o.search.wanted, o.search.complete, o.search.kept = found, false, true
 		n := 0
 		err := drain(ctx, o.input, func(b *batch) error {
 			n += b.rows

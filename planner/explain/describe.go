@@ -166,6 +166,9 @@ func (d *describer) describe(e *entry, n plan.Node) {
 	case *plan.NestedLoop:
 		e.kind, e.title = "Nested Loop", "Nested Loop"+joinWord(n.Kind)
 		e.hidden("Join Type", joinType(n.Kind))
+		if n.Search != nil {
+			e.text("Vector Searches", "batched")
+		}
 		d.condition(e, "Join Filter", n.Cond, n.Left, n.Right)
 	case *plan.Append:
 		e.kind = "Append"

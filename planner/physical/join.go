@@ -61,6 +61,9 @@ func (b *builder) lateral(j *logical.Join) *built {
 	right := b.inFrame(ids, j.Right)
 	l := b.layout(left)
 	node := &plan.NestedLoop{Kind: j.Kind, Left: left.node, Right: right.node, Lateral: true}
+	if searchesAlike(j.Right, logical.NewColSet(ids...)) {
+		node.Search = searchBelow(right.node)
+	}
 	for _, id := range ids {
 		node.Args = append(node.Args, l.expr(b.meta.Ref(id)))
 	}
@@ -68,6 +71,41 @@ func (b *builder) lateral(j *logical.Join) *built {
 	lc, rc := left.node.Estimate(), right.node.Estimate()
 	cost := plan.Cost{Startup: lc.Startup, Total: lc.Total + lc.Rows*max(rc.Total, 0.01), Rows: lc.Rows * rc.Rows}
 	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, lc, rc))
+}
+
+// searchesAlike says whether n is a search of which nothing but the query depends
+// on outer columns, below projections and limits.
+func searchesAlike(n logical.Node, outer logical.ColSet) bool {
+	fixed := func(exprs ...plan.Expr) bool {
+		for _, e := range exprs {
+			if e != nil && (logical.Columns(e).Meets(outer) || logical.HasSubquery(e)) {
+				return false
+			}
+		}
+		return true
+	}
+	switch n := n.(type) {
+	case *logical.Project:
+		return !n.Sets && searchesAlike(n.Input, outer)
+	case *logical.Limit:
+		return n.WithTies == nil && searchesAlike(n.Input, outer)
+	case *logical.VectorSearch:
+		return !n.Wide && n.Limit != nil && n.Within == nil && len(n.Members) == 0 && fixed(n.Filter, n.Limit, n.Offset)
+	}
+	return false
+}
+
+// searchBelow is the search below projections and limits.
+func searchBelow(n plan.Node) *plan.VectorSearch {
+	switch n := n.(type) {
+	case *plan.Project:
+		return searchBelow(n.Input)
+	case *plan.Limit:
+		return searchBelow(n.Input)
+	case *plan.VectorSearch:
+		return n
+	}
+	return nil
 }
 
 // hashKeys is a join condition split into key pairs and the rest.

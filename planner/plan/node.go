@@ -308,6 +308,10 @@ type NestedLoop struct {
 	Cond        Expr
 	Lateral     bool
 	Args        []Expr
+	// Search, when not nil, is a search below Right whose query alone depends
+	// on the left row, with nothing but projections and limits above it: those
+	// of many left rows are made at once.
+	Search *VectorSearch
 }
 
 // Children returns both inputs.
