@@ -83,6 +83,7 @@ type bench struct {
 	hnswlib         *hnswlib
 	loaded, indexed bool
 	builds          map[string]time.Duration
+	million         map[int]float64 // searches a second over a million generated rows, by clients
 
 	section string // of the part that runs
 	figures []figure

@@ -279,7 +279,7 @@ func resident(pid int) (own, mapped float64) {
 		}
 		return n / 1000
 	}
-	return kB("RssAnon:"), kB("RssFile:")
+	return kB("RssAnon:") + kB("RssShmem:"), kB("RssFile:")
 }
 
 // memory is the size of the index and of the process.
