@@ -15,6 +15,10 @@ declare -A packages=(
   [/usr/bin/docker-compose]=docker-compose
   [/usr/bin/python3]=python3
   [/usr/lib/python3/dist-packages/psycopg2/__init__.py]=python3-psycopg2
+  [/usr/lib/python3/dist-packages/psycopg/__init__.py]=python3-psycopg
+  [/usr/lib/python3/dist-packages/asyncpg/__init__.py]=python3-asyncpg
+  [/usr/lib/python3/dist-packages/sqlalchemy/__init__.py]=python3-sqlalchemy
+  [/usr/lib/python3/dist-packages/django/__init__.py]=python3-django
   [/usr/share/java/postgresql.jar]=libpostgresql-jdbc-java
 )
 missing=()
@@ -36,5 +40,5 @@ if [ ${#missing[@]} -gt 0 ]; then
   "${run[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 if [ test/clients/node/package-lock.json -nt test/clients/node/node_modules/.package-lock.json ]; then
-  (cd test/clients/node && npm ci --no-audit --no-fund --silent)
+  (cd test/clients/node && npm ci --no-audit --no-fund --silent --ignore-scripts --omit=optional)
 fi

@@ -87,7 +87,16 @@ func alwaysOff(name string) func(string) (string, error) {
 // checkEncoding accepts the spellings of UTF8. Other encodings that PostgreSQL
 // knows are 0A000, the rest are no encodings.
 func checkEncoding(v string) (string, error) {
-	clean := strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(v))
+	// Letters and digits count alone: asyncpg sends the quotes too.
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			return r
+		}
+		return -1
+	}, v)
 	switch clean {
 	case "utf8", "unicode":
 		return "UTF8", nil

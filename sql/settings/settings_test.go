@@ -42,6 +42,7 @@ func TestSet(t *testing.T) {
 		{"timezone", "+05:30", "+05:30", ""},
 		{"timezone", "foo", "", `invalid value for parameter "TimeZone": "foo"`},
 		{"client_encoding", "utf-8", "UTF8", ""},
+		{"client_encoding", "'utf-8'", "UTF8", ""},
 		{"client_encoding", "foo", "", `invalid value for parameter "client_encoding": "foo"`},
 		{"random_page_cost", "1.25", "1.25", ""},
 		{"random_page_cost", "-1", "", `-1 is outside the valid range for parameter "random_page_cost" (0 .. 1.79769e+308)`},

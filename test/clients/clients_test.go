@@ -70,9 +70,23 @@ func TestNode(t *testing.T) {
 	script(t, "node", "node/test.js", host, port)
 }
 
+// TestNodeLibraries: query builders and object mappers that know vectors.
+func TestNodeLibraries(t *testing.T) {
+	host, port := address(t)
+	script(t, "node", "node/libraries.js", host, port)
+}
+
+// TestPythonLibraries: psycopg 3 and asyncpg in binary, SQLAlchemy, Django.
+func TestPythonLibraries(t *testing.T) {
+	host, port := address(t)
+	script(t, "/usr/bin/python3", "python/libraries.py", host, port)
+}
+
 func TestJDBC(t *testing.T) {
 	host, port := address(t)
-	script(t, "java", "-cp", "/usr/share/java/postgresql.jar", "jdbc/Test.java", host, port)
+	for _, program := range []string{"jdbc/Test.java", "jdbc/Vectors.java"} {
+		script(t, "java", "-cp", "/usr/share/java/postgresql.jar", program, host, port)
+	}
 }
 
 func TestPsycopg(t *testing.T) {
