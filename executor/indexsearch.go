@@ -123,17 +123,20 @@ func (s *segmentSearch) filtered(ctx context.Context) error {
 	if s.matched {
 		return s.among(ctx)
 	}
-	if s.passing == 0 {
+	known, err := s.segment.Known(ctx)
+	if err != nil {
+		return err
+	}
+	if !known && s.passing == 0 {
 		if err := s.sample(ctx); err != nil {
 			return err
 		}
 	}
-	if s.passing >= afterShare {
+	if !known && s.passing >= afterShare {
 		if enough, err := s.after(ctx); enough || err != nil {
 			return err
 		}
 	}
-	var err error
 	if s.matching, s.kept, err = s.segment.Matching(ctx, 0, s.indexed); err != nil {
 		return err
 	}
@@ -232,26 +235,30 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 }
 
 // exact compares the rows of a bitmap one by one.
-func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int) (err error) {
-	s.positions = slices.Grow(s.positions[:0], kept)
+func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int) error {
+	n := newNearest(s.o.space, s.q, s.k)
+	s.positions, s.ids = s.positions[:0], s.ids[:0]
+	var batch vector.Batch
+	var rows [vector.BatchRows]uint32
+	var failed error
+	id := func(i int) uint64 { return s.rowID(ctx, rows[i], &failed) }
 	for i, b := range keep {
 		for ; b != 0; b &= b - 1 {
-			s.positions = append(s.positions, uint32(i*8+bits.TrailingZeros8(b)))
+			position := uint32(i*8 + bits.TrailingZeros8(b))
+			row := s.column.Row(int(position))
+			if row == nil {
+				n.nulls.Push(vector.Neighbor{Row: s.rowID(ctx, position, &failed)})
+				continue
+			}
+			rows[batch.N] = position
+			if batch.Add(row); batch.N == len(rows) {
+				n.search.AddBatch(&batch, id)
+			}
 		}
 	}
-	if s.ids, err = s.segment.RowIDs(ctx, s.ids[:0], s.positions); err != nil {
-		return err
-	}
-	n := newNearest(s.o.space, s.q, s.k)
-	id := make([]uint64, 1)
-	for i, position := range s.positions {
-		row := s.column.Row(int(position))
-		if row == nil {
-			n.nulls.Push(vector.Neighbor{Row: uint64(s.ids[i])})
-			continue
-		}
-		id[0] = uint64(s.ids[i])
-		n.search.Add(vectorRow(n.space.Element, row, n.space.Dim, id))
+	n.search.AddBatch(&batch, id)
+	if failed != nil {
+		return failed
 	}
 	s.compared += int64(kept)
 	s.found = n.sorted()
@@ -265,6 +272,18 @@ func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int
 		}
 	}
 	return nil
+}
+
+// rowID reads one row id and notes it and the position. It is asked only of rows
+// that are near: row ids lie in another file.
+func (s *segmentSearch) rowID(ctx context.Context, position uint32, failed *error) uint64 {
+	ids, err := s.segment.RowIDs(ctx, s.ids, []uint32{position})
+	if err != nil {
+		*failed = err
+		return 0
+	}
+	s.ids, s.positions = ids, append(s.positions, position)
+	return uint64(ids[len(ids)-1])
 }
 
 // score computes the exact distances of rows found and keeps the k nearest.

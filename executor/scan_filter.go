@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -35,6 +36,7 @@ type filterEvaluators struct {
 	// harmless conjuncts cannot fail: they are evaluated for all rows of a
 	// batch, deleted ones too, a column at a time.
 	harmless []evaluator
+	key      []keyPart // of them
 	// rest, nil if there is none, is evaluated for the rows that are left.
 	rest evaluator
 }
@@ -45,7 +47,7 @@ func (b *builder) newScanFilter(fields []catalog.FieldID, cond plan.Expr) (*scan
 	for _, c := range f.columns {
 		f.fields = append(f.fields, fields[c])
 	}
-	f.make = func() (*filterEvaluators, error) { return b.compileFilter(cond) }
+	f.make = func() (*filterEvaluators, error) { return b.compileFilter(fields, cond) }
 	first, err := f.make()
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func (b *builder) newScanFilter(fields []catalog.FieldID, cond plan.Expr) (*scan
 	return f, err
 }
 
-func (b *builder) compileFilter(cond plan.Expr) (*filterEvaluators, error) {
+func (b *builder) compileFilter(fields []catalog.FieldID, cond plan.Expr) (*filterEvaluators, error) {
 	f := &filterEvaluators{}
 	var rest []plan.Expr
 	for _, c := range conjuncts(cond) {
@@ -68,6 +70,9 @@ func (b *builder) compileFilter(cond plan.Expr) (*filterEvaluators, error) {
 			return nil, err
 		}
 		f.harmless = append(f.harmless, e)
+		if f.key, err = b.appendKeyParts(f.key, fields, c); err != nil {
+			return nil, err
+		}
 	}
 	var err error
 	switch len(rest) {
@@ -81,12 +86,19 @@ func (b *builder) compileFilter(cond plan.Expr) (*filterEvaluators, error) {
 }
 
 // isHarmless says whether a condition surely raises no error, whatever the row:
-// a comparison of scalar columns and values.
+// comparisons of scalar columns and values.
 func isHarmless(e plan.Expr) bool {
 	switch e := e.(type) {
+	case *plan.Column:
+		return e.T.OID == types.BoolOID
+	case *plan.Bool:
+		return !slices.ContainsFunc(e.Args, func(a plan.Expr) bool { return !isHarmless(a) })
 	case *plan.IsNull:
 		_, column := e.Arg.(*plan.Column)
 		return column
+	case *plan.InList:
+		_, column := e.Arg.(*plan.Column)
+		return column && isPlain(e.Arg.Type())
 	case *plan.Call:
 		switch e.Operator {
 		case "=", "<>", "<", "<=", ">", ">=":
@@ -97,13 +109,20 @@ func isHarmless(e plan.Expr) bool {
 			if _, column := a.(*plan.Column); !column && !isFixedValue(a) {
 				return false
 			}
-			switch a.Type().OID {
-			case types.BoolOID, types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID,
-				types.TextOID, types.VarcharOID, types.DateOID, types.TimestampOID, types.TimestamptzOID, types.UUIDOID:
-			default:
+			if !isPlain(a.Type()) {
 				return false
 			}
 		}
+		return true
+	}
+	return false
+}
+
+// isPlain says whether values of a type are compared without any error.
+func isPlain(t types.T) bool {
+	switch t.OID {
+	case types.BoolOID, types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID,
+		types.TextOID, types.VarcharOID, types.DateOID, types.TimestampOID, types.TimestamptzOID, types.UUIDOID:
 		return true
 	}
 	return false

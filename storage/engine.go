@@ -136,6 +136,7 @@ type Engine struct {
 	pipeline commitPipeline
 	readers  readers
 	schemas  schemaCache
+	filters  *filterCache
 
 	// ids hands out row, transaction, segment and log ids. It starts from the
 	// clock, whose readings never repeat, and is slower than it, so ids never
@@ -175,7 +176,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, catalog: opts.Catalog, log: opts.Log, clock: opts.Clock, mem: opts.Memory,
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
-		loaded: map[catalog.SegmentID]loadedSegment{},
+		loaded: map[catalog.SegmentID]loadedSegment{}, filters: newFilterCache(),
 	}
 	e.pipeline.e = e
 	e.load.start = time.Now()

@@ -40,6 +40,9 @@ type SearchSegment interface {
 	// passed over. from and to bound the positions looked at; bits outside are
 	// clear.
 	Matching(ctx context.Context, from, to int) (keep Bitmap, kept int, err error)
+	// Known says whether Matching costs next to nothing, since the filter's answer
+	// is at hand, or is worth finding, since it was asked for before.
+	Known(ctx context.Context) (bool, error)
 	// Test sets keep[i] to whether positions[i] is visible and passes the
 	// filter: for few rows, without reading the others.
 	Test(ctx context.Context, positions []uint32, keep []bool) error

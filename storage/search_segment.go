@@ -107,6 +107,8 @@ type searchSegment struct {
 	visible Bitmap
 	kept    int
 	looked  bool
+	// pass is what passing answered.
+	pass Bitmap
 	// lent are bitmaps that Close gives back.
 	lent []*[]byte
 }
@@ -296,28 +298,45 @@ func (s *searchSegment) hideOwn(ctx context.Context) error {
 
 // Matching is Visible and the filter.
 func (s *searchSegment) Matching(ctx context.Context, from, to int) (Bitmap, int, error) {
-	visible, _, err := s.Visible(ctx)
+	visible, shown, err := s.Visible(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	out := s.bitmap(false)
 	clear(out)
 	to = min(to, s.rows)
-	kept := 0
+	if from%8 == 0 {
+		pass, err := s.passing(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		if pass != nil {
+			kept := both(out, pass, visible, from, to)
+			s.stats.RowsFiltered += int64(max(0, min(shown, to-from)-kept))
+			return out, kept, nil
+		}
+	}
+	kept, err := s.match(ctx, from, to, visible, out)
+	return out, kept, err
+}
+
+// match sets the bits of out for the rows of [from, to) that are visible, of
+// which nil is all, and pass.
+func (s *searchSegment) match(ctx context.Context, from, to int, visible, out Bitmap) (kept int, err error) {
 	for start := from; start < to; {
 		if err := ctx.Err(); err != nil {
-			return nil, 0, context.Cause(ctx)
+			return 0, context.Cause(ctx)
 		}
 		_, end := s.src.group(start)
 		end = min(end, to)
 		n, err := s.matchGroup(ctx, start, end, visible, out)
 		if err != nil {
-			return nil, 0, err
+			return 0, err
 		}
 		kept += n
 		start = end
 	}
-	return out, kept, nil
+	return kept, nil
 }
 
 // matchGroup sets the bits of out for the rows of [start, end) that pass.
@@ -394,7 +413,13 @@ func (s *searchSegment) Test(ctx context.Context, positions []uint32, keep []boo
 			left++
 		}
 	}
-	if s.p.spec.Filter != nil && left > 0 {
+	if s.p.spec.Filter != nil && left > 0 && s.pass != nil {
+		for i, pos := range positions {
+			if int(pos) < s.rows && !s.pass.Get(int(pos)) {
+				bitutil.ClearBit(bits, i)
+			}
+		}
+	} else if s.p.spec.Filter != nil && left > 0 {
 		columns, err := s.take(ctx, s.p.schema.columnsAt(s.p.schema.filter), positions)
 		if err != nil {
 			return err
@@ -501,7 +526,7 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.vectors, s.opened = nil, nil, nil, nil
+	s.lent, s.visible, s.pass, s.vectors, s.opened = nil, nil, nil, nil, nil
 	return nil
 }
 

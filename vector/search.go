@@ -75,6 +75,9 @@ type Rows struct {
 	// IDs are the row ids; nil numbers the rows from FirstID.
 	IDs     []uint64
 	FirstID uint64
+	// idOf(number) is the row id of the one row, found out only when needed.
+	idOf   func(number int) uint64
+	number int
 	// Keep has a bit a row, least significant first; nil keeps all.
 	Keep []byte
 }
@@ -93,8 +96,11 @@ func (r *SparseRows) row(i int) SparseVector {
 }
 
 func (r *Rows) id(i int) uint64 {
-	if r.IDs != nil {
+	switch {
+	case r.IDs != nil:
 		return r.IDs[i]
+	case r.idOf != nil:
+		return r.idOf(r.number)
 	}
 	return r.FirstID + uint64(i)
 }
