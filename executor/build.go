@@ -95,6 +95,8 @@ func (b *builder) buildNode(n plan.Node) (operator, error) {
 		return b.buildProjectSet(n)
 	case *plan.VectorSearch:
 		return b.buildVectorSearch(n)
+	case *plan.VectorFusion:
+		return b.buildVectorFusion(n)
 	case *plan.WidenSearch:
 		return b.buildWidenSearch(n)
 	case *plan.VirtualScan:

@@ -133,6 +133,8 @@ func (d *describer) describe(e *entry, n plan.Node) {
 		d.vectorSearch(e, n)
 	case *plan.WidenSearch:
 		e.kind = "Iterative Search"
+	case *plan.VectorFusion:
+		d.vectorFusion(e, n)
 	case *plan.VirtualScan:
 		e.kind = "Seq Scan"
 		relation(e, n.Relation.Name, n.Alias)
@@ -310,6 +312,29 @@ func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
+}
+
+func (d *describer) vectorFusion(e *entry, n *plan.VectorFusion) {
+	e.kind = "Vector Fusion"
+	relation(e, n.Table.Name, n.Alias)
+	var by []string
+	for i, s := range n.Searches {
+		text := searchedBy(s)
+		if n.Score != nil && n.Weights[i] != nil {
+			text = Expr(n.Weights[i]) + " * " + text
+		}
+		if s.Index != nil {
+			text += " using " + funcs.QuoteIdentifier(s.Index.Name)
+		}
+		by = append(by, text)
+	}
+	name := "Reciprocal Rank Fusion"
+	if n.Score != nil {
+		name = "Weighted Sum"
+	}
+	e.list(name, by)
+	d.condition(e, "Filter", n.Searches[0].Filter)
+	d.partitions(e, n.Searches[0].Partitions)
 }
 
 // member shows a membership as the condition of the join that it stands for.

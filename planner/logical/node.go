@@ -195,6 +195,48 @@ func optional(exprs ...*plan.Expr) []*plan.Expr {
 	return set
 }
 
+// VectorFusion yields the rows of a scan that are best by several distances
+// together, in order: by Score, a sum of the distances, each times its weight;
+// or, with no Score, by reciprocal rank fusion.
+type VectorFusion struct {
+	Scan
+	// Exact is the plan without the indexes of the searches; nil without Score.
+	Exact    Node
+	Searches []*VectorSearch
+	// Weights of the searches; nil is 1.
+	Weights []plan.Expr
+	Score   plan.Expr
+	// ScoreID is the score as Items may use it.
+	ScoreID       ColID
+	Limit, Offset plan.Expr
+	// Items are the output, over Cols and ScoreID.
+	Items []Item
+}
+
+// Columns returns the items.
+func (v *VectorFusion) Columns() []ColID { return itemIDs(v.Items) }
+
+// Inputs returns the exact plan.
+func (v *VectorFusion) Inputs() []*Node {
+	if v.Exact == nil {
+		return nil
+	}
+	return []*Node{&v.Exact}
+}
+
+// Exprs returns filter, weights, queries, score, limit, offset and items.
+func (v *VectorFusion) Exprs() []*plan.Expr {
+	exprs := v.Scan.Exprs()
+	for i := range v.Weights {
+		exprs = append(exprs, optional(&v.Weights[i])...)
+	}
+	for _, s := range v.Searches {
+		exprs = append(exprs, optional(&s.Query, &s.Key)...)
+	}
+	exprs = append(exprs, optional(&v.Score, &v.Limit, &v.Offset)...)
+	return append(exprs, itemExprs(v.Items)...)
+}
+
 // FunctionScan calls set-returning functions in FROM. Its calls may use columns
 // of items to the left (LATERAL).
 type FunctionScan struct {

@@ -254,6 +254,9 @@ func Free(n Node) ColSet {
 				made.Add(c.ID)
 			}
 		}
+		if f, ok := n.(*VectorFusion); ok {
+			made.Add(f.ScoreID)
+		}
 	})
 	used.Remove(made)
 	return used
@@ -284,6 +287,8 @@ func scanOf(n Node) *Scan {
 	case *Scan:
 		return n
 	case *VectorSearch:
+		return &n.Scan
+	case *VectorFusion:
 		return &n.Scan
 	}
 	return nil

@@ -90,6 +90,8 @@ func (b *builder) build(n logical.Node) *built {
 		return b.vectorSearch(n)
 	case *logical.WidenSearch:
 		return b.widenSearch(n)
+	case *logical.VectorFusion:
+		return b.vectorFusion(n)
 	case *logical.FunctionScan:
 		return b.functionScan(n)
 	case *logical.Values:
@@ -237,6 +239,36 @@ func (b *builder) widenSearch(w *logical.WidenSearch) *built {
 	node := &plan.WidenSearch{Limit: none.expr(w.Limit), Offset: none.expr(w.Offset)}
 	node.Input = in.node
 	return b.done(node, in.cols, in.node.Estimate())
+}
+
+func (b *builder) vectorFusion(v *logical.VectorFusion) *built {
+	exprs := v.Scan.Exprs()
+	if v.Score != nil {
+		exprs = append(exprs, &v.Score)
+	}
+	for i := range v.Items {
+		exprs = append(exprs, &v.Items[i].Expr)
+	}
+	all := scanColumns(&v.Scan, exprs)
+	l, none := b.layoutOf(all, []logical.ColID{v.ScoreID}), b.layout(&built{})
+	node := &plan.VectorFusion{Table: v.Table, Alias: v.Alias, Weights: none.exprs(v.Weights), Score: l.expr(v.Score), Limit: none.expr(v.Limit), Offset: none.expr(v.Offset)}
+	for _, s := range v.Searches {
+		one := *s
+		one.Scan = v.Scan
+		one.Out, one.Distance = all, 0
+		node.Searches = append(node.Searches, b.vectorSearch(&one).node.(*plan.VectorSearch))
+	}
+	for _, it := range v.Items {
+		node.Exprs = append(node.Exprs, l.expr(it.Expr))
+	}
+	if v.Exact != nil {
+		node.Exact = b.exactly(b.build(v.Exact), v.Columns()).node
+	}
+	cost := node.Searches[0].Estimate()
+	rows := limitRows(v.Limit, v.Offset, b.rows(v.Table))
+	cost.Total = cost.Startup*float64(len(v.Searches)) + rows*0.01
+	cost.Startup, cost.Rows = cost.Total, rows
+	return b.done(node, v.Columns(), cost)
 }
 
 // indexKey compiles an expression over the columns of a scan that it reads.

@@ -156,6 +156,27 @@ type WidenSearch struct {
 	Limit, Offset Expr
 }
 
+// VectorFusion yields the Limit + Offset rows that are best by several searches
+// together, the best first: those with the least Score, which is the sum of the
+// searches' distances, each times its weight; with no Score those with the
+// greatest sum of 1/(60 + rank) over the searches' rows.
+type VectorFusion struct {
+	Leaf
+	Table *catalog.Table
+	Alias string
+	// Searches have the same table, Filter and Fields; their limits say
+	// nothing.
+	Searches []*VectorSearch
+	// Weights have no Column nodes, nil is 1; Score is over the columns of Fields.
+	Weights       []Expr
+	Score         Expr
+	Limit, Offset Expr
+	// Exprs are the output, over the columns of Fields and the score (float8).
+	Exprs []Expr
+	// Exact yields the same without the indexes; nil without Score.
+	Exact Node
+}
+
 // VirtualScan reads a virtual relation; the columns by index.
 type VirtualScan struct {
 	Leaf

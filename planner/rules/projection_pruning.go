@@ -39,6 +39,18 @@ func prune(n logical.Node, need logical.ColSet) logical.Node {
 			m.Set = prune(m.Set, keys)
 		}
 		return n
+	case *logical.VectorFusion:
+		var items []logical.Item
+		for _, it := range n.Items {
+			if need.Has(it.ID) {
+				items = append(items, it)
+			}
+		}
+		n.Items, n.Out = items, nil
+		if n.Exact != nil {
+			n.Exact = prune(n.Exact, need)
+		}
+		return n
 	case *logical.Project:
 		return pruneProject(n, need)
 	case *logical.Join:

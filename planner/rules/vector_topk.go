@@ -12,7 +12,13 @@ import (
 func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node {
 	return bottomUp(root, func(n logical.Node) logical.Node {
 		s, ok := n.(*logical.Sort)
-		if !ok || s.Limit == nil || len(s.Keys) != 1 || s.Keys[0].Desc || s.Keys[0].NullsFirst {
+		if !ok || s.Limit == nil || len(s.Keys) != 1 {
+			return n
+		}
+		if fused := fuseSearches(c, s); fused != nil {
+			return fused
+		}
+		if s.Keys[0].Desc || s.Keys[0].NullsFirst {
 			return n
 		}
 		if found := vectorSearch(c, s); found != nil {
