@@ -147,6 +147,7 @@ var parts = []struct {
 	{"mixed", rowsIn, (*bench).mixed},
 	{"memory", forms, (*bench).memory},
 	{"quantised", forms, (*bench).quantised},
+	{"ranges", large, (*bench).ranges},
 	{"clusters", large, (*bench).clusters},
 	{"large", largest, (*bench).clusters10M},
 }

@@ -134,7 +134,8 @@ func (b *builder) calibrate(ctx context.Context) error {
 // itself. The rows are copied together a few at a time and compared with all the
 // queries.
 func (b *builder) neighbours(ctx context.Context, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
-	most := min(effortK[len(effortK)-1], len(b.held)-1)
+	// Of few rows the nearest thousand would be all.
+	most := min(effortK[len(effortK)-1], max(len(b.held)/8, effortK[1]), len(b.held)-1)
 	searches := make([]*vector.Search, len(queries))
 	for i, q := range queries {
 		searches[i] = vector.NewSpaceSearch(b.space, b.column.Row(int(q)), most+1)
