@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -9,7 +10,6 @@ import (
 	"time"
 
 	"quiver/catalog"
-	"quiver/storage/jobs"
 	"quiver/storage/segment"
 	"quiver/vector"
 )
@@ -19,7 +19,7 @@ import (
 // index that follows the rows in the background, as fast as statements let it.
 // The rows beyond its end are compared one by one, so every row is found as soon
 // as it is visible. The flush of the segment saves the growth as the new segment's
-// index. What a large transaction brought is flushed at once and gets no growth:
+// index for the interim. What a large transaction brought is flushed at once and gets no growth:
 // its index is built of the flushed segment, by all processors.
 
 // growth is the incremental index of a segment in memory.
@@ -27,8 +27,6 @@ type growth struct {
 	x     *targetIndex
 	index vector.Growing
 	mu    sync.Mutex // one Append or Save at a time
-	// pacer paces the Append under way; nil for one that somebody waits for.
-	pacer *jobs.Pacer
 	// indexed is how many rows the index has.
 	indexed atomic.Int64
 }
@@ -115,7 +113,7 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 	}
 	g := &growth{x: x}
 	o := x.options
-	o.Rest, o.EfConstruction = g.rest, growthEffort(o)
+	o.M, o.EfConstruction = growthM(o), growthEfConstruction
 	var err error
 	if g.index, err = x.kind.NewGrowing(x.space, o); err != nil || g.index == nil {
 		return nil, err
@@ -129,36 +127,38 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 	return g, nil
 }
 
-// growthEffort is the ef_construction of a growth: low, for rows come as fast as
-// they are inserted. Searches look farther instead, and a merge builds anew.
-func growthEffort(o vector.Options) int {
-	least := max(growthEffortMin, 2*o.M)
-	if o.EfConstruction == 0 {
-		return least
-	}
-	return min(o.EfConstruction, least)
-}
+// growthEfConstruction and growthM are the options of a growth: low, for rows are
+// to be added as fast as they come. Searches look farther instead, and the flushed
+// segment gets its own index in time.
+const growthEfConstruction = 32
 
-const growthEffortMin = 48
+func growthM(o vector.Options) int {
+	const most = 8
+	if o.M == 0 {
+		return most
+	}
+	return min(o.M, most)
+}
 
 // followRows is how many rows a growth takes at a time: searches gain by each.
 const followRows = 1024
 
 // follow adds the rows that were published since the last call, until the segment
-// is sealed: its flush adds the rest.
+// is sealed: its flush adds the rest. It does not rest for searches, to each of
+// which a row that is not added costs more than adding it once.
 func (g *growth) follow(ctx context.Context, e *Engine, m *memorySegment) error {
-	workers := max(1, e.budget.Idle())
-	pacer := e.budget.Pace(ctx, workers)
-	defer pacer.Close()
-	return g.catchUp(ctx, m, workers, pacer, m.sealed.Load)
+	workers := max(1, runtime.GOMAXPROCS(0)/2)
+	if e.load.processors() == 0 {
+		workers = max(workers, e.budget.Idle())
+	}
+	return g.catchUp(ctx, m, workers, m.sealed.Load)
 }
 
 // catchUp adds the rows that were published since the last call, unless it is to
 // stop.
-func (g *growth) catchUp(ctx context.Context, m *memorySegment, workers int, pacer *jobs.Pacer, stop func() bool) error {
+func (g *growth) catchUp(ctx context.Context, m *memorySegment, workers int, stop func() bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pacer = pacer
 	for !stop() {
 		rows := m.Rows()
 		from := int(g.indexed.Load())
@@ -170,13 +170,6 @@ func (g *growth) catchUp(ctx context.Context, m *memorySegment, workers int, pac
 		}
 	}
 	return nil
-}
-
-// rest is the Options.Rest of the index.
-func (g *growth) rest(worker int) {
-	if g.pacer != nil {
-		g.pacer.Rest(worker)
-	}
 }
 
 func (g *growth) add(ctx context.Context, m *memorySegment, end, workers int) error {
@@ -224,7 +217,7 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 }
 
 func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
-	if err := g.catchUp(ctx, m, runtime.GOMAXPROCS(0), nil, func() bool { return false }); err != nil {
+	if err := g.catchUp(ctx, m, runtime.GOMAXPROCS(0), func() bool { return false }); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
@@ -236,7 +229,15 @@ func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to 
 		}
 		return moved[old], moved[old] != movedAway
 	})
-	return out, err
+	if err != nil {
+		return out, err
+	}
+	mark, err := out.Create(partInterim)
+	if err != nil {
+		return out, err
+	}
+	_, err = mark.Write([]byte{1})
+	return out, errors.Join(err, mark.Close())
 }
 
 // growthView is a growth as one search sees it: the rows below indexed. The index

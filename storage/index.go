@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -35,6 +36,30 @@ const (
 	partColumn      = "column"
 	partColumnField = 1
 )
+
+// partInterim is the part that only an index has that was grown with the rows, and
+// is to be replaced by one that is built.
+const partInterim = "interim"
+
+// indexState says what a segment has of an index.
+type indexState int
+
+const (
+	indexAbsent indexState = iota
+	indexInterim
+	indexBuilt
+)
+
+func (f *flushedSegment) indexState(storage catalog.StorageID) indexState {
+	parts := f.Current().Parts(storage)
+	switch {
+	case len(parts) == 0:
+		return indexAbsent
+	case slices.ContainsFunc(parts, func(p manifest.File) bool { return p.Part == partInterim }):
+		return indexInterim
+	}
+	return indexBuilt
+}
 
 // targets keeps what target made of descriptors.
 type targets struct {
@@ -363,8 +388,8 @@ var errSegmentGone = errors.New("storage: the segment is gone")
 var errUncertain = errors.New("storage: the outcome of a change of segments is not known")
 
 // changeParts gives a segment a new manifest: with parts, and without the
-// indexes of without, whose objects are then removed. The caller holds the
-// shard's token.
+// indexes of without, whose objects are then removed; an index that is in both is
+// replaced. The caller holds the shard's token.
 func (e *Engine) changeParts(ctx context.Context, s *shard, f *flushedSegment, parts []manifest.File, without ...catalog.StorageID) error {
 	if !s.has(f) {
 		return errSegmentGone

@@ -173,17 +173,22 @@ func (p *indexProgress) follow(f *flushedSegment) func(string, int64, int64) {
 	}
 }
 
-// buildSegment builds the index of one segment unless it is there. The caller
+// buildSegment builds the index of one segment unless it was built. The caller
 // holds the shard's token.
 func (e *Engine) buildSegment(ctx context.Context, s *shard, f *flushedSegment, x *targetIndex) error {
-	if f.Rows() == 0 || len(f.Current().Parts(x.storage())) > 0 {
+	state := f.indexState(x.storage())
+	if f.Rows() == 0 || state == indexBuilt {
 		return nil
+	}
+	var replaced []catalog.StorageID
+	if state == indexInterim {
+		replaced = append(replaced, x.storage())
 	}
 	w, err := e.buildParts(ctx, f, x)
 	if err != nil {
 		return err
 	}
-	err = e.changeParts(ctx, s, f, w.Files())
+	err = e.changeParts(ctx, s, f, w.Files(), replaced...)
 	if err != nil && !errors.Is(err, errUncertain) {
 		err = errors.Join(err, w.Abandon(context.WithoutCancel(ctx)))
 	}

@@ -210,6 +210,18 @@ func (w *world) indexParts() (n int) {
 	return n
 }
 
+// interimParts counts the objects that mark an index as grown.
+func (w *world) interimParts() (n int) {
+	w.objects.mu.Lock()
+	defer w.objects.mu.Unlock()
+	for key := range w.objects.objects {
+		if strings.Contains(key, "/"+partInterim+"-") {
+			n++
+		}
+	}
+	return n
+}
+
 func TestIndexIsBuiltAndSearched(t *testing.T) {
 	w, kind := newIndexWorld(t)
 	table := w.newTable("a")
@@ -536,10 +548,21 @@ func TestGrowingIndex(t *testing.T) {
 	w.check(tx.Commit(w.ctx))
 	look(1, 1)
 	w.check(w.e.Checkpoint(w.ctx))
+	look(1, 1)
+	interim := w.interimParts()
+	if kind.built.Load() != 0 || interim != 1 || kind.saved.Load() != 1 || kind.grown.Load() != 1 {
+		t.Errorf("%d built, %d saved, %d grown, %d interim", kind.built.Load(), kind.saved.Load(), kind.grown.Load(), interim)
+	}
+	// What was grown is replaced, under the eyes of a reader, and once.
+	reader := w.begin(TxnOptions{Isolation: RepeatableRead})
+	w.expectNearest(reader, table, index, rows)
 	w.settle()
 	look(1, 1)
-	if kind.built.Load() != 0 || kind.saved.Load() != 1 || kind.grown.Load() != 1 {
-		t.Errorf("%d built, %d saved, %d grown", kind.built.Load(), kind.saved.Load(), kind.grown.Load())
+	w.expectNearest(reader, table, index, rows)
+	reader.Rollback()
+	w.settle()
+	if interim := w.interimParts(); kind.built.Load() != 1 || interim != 0 {
+		t.Errorf("%d built, %d interim", kind.built.Load(), interim)
 	}
 	w.fill(table, rows, 5000, 10)
 	w.crash()

@@ -28,7 +28,8 @@ type mergeScope int
 const (
 	// mergeSome: those whose merge is worth writing them again.
 	mergeSome mergeScope = iota
-	// mergeBare: also any two that lack an index, which is built once for both.
+	// mergeBare: also any two for which no index was built, which is built once
+	// for both.
 	mergeBare
 	// mergeAll: all.
 	mergeAll
@@ -47,22 +48,22 @@ func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, scope mergeScope
 		return group
 	}
 	if scope == mergeBare {
-		if group, _ = e.mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.isIndexed(v))); len(group) >= 2 {
+		if group, _ = e.mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.have(v, indexBuilt))); len(group) >= 2 {
 			return group
 		}
 	}
 	return nil
 }
 
-// isIndexed says of a segment of the view whether it has all vector indexes that
-// its table has.
-func (e *Engine) isIndexed(v *shardView) func(*flushedSegment) bool {
+// have says of a segment of the view whether all vector indexes of its table have
+// a state, or a better one.
+func (e *Engine) have(v *shardView, state indexState) func(*flushedSegment) bool {
 	if len(v.flushed) == 0 {
 		return func(*flushedSegment) bool { return true }
 	}
 	indexes := e.vectorIndexes(v.flushed[0].Manifest.Table)
 	return func(f *flushedSegment) bool {
-		return !slices.ContainsFunc(indexes, func(x *targetIndex) bool { return len(f.Current().Parts(x.storage())) == 0 })
+		return !slices.ContainsFunc(indexes, func(x *targetIndex) bool { return f.indexState(x.storage()) < state })
 	}
 }
 

@@ -59,9 +59,9 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 	if merging != nil {
 		count(e.mergeJob(s, scope))
 	}
-	indexes := e.vectorIndexes(s.table)
+	indexes, built := e.vectorIndexes(s.table), e.have(v, indexBuilt)
 	for _, f := range v.flushed {
-		if scope == mergeSome && e.isSmall(f) && !e.isIndexed(v)(f) {
+		if scope == mergeSome && e.isSmall(f) && !built(f) {
 			left++ // soon
 			continue
 		}
@@ -70,7 +70,7 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 		}
 		for _, x := range indexes {
 			// Segments about to be merged get none.
-			if f.Rows() > 0 && len(f.Current().Parts(x.storage())) == 0 && !slices.Contains(merging, f) {
+			if f.Rows() > 0 && f.indexState(x.storage()) != indexBuilt && !slices.Contains(merging, f) {
 				count(e.buildJob(s, f, x))
 			}
 		}
@@ -92,7 +92,7 @@ func (e *Engine) awaitsMore(s *shard, v *shardView) bool {
 	if at := s.flushedAt.Load(); at == nil || time.Since(*at) > e.opts.SettleAfter {
 		return false
 	}
-	indexed, bare := e.isIndexed(v), 0
+	indexed, bare := e.have(v, indexInterim), 0
 	for _, f := range v.flushed {
 		if !indexed(f) {
 			bare += f.Rows()
@@ -158,10 +158,13 @@ func (p paced) pause() {
 
 // buildJob submits the build of an index of a segment.
 func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) bool {
-	id, storage := f.id(), x.storage()
+	id, storage, priority := f.id(), x.storage(), jobs.Index
+	if f.indexState(storage) == indexInterim {
+		priority = jobs.Replace
+	}
 	return e.jobs.Submit(jobs.Job{
 		Kind: "index", Object: fmt.Sprintf("%s, segment %d", x.index.Name, id), Key: fmt.Sprintf("index %d/%d", id, storage),
-		Group: s.group(), Priority: jobs.Index, Costly: true,
+		Group: s.group(), Priority: priority, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
 			return e.shapeInBackground(ctx, s, func(pace paced) error {
 				pace.progress = p.Set

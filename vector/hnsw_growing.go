@@ -147,7 +147,7 @@ func (g *growingGraph) grow(ctx context.Context, column Column, to int, o Option
 func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Options) error {
 	v := &g.view
 	var samples []uint32
-	for p := g.end; p < to && len(samples) < samplesMax/2; p++ {
+	for p := g.end; p < to && len(samples) < growingSamples; p++ {
 		if v.codec.has(column.Row(p)) {
 			samples = append(samples, uint32(p))
 		}
@@ -155,7 +155,7 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	margin := float32(growingMargin)
 	if len(samples) < samplesMin {
 		margin *= growingMargin
-		samples = v.positions[max(0, v.ordinals-samplesMax/2):v.ordinals]
+		samples = v.positions[max(0, v.ordinals-growingSamples):v.ordinals]
 	}
 	if len(samples) < samplesMin || v.ordinals < growingRoomMin {
 		return nil
@@ -172,6 +172,10 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	v.effort = effort
 	return nil
 }
+
+// growingSamples is how many searches an effort is taken from: few, for it is
+// measured at each doubling, while rows come.
+const growingSamples = 48
 
 // growingMargin is for what is added until efforts are measured again.
 const growingMargin = 1.3

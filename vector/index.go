@@ -191,8 +191,7 @@ type Options struct {
 	// Progress, if set, is called now and then from any worker.
 	Progress func(phase string, done, total int64)
 	// Rest, if set, is called by each worker, from 0 on, every millisecond or so
-	// of its work: it sleeps when others need the processors. A Growing has it
-	// for every Append.
+	// of its work: it sleeps when others need the processors.
 	Rest func(worker int)
 }
 

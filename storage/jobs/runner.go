@@ -23,6 +23,7 @@ const (
 	Collect = iota
 	Merge
 	Index
+	Replace // of an index that will do by one that is better
 	Sweep
 )
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 	"sync"
 
 	"quiver/catalog"
@@ -29,7 +30,7 @@ func (s *Flushed) Install(m *manifest.Manifest) {
 	defer s.mu.Unlock()
 	old := s.current.Swap(m)
 	for _, x := range old.Indexes() {
-		if len(m.Parts(x)) == 0 {
+		if !slices.EqualFunc(old.Parts(x), m.Parts(x), func(a, b manifest.File) bool { return a.Key == b.Key }) {
 			s.shelf.Files.Forget(s.indexKey(x))
 		}
 	}
