@@ -49,7 +49,7 @@ type Options struct {
 	// CacheBytes bounds the local copies of remote objects; 0 is 8 GiB.
 	CacheBytes int64
 	// GrowingIndexRows is from how many rows on a growing segment has vector
-	// indexes; 0 is 16,384.
+	// indexes; 0 is 4,096.
 	GrowingIndexRows int
 	// SettleAfter is for how long after a flush small segments get no index,
 	// for another flush may bring rows that are indexed with theirs. 0 is a
@@ -75,7 +75,7 @@ const (
 	cacheBytesDefault   = 8 << 30
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
-	growingRowsDefault  = 16 << 10
+	growingRowsDefault  = 4 << 10
 	settleDefault       = time.Second
 	jobWorkers          = 3
 )

@@ -165,7 +165,11 @@ func (g *growth) catchUp(ctx context.Context, m *memorySegment, workers int, sto
 		if from == rows {
 			return nil
 		}
-		if err := g.add(ctx, m, min(from+followRows, rows), workers); err != nil {
+		end := min(from+followRows, rows)
+		if from == 0 {
+			end = rows // at once, for the index to learn from
+		}
+		if err := g.add(ctx, m, end, workers); err != nil {
 			return err
 		}
 	}

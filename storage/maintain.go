@@ -75,6 +75,10 @@ func (e *Engine) maintain() {
 	}
 }
 
+// sealedRowsMax, times Options.GrowingIndexRows, is how many sealed rows are worth
+// a flush.
+const sealedRowsMax = 4
+
 // wantsIndex says whether a shard holds so many sealed rows that their search
 // would gain by an index, which objects alone have.
 func (e *Engine) wantsIndex(s *shard) bool {
@@ -84,7 +88,7 @@ func (e *Engine) wantsIndex(s *shard) bool {
 			rows += m.Rows()
 		}
 	}
-	return rows >= e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
+	return rows >= sealedRowsMax*e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
 }
 
 // due returns a shard to flush now, or nil.

@@ -83,7 +83,7 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 
 // bareRowsMax, times Options.GrowingIndexRows, is how many rows without an index
 // are borne while more are awaited.
-const bareRowsMax = 4
+const bareRowsMax = 16
 
 // awaitsMore says that small segments of a shard get no index yet: rows are coming,
 // and those that come now are merged and indexed together. But a search is not to

@@ -22,6 +22,7 @@ type growingGraph struct {
 	inserters []*inserter // of builder
 	view      graphIndex  // the next current
 	end       int         // positions seen
+	measured  int         // ordinals when efforts were measured
 }
 
 // NewGrowing implements Kind.
@@ -73,7 +74,12 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 		// batch, which do not see each other, are few.
 		to := min(end, g.end+max(growingBatch, g.view.ordinals/4))
 		if g.view.ordinals+to-g.end > g.view.room {
-			if err := g.grow(ctx, column, to, o); err != nil {
+			if err := g.grow(ctx, column, end, o); err != nil {
+				return err
+			}
+		}
+		if g.view.ordinals >= max(growingRoomMin, measureAgain*g.measured) {
+			if err := g.measure(ctx, column, to, o); err != nil {
 				return err
 			}
 		}
@@ -87,15 +93,12 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 }
 
 // grow copies all to arrays with twice the room, with codes of a codec that has
-// seen all rows, and measures efforts by the rows to come.
-func (g *growingGraph) grow(ctx context.Context, column Column, to int, o Options) error {
-	if err := g.measure(ctx, column, to, o); err != nil {
-		return err
-	}
+// seen all rows up to end.
+func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Options) error {
 	v, n := &g.view, g.view.ordinals
-	room := max(growingRoomMin, 2*v.room, n+to-g.end)
+	room := max(growingRoomMin, 2*v.room, 2*(n+end-g.end))
 	codec := newGraphCodec(g.space, g.form)
-	codec.train(column, to)
+	codec.train(column, end)
 	codes := alignedBytes(room * codec.stride)
 	old := v.positions
 	err := share(context.WithoutCancel(ctx), o, "", n, func(worker, i int) error {
@@ -169,16 +172,19 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 			effort.ef[i][j] *= margin
 		}
 	}
-	v.effort = effort
+	v.effort, g.measured = effort, v.ordinals
 	return nil
 }
 
 // growingSamples is how many searches an effort is taken from: few, for it is
-// measured at each doubling, while rows come.
+// measured while rows come.
 const growingSamples = 48
 
+// measureAgain is how many times as many rows are measured again.
+const measureAgain = 3
+
 // growingMargin is for what is added until efforts are measured again.
-const growingMargin = 1.3
+const growingMargin = 1.4
 
 // add encodes the rows up to a position and adds them as nodes. It is not to be
 // stopped half way.
