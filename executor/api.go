@@ -163,9 +163,12 @@ func (c *Cursor) schemaFits(b *batch) bool {
 	return true
 }
 
+// NothingCreated stands for the row count of a command that did not run.
+const NothingCreated = -1
+
 // Affected is the row count of the command tag for statements that change data
 // (the rows of a SELECT are counted by whoever pulls them), complete once Next
-// returned nil.
+// returned nil; NothingCreated of CREATE TABLE IF NOT EXISTS … AS that found one.
 func (c *Cursor) Affected() int64 { return c.x.affected }
 
 // Close releases what the execution holds.

@@ -29,6 +29,9 @@ func (d *ddl) createTable(ctx context.Context, s *ast.CreateTableStmt) error {
 	if d.catalog().Relation(schema.OID, s.Table.Name) != nil {
 		if s.IfNotExists {
 			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(s.Table.Name))
+			if s.As != nil {
+				d.x.affected = NothingCreated
+			}
 			return nil
 		}
 		return duplicateRelation(s.Table.Name)

@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"quiver/catalog"
@@ -15,20 +16,62 @@ import (
 // left out by every scan, so there is nothing to do but to look at the names;
 // VACUUM FULL, which promises space, waits for compaction.
 func (d *ddl) vacuum(s *ast.VacuumStmt) error {
-	for _, o := range s.Options {
-		switch strings.ToLower(o.Name) {
-		case "verbose", "analyze", "skip_locked":
-		default:
-			return sqlerr.Unsupported("VACUUM %s", strings.ToUpper(o.Name)).At(o.Position())
-		}
+	analyze, err := vacuumOptions(s)
+	if err != nil {
+		return err
 	}
-	for _, r := range s.Tables {
+	for i, r := range s.Tables {
+		if len(s.Columns[i]) > 0 && !analyze {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "ANALYZE option must be specified when a column list is provided")
+		}
 		rel, err := d.find(r)
 		if err != nil {
 			return err
 		}
 		if rel == nil {
 			return noRelation(r)
+		}
+		if err := analyzedColumns(rel, s.Columns[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vacuumOptions checks the options and says whether the statement analyzes.
+func vacuumOptions(s *ast.VacuumStmt) (analyze bool, err error) {
+	analyze = s.Analyze
+	for _, o := range s.Options {
+		name := strings.ToLower(o.Name)
+		switch {
+		case name == "verbose", name == "skip_locked":
+		case s.Analyze:
+			return false, sqlerr.New(sqlerr.SyntaxError, "unrecognized ANALYZE option %s", quoted(o.Name)).At(o.Position())
+		case name == "analyze":
+			analyze = true
+		case slices.Contains(laterVacuumOptions, name):
+			return false, sqlerr.Unsupported("VACUUM %s", strings.ToUpper(o.Name)).At(o.Position())
+		default:
+			return false, sqlerr.New(sqlerr.SyntaxError, "unrecognized VACUUM option %s", quoted(o.Name)).At(o.Position())
+		}
+	}
+	return analyze, nil
+}
+
+// laterVacuumOptions are Postgres' options that are not supported.
+var laterVacuumOptions = []string{
+	"freeze", "full", "disable_page_skipping", "index_cleanup", "process_toast", "truncate", "parallel",
+}
+
+// analyzedColumns checks the column list of ANALYZE.
+func analyzedColumns(rel catalog.Relation, columns []string) error {
+	t, _ := rel.(*catalog.Table)
+	for i, name := range columns {
+		if t != nil && columnNamed(t, name) == nil {
+			return noColumn(name, t.Name)
+		}
+		if slices.Contains(columns[:i], name) {
+			return sqlerr.New(sqlerr.DuplicateColumn, "column %s of relation %s appears more than once", quoted(name), quoted(rel.Head().Name))
 		}
 	}
 	return nil

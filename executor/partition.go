@@ -13,7 +13,11 @@ import (
 // createPartition is CREATE PARTITION p ON t.
 func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) error {
 	if s.Bounds != "" {
-		return sqlerr.Unsupported("FOR VALUES in CREATE PARTITION").At(s.NamePos)
+		clause := "FOR VALUES"
+		if strings.EqualFold(s.Bounds, "default") {
+			clause = "DEFAULT"
+		}
+		return sqlerr.Unsupported("%s in CREATE PARTITION", clause).At(s.NamePos)
 	}
 	if s.Options != "" {
 		return sqlerr.Unsupported("WITH in CREATE PARTITION").At(s.NamePos)
@@ -41,6 +45,12 @@ func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) e
 
 // dropPartition is DROP PARTITION p ON t: its rows go with it.
 func (d *ddl) dropPartition(ctx context.Context, s *ast.DropPartitionStmt) error {
+	if s.IfExists {
+		if rel, err := d.find(s.Table); err != nil || rel == nil {
+			d.notice(sqlerr.SuccessfulCompletion, "relation %s does not exist, skipping", quoted(rangeName(s.Table)))
+			return err
+		}
+	}
 	table, err := d.lockTable(ctx, s.Table, storage.LockAccessExclusive)
 	if err != nil {
 		return err
@@ -67,11 +77,7 @@ func (d *ddl) call(ctx context.Context, s *ast.CallStmt) error {
 	name := names[len(names)-1]
 	known := (name == "create_partition" || name == "drop_partition") && (len(names) == 1 || names[0] == "quiver")
 	if !known || len(s.Call.Args) != 2 {
-		arguments := "(…)"
-		if len(s.Call.Args) == 0 {
-			arguments = "()"
-		}
-		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s does not exist", strings.Join(names, ".")+arguments).At(s.Call.Position()).
+		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s(%s) does not exist", strings.Join(names, "."), argumentTypes(s.Call.Args)).At(s.Call.Position()).
 			WithHint("No procedure matches the given name and argument types. You might need to add explicit type casts.")
 	}
 	table, err := textArgument(s.Call.Args[0])
@@ -91,6 +97,27 @@ func (d *ddl) call(ctx context.Context, s *ast.CallStmt) error {
 		return d.createPartition(ctx, &ast.CreatePartitionStmt{Name: partition, Table: r})
 	}
 	return d.dropPartition(ctx, &ast.DropPartitionStmt{Name: partition, Table: r})
+}
+
+// argumentTypes spells the types of literals; of other arguments nothing is known
+// here.
+func argumentTypes(args []ast.Expr) string {
+	var names []string
+	for _, arg := range args {
+		name := "unknown"
+		if c, ok := arg.(*ast.Const); ok {
+			switch c.Kind {
+			case ast.ConstInteger:
+				name = "integer"
+			case ast.ConstFloat:
+				name = "numeric"
+			case ast.ConstBool:
+				name = "boolean"
+			}
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // textArgument reads a string literal, possibly cast.

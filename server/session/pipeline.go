@@ -274,14 +274,16 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 func (r *planRun) next(ctx context.Context) (arrow.Record, error) { return r.cursor.Next(ctx) }
 
 func (r *planRun) tag(dst []byte, rows int64) []byte {
-	dst = append(dst, r.plan.Tag...)
 	if !r.plan.Counted {
-		return dst
+		return append(dst, r.plan.Tag...)
 	}
 	if r.plan.Tag != "SELECT" || r.plan.Columns == nil {
 		rows = r.cursor.Affected()
 	}
-	return appendCount(dst, rows)
+	if rows == executor.NothingCreated {
+		return append(dst, "CREATE TABLE AS"...)
+	}
+	return appendCount(append(dst, r.plan.Tag...), rows)
 }
 
 // close gives back what the execution holds; r may then be used for another.

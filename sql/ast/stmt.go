@@ -700,6 +700,8 @@ type VacuumStmt struct {
 	Node
 	Analyze bool // the statement is ANALYZE
 	Tables  []*RangeVar
+	// Columns are those named in parentheses after each table.
+	Columns [][]string
 	Options []*Option
 }
 

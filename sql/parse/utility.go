@@ -179,6 +179,11 @@ func (c *converter) vacuum(v *pgquery.VacuumStmt) ast.Stmt {
 	s := &ast.VacuumStmt{Analyze: !v.IsVacuumcmd, Options: c.options(v.Options)}
 	for _, n := range v.Rels {
 		s.Tables = append(s.Tables, c.rangeVar(n.GetVacuumRelation().GetRelation()))
+		var columns []string
+		for _, column := range n.GetVacuumRelation().GetVaCols() {
+			columns = append(columns, column.GetString_().GetSval())
+		}
+		s.Columns = append(s.Columns, columns)
 	}
 	return s
 }
