@@ -49,8 +49,11 @@ func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, e
 			return nil, err
 		}
 	}
-	out, err := gatherRows(o.x.mem, refs)
-	if err != nil {
+	var out *batch
+	var err error
+	if len(rows) == 1 && len(scanned) == 0 {
+		out, rows = rows[0], nil // in order
+	} else if out, err = gatherRows(o.x.mem, refs); err != nil {
 		return nil, err
 	}
 	if !o.rowID {

@@ -212,11 +212,37 @@ type foundRow struct {
 // find returns the k rows nearest to q, nil for a null query; fewer when no more
 // pass the filter.
 func (o *vectorSearcher) find(ctx context.Context, q []byte, k int) ([]foundRow, error) {
+	if err := o.open(ctx, 1); err != nil {
+		return nil, err
+	}
+	if set := o.sets[0]; len(set) == 1 && set[0].index != nil && set[0].indexed == set[0].segment.Rows() && q != nil {
+		return o.findOne(ctx, set[0], q, k)
+	}
 	found, err := o.findAll(ctx, [][]byte{q}, k)
 	if err != nil {
 		return nil, err
 	}
 	return found[0], nil
+}
+
+// findOne is find in a single segment whose index covers it.
+func (o *vectorSearcher) findOne(ctx context.Context, s *segmentSearch, q []byte, k int) ([]foundRow, error) {
+	if dim := s.index.Space().Dim; dim != o.space.Dim {
+		return nil, errDimensions(o.space.Element, dim, o.space.Dim)
+	}
+	s.q, s.k = q, k
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	o.figure.searches++
+	o.note(s)
+	found := s.found[:min(k, len(s.found))]
+	if len(found) == k || !s.left {
+		return slices.Clone(found), nil
+	}
+	out, rest := [][]foundRow{nil}, [][]exactRange{{{0, 0, s.indexed}}}
+	err := o.findRest(ctx, [][]byte{q}, k, out, rest)
+	return out[0], err
 }
 
 // findAll is find for several queries of one dimension, by several workers. Rows

@@ -3,6 +3,7 @@ package explain
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -89,7 +90,26 @@ func (d *describer) actualJSON(w *jsonWriter, e *entry, indent int, first *bool)
 	w.member(indent, first, "Actual Rows", fmt.Sprint(a.Rows/loops))
 	w.member(indent, first, "Actual Loops", fmt.Sprint(a.Loops))
 	for _, detail := range a.Details {
-		w.member(indent, first, detail.Name, quoted(detail.Value))
+		w.detail(indent, first, detail)
+	}
+}
+
+// detail writes a figure as a number, and what the text adds to it (pruned=0) as
+// one of its own.
+func (w *jsonWriter) detail(indent int, first *bool, d Detail) {
+	for i, word := range strings.Fields(d.Value) {
+		name, number := d.Name, word
+		if i > 0 {
+			added, value, ok := strings.Cut(word, "=")
+			if !ok || added == "" {
+				continue
+			}
+			name, number = name+" "+strings.ToUpper(added[:1])+added[1:], value
+		}
+		if _, err := strconv.ParseInt(number, 10, 64); err != nil {
+			number = quoted(number)
+		}
+		w.member(indent, first, name, number)
 	}
 }
 
