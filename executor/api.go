@@ -57,6 +57,8 @@ type Engine interface {
 	Checkpoint(ctx context.Context) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
+	// Reading is how many snapshots are open.
+	Reading() int
 }
 
 // Cursor yields the rows of one execution; it belongs to one goroutine and must

@@ -112,11 +112,17 @@ type searchFigures struct {
 	ways     map[string]int64 // how, with a filter
 }
 
+// workers is how many goroutines search at a time: fewer beside other statements,
+// which use the processors as well.
 func (o *vectorSearcher) workers() int {
 	if o.serial {
 		return 1
 	}
-	return max(o.x.env.Parallel, 1)
+	n := o.x.env.Parallel
+	if o.x.env.Engine != nil {
+		n -= o.x.env.Engine.Reading() - 1
+	}
+	return max(n, 1)
 }
 
 // queryVector evaluates the vector compared with, nil when it is null, and sets

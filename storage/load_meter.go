@@ -15,6 +15,9 @@ type loadMeter struct {
 	start time.Time
 }
 
+// Reading is how many snapshots are open: that many statements run, or nearly.
+func (e *Engine) Reading() int { return int(e.load.reading.Load()) }
+
 // writingTime is how long a write counts: the rows of a COPY come in batches.
 const writingTime = 20 * time.Millisecond
 
