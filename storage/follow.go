@@ -127,13 +127,13 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 	return g, nil
 }
 
-// growthEfConstruction and growthM are the options of a growth: low, for rows are
-// to be added as fast as they come. Searches look farther instead, and the flushed
-// segment gets its own index in time.
-const growthEfConstruction = 32
+// growthEfConstruction and growthM are the most that a growth takes: rows are
+// to be added as fast as they come, and the flushed segment gets its own index in
+// time.
+const growthEfConstruction = 48
 
 func growthM(o vector.Options) int {
-	const most = 8
+	const most = 16
 	if o.M == 0 {
 		return most
 	}

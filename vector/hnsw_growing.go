@@ -184,7 +184,7 @@ const growingSamples = 48
 const measureAgain = 3
 
 // growingMargin is for what is added until efforts are measured again.
-const growingMargin = 1.4
+const growingMargin = 1.2
 
 // add encodes the rows up to a position and adds them as nodes. It is not to be
 // stopped half way.
