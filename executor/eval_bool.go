@@ -67,6 +67,18 @@ func booleans(mem memory.Allocator, truths []truth) arrow.Array {
 type connective struct {
 	args []partial
 	stop truth
+	// nullStops: of a condition, for which null is as good as false, the
+	// arguments after a null are not evaluated, so that they cannot fail.
+	nullStops bool
+}
+
+// compileCondition compiles what only asks whether it is true.
+func (b *builder) compileCondition(e plan.Expr) (evaluator, error) {
+	ev, err := b.compile(e)
+	if c, ok := ev.(*connective); ok && err == nil {
+		c.nullStops = c.stop == isFalse
+	}
+	return ev, err
 }
 
 func (b *builder) compileBool(e *plan.Bool) (evaluator, error) {
@@ -82,7 +94,7 @@ func (b *builder) compileBool(e *plan.Bool) (evaluator, error) {
 	if e.Op == plan.Or {
 		stop = isTrue
 	}
-	return &connective{args, stop}, nil
+	return &connective{args: args, stop: stop}, nil
 }
 
 func (e *connective) eval(x *execution, in *batch) (types.Vec, error) {
@@ -114,6 +126,9 @@ func (e *connective) eval(x *execution, in *batch) (types.Vec, error) {
 				continue
 			case isNull:
 				result[row] = isNull
+				if e.nullStops {
+					continue
+				}
 			}
 			still = append(still, row)
 		}

@@ -11,7 +11,7 @@ func (b *builder) buildFilter(n *plan.Filter) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	cond, err := b.compile(n.Cond)
+	cond, err := b.compileCondition(n.Cond)
 	return &filterOp{x: b.x, input: input, cond: cond}, err
 }
 

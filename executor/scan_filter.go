@@ -78,9 +78,9 @@ func (b *builder) compileFilter(fields []catalog.FieldID, cond plan.Expr) (*filt
 	switch len(rest) {
 	case 0:
 	case 1:
-		f.rest, err = b.compile(rest[0])
+		f.rest, err = b.compileCondition(rest[0])
 	default:
-		f.rest, err = b.compile(&plan.Bool{Op: plan.And, Args: rest})
+		f.rest, err = b.compileCondition(&plan.Bool{Op: plan.And, Args: rest})
 	}
 	return f, err
 }

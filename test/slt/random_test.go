@@ -33,11 +33,11 @@ func TestRandomExpressions(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	for _, conn := range conns {
-		if _, err := conn.Exec(ctx, leafTable()).ReadAll(); err != nil {
+		if _, err := conn.Exec(ctx, plainTypes.leafTable()).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g := &generator{rand.New(rand.NewPCG(*randomSeed, 15))}
+	g := &generator{rand.New(rand.NewPCG(*randomSeed, 15)), plainTypes}
 	for range *randomCount {
 		sql := g.statement()
 		want, got := answer(ctx, conns[0], sql), answer(ctx, conns[1], sql)
@@ -65,12 +65,31 @@ func answer(ctx context.Context, conn *pgconn.PgConn, sql string) string {
 	return strings.Join(o.rows, "\n")
 }
 
+// grammar is what expressions are made of.
+type grammar struct {
+	// kinds are the types, or parts of types, that expressions may have.
+	kinds []string
+	// leaves are the literals of each kind; the awkward ones too.
+	leaves map[string][]string
+	// forms are the expressions of each kind, with the kinds of their operands
+	// in braces.
+	forms map[string][]string
+}
+
 // generator makes statements of expressions whose value does not depend on the
 // platform's mathematics library.
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	*grammar
+}
 
-// leaves are the literals of each type; the awkward ones too.
-var leaves = map[string][]string{
+var plainTypes = &grammar{
+	kinds:  []string{"int", "int8", "int2", "numeric", "float8", "text", "bool", "date", "timestamp", "interval", "int[]"},
+	leaves: plainLeaves,
+	forms:  plainForms,
+}
+
+var plainLeaves = map[string][]string{
 	"int":       {"0", "1", "-1", "7", "-3", "100", "2147483647", "(-2147483648)", "NULL::int"},
 	"int8":      {"0::int8", "5::int8", "-9::int8", "9223372036854775807", "(-9223372036854775808)", "NULL::int8"},
 	"int2":      {"0::int2", "3::int2", "-2::int2", "32767::int2", "NULL::int2"},
@@ -86,19 +105,17 @@ var leaves = map[string][]string{
 
 // leafTable makes a table of one row with a column for each leaf: of constants
 // alone, what fails would depend on how much a server folds beforehand.
-func leafTable() string {
+func (g *grammar) leafTable() string {
 	var columns []string
-	for k, kind := range kinds {
-		for i, leaf := range leaves[kind] {
+	for k, kind := range g.kinds {
+		for i, leaf := range g.leaves[kind] {
 			columns = append(columns, fmt.Sprintf("%s AS c%d_%d", leaf, k, i))
 		}
 	}
 	return "CREATE TABLE leaves AS SELECT " + strings.Join(columns, ", ")
 }
 
-// forms are the expressions of each type, with the types of their operands in
-// braces.
-var forms = map[string][]string{
+var plainForms = map[string][]string{
 	"int": {"{int} + {int}", "{int} - {int}", "{int} * {int}", "{int} / {int}", "{int} % {int}", "-{int}", "abs({int})", "{int} & {int}", "{int} | {int}", "~{int}",
 		"length({text})", "position({text} in {text})", "ascii({text})", "({date} - {date})", "coalesce({int}, {int})", "nullif({int}, {int})", "greatest({int}, {int}, {int})", "least({int}, {int})",
 		"CASE WHEN {bool} THEN {int} ELSE {int} END", "CASE {int} WHEN {int} THEN {int} END", "({int[]})[{int}]", "array_length({int[]}, 1)", "cardinality({int[]})", "{int8}::int", "{numeric}::int", "{float8}::int",
@@ -118,11 +135,9 @@ var forms = map[string][]string{
 	"int[]":     {"{int[]} || {int}", "{int} || {int[]}", "{int[]} || {int[]}", "array_remove({int[]}, {int})", "array_replace({int[]}, {int}, {int})", "ARRAY[{int}, {int}]", "({int[]})[{int} % 4 : 2]", "array_append({int[]}, {int})", "ARRAY(SELECT u FROM unnest({int[]}) u ORDER BY u DESC)"},
 }
 
-var kinds = []string{"int", "int8", "int2", "numeric", "float8", "text", "bool", "date", "timestamp", "interval", "int[]"}
-
 // statement is a SELECT of one expression, over no row or three.
 func (g *generator) statement() string {
-	e := g.expression(kinds[g.IntN(len(kinds))], 3)
+	e := g.expression(g.kinds[g.IntN(len(g.kinds))], 3)
 	switch g.IntN(4) {
 	case 0:
 		return fmt.Sprintf("SELECT %s AS v FROM leaves, (VALUES (1), (2), (3)) r (n) WHERE %s", e, g.expression("bool", 2))
@@ -135,7 +150,7 @@ func (g *generator) statement() string {
 // plain is an expression without window functions, which GROUP BY refuses.
 func (g *generator) plain(depth int) string {
 	for {
-		if e := g.expression(kinds[g.IntN(len(kinds))], depth); !strings.Contains(e, "OVER") {
+		if e := g.expression(g.kinds[g.IntN(len(g.kinds))], depth); !strings.Contains(e, "OVER") {
 			return e
 		}
 	}
@@ -143,9 +158,9 @@ func (g *generator) plain(depth int) string {
 
 func (g *generator) expression(kind string, depth int) string {
 	if depth == 0 || g.IntN(4) == 0 {
-		return fmt.Sprintf("c%d_%d", slices.Index(kinds, kind), g.IntN(len(leaves[kind])))
+		return fmt.Sprintf("c%d_%d", slices.Index(g.kinds, kind), g.IntN(len(g.leaves[kind])))
 	}
-	form := forms[kind][g.IntN(len(forms[kind]))]
+	form := g.forms[kind][g.IntN(len(g.forms[kind]))]
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(form, "{")
