@@ -164,27 +164,61 @@ func (e *Engine) vectorIndexes(storage catalog.StorageID) (list []*targetIndex) 
 type openedIndex struct {
 	vector.Index
 	values vector.Column
+	name   string // of its objects, for errors
 }
 
 // open opens the index of a segment, pinned; nil if it was not built.
 func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
-		o := &openedIndex{}
+		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex)}
 		var err error
 		if x.column == nil {
 			if o.values, err = x.openValues(ctx, f, parts); err != nil {
 				return nil, err
 			}
 		}
-		o.Index, err = x.kind.Open(parts)
+		err = o.guard(func() (err error) {
+			o.Index, err = x.kind.Open(parts)
+			return err
+		})
 		return o, err
 	})
 }
 
-// Search turns a fault of a mapped page into an error.
+// guard turns a fault of a mapped page, and what the index finds not to be as it
+// was written, into a *binlog.CorruptionError.
+func (o *openedIndex) guard(f func() error) error {
+	err := binlog.Guard(o.name, f)
+	if errors.Is(err, vector.ErrCorrupt) {
+		return &binlog.CorruptionError{Object: o.name, Reason: err.Error()}
+	}
+	return err
+}
+
+// Search searches under guard.
 func (o *openedIndex) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) (out []vector.Candidate, err error) {
-	err = binlog.Guard("vector index", func() (err error) {
+	err = o.guard(func() (err error) {
 		out, err = o.Index.Search(ctx, dst, r, stats)
+		return err
+	})
+	return out, err
+}
+
+// Iterate proposes under guard.
+func (o *openedIndex) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
+	return guardedIterator{o.Index.Iterate(r, stats), o}
+}
+
+// guardedIterator is an iterator whose batches are made under guard.
+type guardedIterator struct {
+	vector.Iterator
+	o *openedIndex
+}
+
+// Next proposes a batch.
+func (g guardedIterator) Next(ctx context.Context, dst []vector.Candidate) (out []vector.Candidate, err error) {
+	err = g.o.guard(func() (err error) {
+		out, err = g.Iterator.Next(ctx, dst)
 		return err
 	})
 	return out, err
