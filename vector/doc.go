@@ -24,7 +24,8 @@
 //
 // Index is what finds neighbours without comparing all. The graphs of hnsw are in
 // the files hnsw_*.go: codes that a walk goes by (hnsw_codec.go, scored by the
-// kernels of gather.go), the links (hnsw_graph.go), adding nodes
+// kernels of gather.go, or hnsw_rabitq.go), the links (hnsw_graph.go and, in
+// fewer bits, hnsw_packed.go), adding nodes
 // (hnsw_insert.go, hnsw_build.go), the walk itself (hnsw_walk.go), searches
 // (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
 // hnsw_effort.go) and the parts (part.go, hnsw_save.go).

@@ -13,7 +13,7 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 		return err
 	}
 	o = hnswDefaults(s, o)
-	form, err := codeFormOf(s.Element, o.Quantization)
+	form, err := codeFormOf(s, o.Quantization)
 	if err != nil {
 		return err
 	}
@@ -23,7 +23,7 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 	if needed := k.Estimate(s, column.Len(), o).BuildBytes; o.MemoryBytes > 0 && needed > o.MemoryBytes {
 		return fmt.Errorf("%w: %d bytes are needed, %d allowed", ErrMemory, needed, o.MemoryBytes)
 	}
-	b := &graphBuild{space: s, options: o, column: column, codec: newGraphCodec(s, form)}
+	b := &graphBuild{space: s, options: o, column: column, codec: newGraphCodec(s, form.built()), form: form}
 	defer b.memory.free()
 	if err := b.encode(ctx); err != nil {
 		return err
@@ -32,19 +32,24 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 		return err
 	}
 	im := graphImage{
-		graph: b.graph, codec: b.codec, codes: b.codes, twins: b.twins, ordinals: b.room,
+		graph: b.graph, codec: b.kept, codes: b.keptCodes, twins: b.twins, ordinals: b.room,
 		position: func(ordinal uint32) uint32 { return b.positions[ordinal] },
 	}
-	return im.write(parts, &graphMeta{codec: b.codec, m: o.M, ef: o.EfConstruction, effort: b.effort})
+	return im.write(parts, &graphMeta{codec: b.kept, m: o.M, ef: o.EfConstruction, effort: b.effort})
 }
 
 // graphBuild is one build under way.
 type graphBuild struct {
 	graphBuilder
-	space     Space
-	options   Options
-	column    Column
-	codec     *graphCodec
+	space   Space
+	options Options
+	column  Column
+	codec   *graphCodec
+	form    codeForm
+	// kept is the codec of the codes that the index keeps, which may be others
+	// than those that the graph is built by.
+	kept      *graphCodec
+	keptCodes []byte
 	memory    blocks
 	positions []uint32
 	effort    effortTable
@@ -127,6 +132,9 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	if err := b.keep(ctx); err != nil {
+		return err
+	}
 	held := make([]uint32, len(samples))
 	for i, node := range samples {
 		held[i] = b.positions[node]
@@ -139,10 +147,38 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	})
 }
 
+// keep makes the codes that the index keeps.
+func (b *graphBuild) keep(ctx context.Context) (err error) {
+	b.kept, b.keptCodes = b.codec, b.codes
+	if b.form != codeRabitq {
+		return nil
+	}
+	if b.kept, err = b.codec.fromInt8(b.options.Bits); err != nil {
+		return err
+	}
+	stride := b.kept.stride
+	if b.keptCodes, err = b.memory.bytes(b.room * stride); err != nil {
+		return err
+	}
+	recorders := make([]*recorder, b.options.Workers)
+	err = share(ctx, b.options, "encoding vectors", b.room, func(worker, ordinal int) error {
+		if recorders[worker] == nil {
+			recorders[worker] = newRecorder(b.kept)
+		}
+		r := recorders[worker]
+		if v, ok := b.codec.values(b.column.Row(int(b.positions[ordinal])), r.values); ok {
+			r.record(v, b.keptCodes[ordinal*stride:][:stride])
+		}
+		return nil
+	})
+	b.kept.noise = noiseOf(recorders)
+	return err
+}
+
 // view is the graph as an index.
 func (b *graphBuild) view() *graphIndex {
 	return &graphIndex{
-		graphMeta: &graphMeta{codec: b.codec, m: b.options.M, nodes: b.room, ordinals: b.room},
-		graph:     b.graph, codes: b.codes, positions: b.positions, twins: b.twins, room: b.room,
+		graphMeta: &graphMeta{codec: b.kept, m: b.options.M, nodes: b.room, ordinals: b.room},
+		graph:     b.graph, codes: b.keptCodes, positions: b.positions, twins: b.twins, room: b.room,
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"quiver/vector/rabitq"
 )
 
 // A graphCodec turns vectors into the codes that a graph is walked by: rows of a
@@ -14,6 +16,7 @@ import (
 //     vectors of length 1; inner products take no mean.
 //   - codeFloat ("none"): float32 values, of length 1 under cosine.
 //   - codeBits: the bits.
+//   - codeRabitq ("rabitq"): see hnsw_rabitq.go.
 //
 // Under inner products codes have further elements, which give all the length
 // of the longest vector (Bachrach and others 2014), and which queries have not:
@@ -29,9 +32,14 @@ type graphCodec struct {
 	// mean of each dimension and the step between codes, of codeInt8.
 	mean []float32
 	step float32
+	// rabitq, the rotated mean and the mean standard error, of codeRabitq.
+	rabitq *rabitq.Codec
+	centre []float32
+	noise  float32
 	// reach is the greatest squared length, of InnerProduct.
 	reach float64
-	// shift makes the scale of an int16 query 1<<shift times that of codes.
+	// shift makes the scale of an int16 query that is a code 1<<shift times that
+	// of codes.
 	shift int
 }
 
@@ -41,11 +49,14 @@ const (
 	codeInt8 codeForm = iota
 	codeFloat
 	codeBits
+	codeRabitq
 )
 
-// queryCodeMax bounds int16 queries, in steps: beyond the range of codes a
-// query counts as at this distance from the mean.
-const queryCodeMax = 200
+// rough says whether codes leave open which vector is nearer.
+func (f codeForm) rough() bool { return f == codeInt8 || f == codeRabitq }
+
+// shiftMax bounds the scale of int16 queries.
+const shiftMax = 5
 
 // trainingRows is how many vectors, evenly spread, the mean and step are
 // taken from.
@@ -67,13 +78,15 @@ func newGraphCodec(space Space, form codeForm) *graphCodec {
 	case codeFloat:
 		c.stride = 4 * c.padded
 		return c
+	case codeRabitq:
+		return c // newRabitq does the rest
 	}
 	c.stride = c.padded
 	if c.padded > gatherStep {
 		c.stride = (c.padded + 63) &^ 63 // no row touches one line more than it must
 	}
-	// dim · ((127 + queryCodeMax) << shift)² stays below 2^31.
-	for c.shift < 5 && float64(c.padded)*math.Pow(float64(int(127+queryCodeMax)<<(c.shift+1)), 2) < 1<<31 {
+	// Sums of squared differences stay below 2^31.
+	for c.shift < shiftMax && float64(c.padded)*math.Pow(float64(int(2*127)<<(c.shift+1)), 2) < 1<<31 {
 		c.shift++
 	}
 	c.mean = make([]float32, space.Dim)
@@ -126,8 +139,9 @@ func (c *graphCodec) has(row []byte) bool {
 
 // train takes the mean, the step and the reach from a column.
 func (c *graphCodec) train(column Column, end int) {
+	largest := float32(0)
 	if c.space.Distance == InnerProduct {
-		c.trainReach(column, end)
+		largest = c.trainReach(column, end)
 	}
 	if c.form != codeInt8 || end == 0 {
 		return
@@ -161,8 +175,8 @@ func (c *graphCodec) train(column Column, end int) {
 			c.mean[i] = float32(s / float64(n))
 		}
 	}
-	// The step leaves one value in a thousand or so beyond the range: those are
-	// cut, and the others are the finer for it.
+	// The step leaves values far beyond nearly all others out: those are cut, and
+	// the others are the finer for it.
 	every *= max(1, n*dim/(1<<20))
 	var deviations []float32
 	sample(func(v []float32) {
@@ -171,28 +185,32 @@ func (c *graphCodec) train(column Column, end int) {
 		}
 	})
 	slices.Sort(deviations)
-	reach := deviations[len(deviations)-1]
-	if len(deviations) > 1<<12 {
-		reach = deviations[len(deviations)-1-len(deviations)/2000]
-		if reach == 0 {
-			reach = deviations[len(deviations)-1]
-		}
+	reach := deviations[len(deviations)-1] * 1.05
+	if usual := deviations[len(deviations)-1-len(deviations)/2000]; usual > 0 {
+		reach = min(reach, 2*usual)
 	}
+	// The longest vectors have the largest inner products: none is cut.
+	reach = max(reach, largest)
 	c.step = reach / 127
 	if !(c.step > 1e-30) || c.step > 1e30 {
 		c.step = 1
 	}
 }
 
-// trainReach looks at all vectors, for the longest counts.
-func (c *graphCodec) trainReach(column Column, end int) {
+// trainReach looks at all vectors, for the longest counts, and returns their
+// largest element.
+func (c *graphCodec) trainReach(column Column, end int) (largest float32) {
 	buf := make([]float32, c.space.Dim)
 	for p := range end {
 		if row := column.Row(p); row != nil {
 			v, _ := c.values(row, buf)
 			c.reach = max(c.reach, squareOf(v))
+			for _, x := range v {
+				largest = max(largest, abs32(x))
+			}
 		}
 	}
+	return largest
 }
 
 // squareOf is the squared length, by a kernel.
@@ -272,6 +290,12 @@ type graphScorer struct {
 	bits    []byte
 	// unit times a score is the distance, squared for L2 and Cosine.
 	unit float32
+	// scale of the query: 1<<shift times that of codes. length is that of a
+	// query of inner products, and errors the standard error of its scores.
+	shift          int
+	length, errors float32
+	estimator      *rabitq.Query
+	estimates      []rabitq.Estimate
 	// product says that scores are negative inner products.
 	product bool
 }
@@ -284,6 +308,7 @@ func newGraphScorer(c *graphCodec, codes []byte) *graphScorer {
 		s.bits = make([]byte, c.stride)
 	case codeFloat:
 		s.query32 = make([]float32, c.padded)
+	case codeRabitq:
 	default:
 		s.query16 = make([]int16, c.padded)
 	}
@@ -302,6 +327,10 @@ func (s *graphScorer) setVector(row []byte) bool {
 		return false
 	}
 	s.product = s.space.Distance == InnerProduct
+	if s.form == codeRabitq {
+		s.setRabitq(v)
+		return true
+	}
 	if s.form == codeFloat {
 		s.setFloats(v)
 		return true
@@ -310,14 +339,40 @@ func (s *graphScorer) setVector(row []byte) bool {
 		s.setProduct(v)
 		return true
 	}
-	s.setUnit()
-	scale := float32(int(1)<<s.shift) / s.step
-	most := float32(int(queryCodeMax) << s.shift)
+	s.setDifference(v)
+	return true
+}
+
+// setDifference scales a query of differences as finely as leaves all of them,
+// and their sum, room. One so far away that there is no scale for it is brought
+// nearer.
+func (s *graphScorer) setDifference(v []float32) {
 	mean := s.mean[:len(v)]
+	inverse := 1 / s.step
+	var largest float32
+	var sum float64
+	for i, x := range v {
+		d := 127 + abs32((x-mean[i])*inverse)
+		largest = max(largest, d)
+		sum += float64(d) * float64(d)
+	}
+	sum += 127 * 127 * float64(s.padded-len(v))
+	room := func(shift int) bool {
+		return largest*float32(int(1)<<shift) < 32767 && sum*float64(int(1)<<(2*shift)) < 1<<31
+	}
+	s.shift = 0
+	for s.shift < shiftMax && room(s.shift+1) {
+		s.shift++
+	}
+	s.setUnit()
+	scale := inverse * float32(int(1)<<s.shift)
+	most := float32(32767 - 128)
+	if !room(0) {
+		most = max(float32(math.Sqrt((1<<31)/float64(s.padded)))-128, 128)
+	}
 	for i, x := range v {
 		s.query16[i] = int16(roundClamp((x-mean[i])*scale, most))
 	}
-	return true
 }
 
 // setFloats takes values; products are negated, so that nearer is less.
@@ -325,6 +380,9 @@ func (s *graphScorer) setFloats(v []float32) {
 	s.product = s.product || s.space.Distance == Cosine
 	n := copy(s.query32, v)
 	clear(s.query32[n:])
+	if s.space.Distance == InnerProduct {
+		s.length = float32(math.Sqrt(squareOf(v)))
+	}
 	if s.product {
 		for i, x := range v {
 			s.query32[i] = -x
@@ -350,6 +408,8 @@ func (s *graphScorer) setProduct(v []float32) {
 	}
 	clear(s.query16[len(v):])
 	s.unit = s.step / float32(scale)
+	s.length = float32(math.Sqrt(square))
+	s.errors = roundingError * s.length * float32(scale)
 }
 
 func (s *graphScorer) setUnit() {
@@ -370,9 +430,64 @@ func (s *graphScorer) setNode(node uint32) {
 	case codeFloat:
 		s.setFloats(Float32sOf(code))
 	default:
+		s.shift = s.graphCodec.shift
 		s.setUnit()
 		s.kernels.widen(code[:s.padded], s.query16, 1<<s.shift)
 	}
+}
+
+// roundingError is the standard error of what is rounded to integers, and
+// surely how many standard errors are hardly ever exceeded.
+const (
+	roundingError = 0.2887
+	surely        = 3
+)
+
+// slack is how much greater the score of a code may be, or its root where that
+// is what a distance is, than the score of the vector, for the rounding of codes.
+// The errors of the elements go in all directions: along the one that counts, the
+// way from the query, there is as much of them as in one element.
+func (s *graphScorer) slack() float32 {
+	switch {
+	case s.form == codeRabitq:
+		return surely * s.errors
+	case s.form != codeInt8:
+		return 0
+	case s.product:
+		return surely * s.errors
+	case s.space.Distance == L1:
+		return surely * roundingError * float32(int(1)<<s.shift) * float32(math.Sqrt(float64(s.space.Dim)))
+	}
+	return surely * roundingError * float32(int(1)<<s.shift)
+}
+
+// margin is of scores of vectors that are up to gain times as far away, with
+// the errors of both codes.
+func (s *graphScorer) margin(gain float32) margin {
+	m := margin{gain: gain, slack: 2 * s.slack()}
+	switch {
+	case s.product:
+		// Distances are those of the longer vectors of codes from a query made as
+		// long; of all vectors of length one under Cosine.
+		m.gain *= gain
+		length := float32(1)
+		if s.space.Distance == InnerProduct {
+			length = float32(math.Sqrt(s.reach)) * s.length / s.unit
+		}
+		m.slack += (m.gain - 1) * length
+	case s.form == codeRabitq:
+		m.gain *= gain // of squares
+	case s.space.Distance == L2 || s.space.Distance == Cosine || s.space.Distance == InnerProduct:
+		m.squared = s.form != codeBits
+	}
+	return m
+}
+
+// sureMargin is of the score of a code above that of a vector.
+func (s *graphScorer) sureMargin() margin {
+	m := s.margin(1)
+	m.slack /= 2
+	return m
 }
 
 // score writes the scores of nodes: less is nearer.
@@ -380,6 +495,8 @@ func (s *graphScorer) score(nodes []uint32, out []float32) {
 	switch s.form {
 	case codeBits:
 		s.scoreBits(nodes, out)
+	case codeRabitq:
+		s.scoreRabitq(nodes, out)
 	case codeFloat:
 		rows := Float32sOf(s.codes)
 		switch {
@@ -408,6 +525,23 @@ func (s *graphScorer) scoreBits(nodes []uint32, out []float32) {
 	}
 }
 
+// scoreOf is the reverse of distance.
+func (s *graphScorer) scoreOf(distance float32) float32 {
+	switch s.space.Distance {
+	case L2:
+		return distance * distance / s.unit
+	case Cosine:
+		switch s.form {
+		case codeFloat:
+			return distance - 1
+		case codeRabitq:
+			return distance
+		}
+		return 2 * distance / s.unit
+	}
+	return distance / s.unit
+}
+
 // distance is what a score stands for, in the terms of SQL.
 func (s *graphScorer) distance(score float32) float32 {
 	d := score * s.unit
@@ -415,8 +549,11 @@ func (s *graphScorer) distance(score float32) float32 {
 	case L2:
 		return float32(math.Sqrt(float64(max(d, 0))))
 	case Cosine:
-		if s.form == codeFloat {
+		switch s.form {
+		case codeFloat:
 			return 1 + d
+		case codeRabitq:
+			return d
 		}
 		return d / 2
 	}

@@ -4,14 +4,16 @@ import (
 	"math"
 )
 
-// An effortTable says how many nodes a search must hold (ef) for a recall, as
-// measured when the graph was built.
+// An effortTable says how far beyond the k-th nearest node a walk must look for
+// a recall, as measured when the graph was built: while there are nodes within
+// gain times its distance whose links have not been followed. What is near at
+// hand for one query is far for another, but their ratios are much alike: a
+// walk that holds a fixed number of nodes goes too far for most queries, and
+// not far enough for those that have many nodes at nearly the same distance.
 type effortTable struct {
-	// ef for effortTargets[k][recall].
-	ef [len(effortK)][len(effortRecall)]float32
-	// rerank is how many of the nearest by their codes hold the nearest k, for
-	// each of effortK: they are compared exactly.
-	rerank [len(effortK)]float32
+	// gain, for effortTargets[k][recall], is at least 1; visits is how many
+	// nodes were visited on average.
+	gain, visits [len(effortK)][len(effortRecall)]float32
 }
 
 var (
@@ -19,65 +21,78 @@ var (
 	effortRecall = [...]float64{0.90, 0.95, 0.99}
 )
 
+// gainMax bounds gains.
+const gainMax = 16
+
 // defaultEffort is taken where nothing could be measured: of few vectors.
 func defaultEffort() effortTable {
 	return effortTable{
-		ef:     [len(effortK)][len(effortRecall)]float32{{80, 160, 400}, {200, 400, 1000}},
-		rerank: [len(effortK)]float32{20, 130},
+		gain:   [len(effortK)][len(effortRecall)]float32{{1.2, 1.3, 1.6}, {1.1, 1.2, 1.4}},
+		visits: [len(effortK)][len(effortRecall)]float32{{80, 160, 400}, {200, 400, 1000}},
 	}
 }
 
-// at is the ef for k at a recall, with recalls and k in between, and beyond.
-func (t *effortTable) at(k int, recall float64) int {
+// at is the gain for k at a recall, and how many nodes will be visited, with
+// recalls and k in between, and beyond.
+func (t *effortTable) at(k int, recall float64) (gain float32, visits float64) {
 	if recall <= 0 {
 		recall = 0.95
 	}
-	// ef grows with k by a power, and with the odds against a miss by another.
-	x := math.Log(float64(max(k, 1))/float64(effortK[0])) / math.Log(float64(effortK[1])/float64(effortK[0]))
+	// Both go with powers of k and of the odds against a miss.
+	x := max(math.Log(float64(max(k, 1))/float64(effortK[0]))/math.Log(float64(effortK[1])/float64(effortK[0])), 0)
 	miss := -math.Log(max(1-recall, 1e-4))
-	var logs [len(effortRecall)]float64
-	for i := range logs {
-		a, b := math.Log(float64(t.ef[0][i])), math.Log(float64(t.ef[1][i]))
-		logs[i] = a + (b-a)*max(x, 0)
-	}
 	i := 0
 	if recall > effortRecall[1] {
 		i = 1
 	}
 	m0, m1 := -math.Log(1-effortRecall[i]), -math.Log(1-effortRecall[i+1])
-	ef := math.Exp(logs[i] + (logs[i+1]-logs[i])*(miss-m0)/(m1-m0))
-	return int(min(max(math.Ceil(ef), float64(k), 10), graphNodesMax))
+	y := (miss - m0) / (m1 - m0)
+	between := func(table *[len(effortK)][len(effortRecall)]float32, x, least float64) float64 {
+		at := func(j int) float64 {
+			a, b := math.Log(max(float64(table[0][j])-least, 1e-3)), math.Log(max(float64(table[1][j])-least, 1e-3))
+			return a + (b-a)*x
+		}
+		return least + math.Exp(at(i)+(at(i+1)-at(i))*y)
+	}
+	// Beyond the last k the gain stays: it is of a node that is the farther.
+	g := between(&t.gain, min(x, 1), 1)
+	v := between(&t.visits, x, 0)
+	return float32(min(g, gainMax)), min(max(v, float64(k)), graphNodesMax)
 }
 
-// rerankOf is how many candidates to compare exactly for k.
-func (t *effortTable) rerankOf(k int) int {
-	// What goes beyond k grows by a power of k.
-	a, b := float64(max(t.rerank[0]-float32(effortK[0]), 1)), float64(max(t.rerank[1]-float32(effortK[1]), 1))
-	x := math.Log(float64(max(k, 1))/float64(effortK[0])) / math.Log(float64(effortK[1])/float64(effortK[0]))
-	return k + int(math.Ceil(a*math.Pow(b/a, min(max(x, 0), 3))))
+// raise makes the gains that much greater.
+func (t *effortTable) raise(factor float32) {
+	for i := range t.gain {
+		for j := range t.gain[i] {
+			t.gain[i][j] = min(1+(t.gain[i][j]-1)*factor, gainMax)
+			t.visits[i][j] *= factor
+		}
+	}
 }
 
 func (t *effortTable) append(b []byte) []byte {
-	for _, row := range t.ef {
-		b = append(b, EncodeFloat32s(row[:])...)
+	for i := range t.gain {
+		b = append(b, EncodeFloat32s(t.gain[i][:])...)
+		b = append(b, EncodeFloat32s(t.visits[i][:])...)
 	}
-	return append(b, EncodeFloat32s(t.rerank[:])...)
+	return b
 }
 
 func (t *effortTable) decode(d *partDecoder) {
-	number := func() float32 {
+	number := func(least, most float32) float32 {
 		v := math.Float32frombits(d.uint32())
-		if !(v >= 0 && v <= graphNodesMax) {
+		if !(v >= least && v <= most) {
 			d.ok = false
+			return least
 		}
 		return v
 	}
-	for i := range t.ef {
-		for j := range t.ef[i] {
-			t.ef[i][j] = max(number(), 1)
+	for i := range t.gain {
+		for j := range t.gain[i] {
+			t.gain[i][j] = number(1, gainMax)
 		}
-	}
-	for i := range t.rerank {
-		t.rerank[i] = max(number(), float32(effortK[i]))
+		for j := range t.visits[i] {
+			t.visits[i][j] = number(0, graphNodesMax)
+		}
 	}
 }

@@ -15,6 +15,8 @@ import (
 type graph struct {
 	m     int      // links a node and layer; 2m on layer 0
 	links []uint32 // layer 0: 2m a node
+	// packed has the links of layer 0 instead, if its bytes are not nil.
+	packed packedLinks
 	// upperAt has the highest layer of a node, from bit levelShift up, over its
 	// first block in upper, which has a block of m a layer, from layer 1 up;
 	// noNode for a node of layer 0 only.
@@ -132,31 +134,65 @@ func (e poolEntry) score() float32 {
 // graphNodesMax is what an entry has room for.
 const graphNodesMax = 1<<31 - 1
 
-// A pool keeps the nearest nodes that a search has met, the nearest first.
+// A pool keeps the nearest nodes that a search has met, the nearest first: limit
+// of them, and more that are hardly farther than the one at rank, by a margin.
 type pool struct {
 	entries []poolEntry
 	limit   int
 	next    int // no entry before it is unfollowed
+	rank    int // 0: no more than limit
+	margin  margin
+	reach   poolEntry // what goes beyond limit is below
 	// discarded keeps what fell out, or did not get in, if a search may go on
 	// with a larger limit.
 	discarded []poolEntry
 	keep      bool
 }
 
+// A margin is what a score may be above another: a factor and a term, of scores
+// or of their square roots.
+type margin struct {
+	gain, slack float32
+	squared     bool
+}
+
+func (m margin) above(score float32) float32 {
+	if !m.squared {
+		return score*m.gain + m.slack
+	}
+	root := float32(math.Sqrt(float64(max(score, 0))))*m.gain + m.slack
+	return root * root
+}
+
+// poolMax is how many entries there are at most.
+func poolMax(limit int) int { return 4*limit + 1<<12 }
+
 func (p *pool) reset(limit int) {
-	p.limit, p.next, p.keep = limit, 0, false
+	p.limit, p.next, p.keep = max(limit, 1), 0, false
+	p.rank, p.reach = 0, 0
 	p.entries, p.discarded = p.entries[:0], p.discarded[:0]
-	if room := min(limit, 1<<12); cap(p.entries) < room {
+	if room := min(p.limit, 1<<12); cap(p.entries) < room {
 		p.entries = make([]poolEntry, 0, room+room/4)
 	}
 }
 
+// stretch lets the pool hold more, by the margin above the entry at rank.
+func (p *pool) stretch(rank int, m margin) {
+	p.rank, p.margin = min(rank, p.limit), m
+}
+
 // worst is what an entry must be below to get in.
 func (p *pool) worst() poolEntry {
-	if len(p.entries) < p.limit {
+	n := len(p.entries)
+	switch {
+	case n < p.limit:
 		return math.MaxUint64
+	case p.reach <= p.entries[p.limit-1]:
+		return p.entries[p.limit-1]
+	case n < poolMax(p.limit):
+		return p.reach
 	}
-	return p.entries[len(p.entries)-1]
+	return p.entries[n-1]
 }
 
 // insert puts in an entry that is below worst.
@@ -173,14 +209,38 @@ func (p *pool) insert(e poolEntry) {
 	if n == 1 && p.entries[base] < e {
 		base++
 	}
-	if len(p.entries) < p.limit {
-		p.entries = append(p.entries, 0)
-	} else if p.keep {
-		p.discarded = append(p.discarded, p.entries[len(p.entries)-1])
-	}
+	p.entries = append(p.entries, 0)
 	copy(p.entries[base+1:], p.entries[base:])
 	p.entries[base] = e
 	p.next = min(p.next, base)
+	if base < p.rank {
+		p.aim()
+	}
+	p.trim()
+}
+
+// aim sets reach.
+func (p *pool) aim() {
+	if p.reach = 0; p.rank > 0 && len(p.entries) >= p.rank {
+		p.reach = newPoolEntry(p.margin.above(p.entries[p.rank-1].score()), 0)
+	}
+}
+
+// near is what entries within a margin above the one at a rank are up to.
+func (p *pool) near(rank int, m margin) poolEntry {
+	return newPoolEntry(m.above(p.entries[rank-1].score()), noNode>>1) | 1
+}
+
+// trim lets go of what is neither among the first nor within reach.
+func (p *pool) trim() {
+	n := len(p.entries)
+	for n > p.limit && (p.entries[n-1] >= p.reach || n > poolMax(p.limit)) {
+		n--
+	}
+	if p.keep {
+		p.discarded = append(p.discarded, p.entries[n:]...)
+	}
+	p.entries = p.entries[:n]
 }
 
 // follow returns the nearest node whose links have not been followed, and marks

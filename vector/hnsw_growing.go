@@ -31,12 +31,12 @@ func (k hnsw) NewGrowing(s Space, o Options) (Growing, error) {
 		return nil, err
 	}
 	o = hnswDefaults(s, o)
-	form, err := codeFormOf(s.Element, o.Quantization)
+	form, err := codeFormOf(s, o.Quantization)
 	if err != nil {
 		return nil, err
 	}
 	g := &growingGraph{space: s, options: o, form: form}
-	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
+	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form.built()), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
 	g.view.graph = &graph{m: o.M}
 	g.view.graph.entry.Store(noEntry)
 	g.publish()
@@ -97,7 +97,7 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Options) error {
 	v, n := &g.view, g.view.ordinals
 	room := max(growingRoomMin, 2*v.room, 2*(n+end-g.end))
-	codec := newGraphCodec(g.space, g.form)
+	codec := newGraphCodec(g.space, g.form.built())
 	codec.train(column, end)
 	codes := alignedBytes(room * codec.stride)
 	old := v.positions
@@ -167,11 +167,7 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	if err != nil {
 		return err
 	}
-	for i := range effort.ef {
-		for j := range effort.ef[i] {
-			effort.ef[i][j] *= margin
-		}
-	}
+	effort.raise(margin)
 	v.effort, g.measured = effort, v.ordinals
 	return nil
 }
@@ -228,8 +224,12 @@ func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(ol
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := &g.view
+	kept, codes, err := g.kept()
+	if err != nil {
+		return err
+	}
 	im := graphImage{
-		graph: v.graph, codec: v.codec, codes: v.codes, twins: v.twins, ordinals: v.ordinals,
+		graph: v.graph, codec: kept, codes: codes, twins: v.twins, ordinals: v.ordinals,
 		position: func(ordinal uint32) uint32 {
 			if to, ok := moved(v.positions[ordinal]); ok {
 				return to
@@ -237,7 +237,28 @@ func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(ol
 			return NoPosition
 		},
 	}
-	return im.write(parts, &graphMeta{codec: v.codec, m: v.m, ef: v.ef, effort: v.effort})
+	return im.write(parts, &graphMeta{codec: kept, m: v.m, ef: v.ef, effort: v.effort})
+}
+
+// kept is the codec and the codes of a saved index: the graph itself goes by
+// int8 codes where those are records, which are made of what these stand for.
+func (g *growingGraph) kept() (*graphCodec, []byte, error) {
+	v := &g.view
+	if g.form != codeRabitq {
+		return v.codec, v.codes, nil
+	}
+	kept, err := v.codec.fromInt8(g.options.Bits)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := newRecorder(kept)
+	codes := alignedBytes(v.ordinals * kept.stride)
+	for n := range v.ordinals {
+		v.codec.decodeInt8(v.codes[n*v.codec.stride:], r.values)
+		r.record(r.values, codes[n*kept.stride:][:kept.stride])
+	}
+	kept.noise = noiseOf([]*recorder{r})
+	return kept, codes, nil
 }
 
 // Kind implements Index.

@@ -48,7 +48,7 @@ func (x *graphIndex) Len() int { return x.rows }
 
 // ResidentBytes implements Index.
 func (x *graphIndex) ResidentBytes() int64 {
-	return int64(4*(len(x.graph.links)+len(x.graph.upperAt)+len(x.graph.upper)+len(x.positions)+len(x.twins)) + len(x.codes))
+	return int64(4*(len(x.graph.links)+len(x.graph.upperAt)+len(x.graph.upper)+len(x.positions)+len(x.twins)) + len(x.graph.packed.bytes) + len(x.codes))
 }
 
 // Close implements Index.
@@ -93,13 +93,12 @@ type graphSearch struct {
 	*graphWalker
 	request *SearchRequest
 	stats   *SearchStats
-	rerank  int
 }
 
 // count adds the work up.
 func (s *graphSearch) count() {
 	s.stats.Visited += s.visited
-	if s.codec.form == codeInt8 {
+	if s.codec.form.rough() {
 		s.stats.Codes += s.scored
 	} else {
 		s.stats.Distances += s.scored
@@ -122,22 +121,21 @@ func (s *graphSearch) keeps(ordinal uint32) bool {
 	return position != NoPosition && (keep == nil || position>>3 < uint32(len(keep)) && keep[position>>3]&(1<<(position&7)) != 0)
 }
 
-// ef is how many nodes to hold for so many results.
-func (s *graphSearch) ef(k int) int {
-	if s.request.Effort > 0 {
+// lookFor is how far to look for the nearest k nodes.
+func (s *graphSearch) lookFor(k int) look {
+	if effort := s.request.Effort; effort > 0 {
 		// As many of those that are kept, as hnsw.ef_search counts.
-		return max(s.request.Effort, k) * max(1, k/max(s.request.K, 1))
+		limit := min(max(effort, s.request.K)*max(1, k/max(s.request.K, 1)), s.nodes)
+		return look{limit, k, s.scorer.margin(1), float64(limit)}
 	}
-	return s.effort.at(k, s.request.Recall)
+	k = min(max(k, effortK[0]), s.nodes)
+	gain, visits := s.effort.at(k, s.request.Recall)
+	return look{k, k, s.scorer.margin(gain), visits}
 }
 
 // find fills the pool with the nodes near the query: more of them, the fewer
 // may be proposed, and all that may be where these are few.
 func (s *graphSearch) find(ctx context.Context) error {
-	s.rerank = s.effort.rerankOf(s.request.K)
-	if s.codec.form != codeInt8 {
-		s.rerank = s.request.K
-	}
 	restricted := s.restricted()
 	k := s.request.K
 	if restricted {
@@ -147,39 +145,36 @@ func (s *graphSearch) find(ctx context.Context) error {
 		}
 		k = s.scaled(share)
 	}
-	limit := min(s.ef(k), s.nodes)
-	if restricted && s.scanIsCheaper(limit) {
+	l := s.lookFor(k)
+	if s.scanIsCheaper(l.visits) {
 		return s.scan(ctx)
 	}
-	s.begin(limit, restricted || s.twins != nil)
+	s.begin(s.graph, s.room, l)
+	s.pool.keep = restricted
 	if err := s.run(ctx, s.graph, 0); err != nil || !restricted {
 		return err
 	}
-	for limit < s.nodes {
-		// The rows kept may be rarer near the query than elsewhere.
-		found := s.foundKept(limit)
-		k = s.scaled(float64(found) / float64(len(s.pool.entries)))
-		wanted := min(s.ef(k), s.nodes)
-		if found < s.request.K {
-			wanted = max(wanted, 2*limit)
-		}
-		if wanted <= limit+limit/4 {
+	for {
+		// The rows kept may be rarer near the query than elsewhere: as many nodes
+		// are looked for as it takes.
+		needed := s.kept(s.request.K)
+		if needed <= k {
 			return nil
 		}
+		if k >= s.nodes {
+			return s.scan(ctx) // not all nodes can be reached
+		}
 		// Twice as many at most: what lies there may be richer.
-		limit = min(wanted, 2*limit, s.nodes)
-		if s.scanIsCheaper(limit) {
+		k = min(max(needed, k+k/8), 2*k, s.nodes)
+		l := s.lookFor(k)
+		if s.scanIsCheaper(l.visits) {
 			return s.scan(ctx)
 		}
-		s.widen(limit)
+		s.widen(l)
 		if err := s.run(ctx, s.graph, 0); err != nil {
 			return err
 		}
 	}
-	if s.foundKept(s.nodes) < min(s.request.K, s.request.Kept) {
-		return s.scan(ctx) // not all nodes can be reached
-	}
-	return nil
 }
 
 // scaled is K over the share of nodes that may be proposed.
@@ -190,27 +185,20 @@ func (s *graphSearch) scaled(share float64) int {
 	return int(min(float64(s.request.K)/min(share, 1), float64(s.nodes)))
 }
 
-// begin starts at the entry point.
-func (s *graphSearch) begin(limit int, keep bool) {
-	entry, top, _ := s.graph.entryPoint()
-	node, score := s.descend(s.graph, entry, top, 0)
-	s.start(s.room, limit)
-	s.pool.keep = keep
-	s.seed(node, score)
-}
-
-// foundKept counts, up to most, the ordinals in the pool that may be proposed.
-func (s *graphSearch) foundKept(most int) (n int) {
-	for _, e := range s.pool.entries {
+// kept is how many of the nearest nodes in the pool hold so many rows that may
+// be proposed; more than there are if all do not.
+func (s *graphSearch) kept(rows int) int {
+	for i, e := range s.pool.entries {
 		for o := e.node(); o != noNode; o = s.twin(o) {
 			if s.keeps(o) {
-				if n++; n == most {
-					return n
-				}
+				rows--
 			}
 		}
+		if rows <= 0 {
+			return i + 1
+		}
 	}
-	return n
+	return s.nodes + 1
 }
 
 func (x *graphIndex) twin(ordinal uint32) uint32 {
@@ -227,22 +215,23 @@ func (x *graphIndex) isNode(ordinal uint32) bool {
 
 // Costs of a walk and of a scan, in the time of scoring one code in order.
 const (
-	costOfHop     = 40   // for each node held
+	costOfHop     = 40   // for each node visited
 	costOfOrdinal = 0.05 // for looking whether a row is kept
 )
 
 // scanIsCheaper says whether scoring all that are kept costs less than a walk.
-func (s *graphSearch) scanIsCheaper(limit int) bool {
+func (s *graphSearch) scanIsCheaper(visits float64) bool {
 	kept := s.rows
 	if s.request.Keep != nil {
 		kept = s.request.Kept
 	}
-	return float64(kept)+costOfOrdinal*float64(s.ordinals) < costOfHop*float64(limit)
+	return float64(kept)+costOfOrdinal*float64(s.ordinals) < costOfHop*visits
 }
 
 // scan fills the pool with the nearest of all nodes that may be proposed.
 func (s *graphSearch) scan(ctx context.Context) error {
-	s.pool.reset(max(s.rerank, s.request.K))
+	s.pool.reset(min(s.request.K, s.nodes))
+	s.pool.stretch(s.request.K, s.scorer.margin(1))
 	var ids [256]uint32
 	var scores [256]float32
 	n := 0
@@ -283,15 +272,14 @@ func (s *graphSearch) scan(ctx context.Context) error {
 }
 
 // widen lets the pool hold more: of what it could not hold before, the nearest.
-func (w *walker) widen(limit int) {
+func (w *walker) widen(l look) {
 	p := &w.pool
 	p.entries = mergeEntries(p.entries, p.discarded)
-	p.limit, p.next = limit, 0
 	p.discarded = p.discarded[:0]
-	if len(p.entries) > limit {
-		p.discarded = append(p.discarded, p.entries[limit:]...)
-		p.entries = p.entries[:limit]
-	}
+	p.limit, p.next = l.limit, 0
+	p.stretch(l.rank, l.margin)
+	p.aim()
+	p.trim()
 }
 
 // undirected proposes any rows: all are as far from a query without direction.
@@ -305,16 +293,20 @@ func (s *graphSearch) undirected(dst []Candidate) []Candidate {
 	return dst
 }
 
-// nearest appends the nearest K rows of the pool, compared exactly.
+// nearest appends the nearest K rows of the pool. They are compared exactly, as
+// long as the codes leave open whether one is among the nearest.
 func (s *graphSearch) nearest(dst []Candidate) []Candidate {
 	k := s.request.K
 	s.top.reset(k)
-	left := s.rerank
+	sure := s.scorer.sureMargin()
+	last := poolEntry(math.MaxUint64)
 	for _, e := range s.pool.entries {
-		if left <= 0 {
+		if e > last {
 			break
 		}
-		left -= s.compare(e)
+		if s.compare(e) > 0 && len(s.top.entries) == k {
+			last = newPoolEntry(sure.above(s.scorer.scoreOf(s.top.entries[k-1].score())), noNode>>1) | 1
+		}
 	}
 	return s.propose(dst)
 }
@@ -328,7 +320,7 @@ func (s *graphSearch) compare(e poolEntry) (n int) {
 		}
 		n++
 		var distance float32
-		if s.codec.form == codeInt8 {
+		if s.codec.form.rough() {
 			row := s.request.Column.Row(int(s.positions[o]))
 			distance = s.exact.distance(row)
 			s.stats.Reranked++

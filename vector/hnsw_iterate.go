@@ -51,17 +51,25 @@ func (it *graphIterator) Next(ctx context.Context, dst []Candidate) ([]Candidate
 			dst = it.proposeRest(dst)
 			continue
 		}
-		if !it.begun {
-			it.begun = true
-			it.limit = min(s.ef(max(s.request.K, 1)), s.nodes)
-			s.begin(it.limit, true)
-		} else if it.limit *= 2; it.limit > max(walkMax, s.nodes/walkShare) {
+		var l look
+		if it.limit *= 2; !it.begun {
+			it.limit = max(s.request.K, s.request.Effort, 1)
+		}
+		if l = s.lookFor(it.limit); s.request.Effort > 0 {
+			l = look{it.limit, it.limit, l.margin, float64(it.limit)}
+		}
+		if s.scanIsCheaper(l.visits) || it.begun && it.limit/2 >= s.nodes {
 			if err := it.scanRest(ctx); err != nil {
 				return dst, err
 			}
 			continue
+		}
+		if it.begun {
+			s.widen(l)
 		} else {
-			s.widen(min(it.limit, s.nodes))
+			s.begin(s.graph, s.room, l)
+			s.pool.keep = true
+			it.begun = true
 		}
 		if err := s.run(ctx, s.graph, 0); err != nil {
 			return dst, err
@@ -71,12 +79,8 @@ func (it *graphIterator) Next(ctx context.Context, dst []Candidate) ([]Candidate
 	return dst, nil
 }
 
-// A walk that holds more than walkMax nodes and more than one in walkShare costs
-// as much as scoring all.
-const (
-	walkMax   = 1 << 12
-	walkShare = 32
-)
+// restBatch is how many nodes are proposed at a time once all have been scored.
+const restBatch = 1 << 12
 
 // scanRest scores all nodes that have not been proposed.
 func (it *graphIterator) scanRest(ctx context.Context) error {
@@ -98,7 +102,7 @@ func (it *graphIterator) scanRest(ctx context.Context) error {
 // proposeRest appends the next of the rest.
 func (it *graphIterator) proposeRest(dst []Candidate) []Candidate {
 	s := &it.search
-	n := min(len(it.rest), walkMax)
+	n := min(len(it.rest), restBatch)
 	s.top.reset(s.ordinals)
 	for _, e := range it.rest[:n] {
 		s.compare(e)
@@ -108,11 +112,14 @@ func (it *graphIterator) proposeRest(dst []Candidate) []Candidate {
 	return s.propose(dst)
 }
 
-// propose appends what the pool holds and has not been proposed.
+// propose appends those of the nearest limit nodes that have not been proposed.
 func (it *graphIterator) propose(dst []Candidate) []Candidate {
 	s := &it.search
 	s.top.reset(s.ordinals)
-	for _, e := range s.pool.entries {
+	for i, e := range s.pool.entries {
+		if i >= it.limit && e > s.pool.near(it.limit, s.scorer.margin(1)) {
+			break
+		}
 		if it.proposed.mark(e.node()) {
 			s.compare(e)
 		}

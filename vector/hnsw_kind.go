@@ -2,6 +2,8 @@ package vector
 
 import (
 	"fmt"
+
+	"quiver/vector/rabitq"
 )
 
 func init() { kinds = append(kinds, hnsw{}) }
@@ -34,21 +36,34 @@ func hnswDefaults(s Space, o Options) Options {
 			o.Quantization = "none"
 		}
 	}
+	if o.Bits == 0 {
+		o.Bits = rabitqBitsDefault
+	}
 	o.Workers = max(o.Workers, 1)
 	return o
 }
 
-// codeFormOf is how a quantisation keeps vectors of an element.
-func codeFormOf(e Element, quantization string) (codeForm, error) {
+// codeFormOf is how a quantisation keeps vectors of a space.
+func codeFormOf(s Space, quantization string) (codeForm, error) {
 	switch {
-	case e == Bit && quantization == "none":
+	case s.Element == Bit && quantization == "none":
 		return codeBits, nil
-	case (e == Float32 || e == Float16) && quantization == "none":
+	case (s.Element == Float32 || s.Element == Float16) && quantization == "none":
 		return codeFloat, nil
-	case (e == Float32 || e == Float16) && quantization == "sq8":
+	case (s.Element == Float32 || s.Element == Float16) && quantization == "sq8":
 		return codeInt8, nil
+	case (s.Element == Float32 || s.Element == Float16) && s.Distance != L1 && quantization == "rabitq":
+		return codeRabitq, nil
 	}
-	return 0, fmt.Errorf("%w: hnsw of %s with quantization %q", ErrUnsupported, e, quantization)
+	return 0, fmt.Errorf("%w: hnsw of %s with quantization %q", ErrUnsupported, s, quantization)
+}
+
+// built is the form of codes that a graph of a form is built by.
+func (f codeForm) built() codeForm {
+	if f == codeRabitq {
+		return codeInt8
+	}
+	return f
 }
 
 // Check implements Kind.
@@ -64,7 +79,10 @@ func (hnsw) Check(s Space, o Options) error {
 	case o.EfConstruction < 2*o.M:
 		return fmt.Errorf("%w: ef_construction is less than 2 * m", ErrUnsupported)
 	}
-	_, err := codeFormOf(s.Element, o.Quantization)
+	form, err := codeFormOf(s, o.Quantization)
+	if err == nil && form == codeRabitq && (o.Bits < 1 || o.Bits > rabitq.BitsMax) {
+		return fmt.Errorf("%w: bits is %d, not between 1 and %d", ErrUnsupported, o.Bits, rabitq.BitsMax)
+	}
 	return err
 }
 
@@ -74,15 +92,25 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 		return Estimate{}
 	}
 	o = hnswDefaults(s, o)
-	form, _ := codeFormOf(s.Element, o.Quantization) // checked
-	codec := newGraphCodec(s, form)
+	form, _ := codeFormOf(s, o.Quantization) // checked
+	codec := newGraphCodec(s, form.built())
 	n := int64(rows)
 	// Links, upper layers, and words for upperAt and positions.
 	node := int64(8*o.M+codec.stride) + int64(4*o.M/max(o.M-1, 1)) + 8
+	// What is kept in place of these, and made beside them.
+	kept, beside := node, int64(0)
+	if form == codeRabitq {
+		packed := newPackedLinks(rows, o.M)
+		made := &graphCodec{space: s, form: form}
+		if made.newRabitq(o.Bits) == nil {
+			beside = int64(made.stride) + int64(packed.count*packed.width+7)/8
+			kept += beside - int64(codec.stride+8*o.M)
+		}
+	}
 	return Estimate{
-		BuildBytes:    n*(node+4+int64(4*spareWords(2*o.M)+4*spareWords(o.M)/(o.M-1))) + buildOverhead(codec, o, rows),
-		ResidentBytes: n * node,
-		StoredBytes:   n*node + 6*(partHeaderBytes+4),
+		BuildBytes:    n*(node+beside+4+int64(4*spareWords(2*o.M)+4*spareWords(o.M)/(o.M-1))) + buildOverhead(codec, o, rows),
+		ResidentBytes: n * kept,
+		StoredBytes:   n*kept + 6*(partHeaderBytes+4),
 	}
 }
 

@@ -67,12 +67,26 @@ type effortMeasure struct {
 // effortK's last. Every row is compared with all samples while it is at hand.
 func (m *effortMeasure) exact(ctx context.Context) error {
 	k := effortK[len(effortK)-1]
+	space := m.codec.space
+	widened := space.Element == Float16 // once a row, not once a row and sample
+	if widened {
+		space.Element = Float32
+	}
+	widen := func(row []byte, out []float32) []byte {
+		HalvesToFloat32(out, HalvesOf(row)[:len(out)])
+		return EncodeFloat32s(out)
+	}
 	searches := make([][]*Search, m.options.Workers)
+	buffers := make([][]float32, m.options.Workers)
 	for w := range searches {
 		searches[w] = make([]*Search, len(m.samples))
 		for i, p := range m.samples {
+			query := m.column.Row(int(p))
+			if widened {
+				query = widen(query, make([]float32, space.Dim))
+			}
 			// A few more, for samples among them.
-			searches[w][i] = NewSpaceSearch(m.codec.space, m.column.Row(int(p)), k+k/10)
+			searches[w][i] = NewSpaceSearch(space, query, k+k/10)
 		}
 	}
 	runs, _ := m.column.(Runs)
@@ -86,7 +100,13 @@ func (m *effortMeasure) exact(ctx context.Context) error {
 				rows = min(rows, end-p)
 			}
 			if row != nil {
-				batch := viewRows(m.codec.space, row, rows, uint64(p))
+				if widened {
+					if buffers[worker] == nil {
+						buffers[worker] = make([]float32, chunk*space.Dim)
+					}
+					row = widen(row, buffers[worker][:rows*space.Dim])
+				}
+				batch := viewRows(space, row, rows, uint64(p))
 				for _, s := range searches[worker] {
 					s.Add(batch)
 				}
@@ -128,140 +148,130 @@ func viewRows(s Space, rows []byte, n int, first uint64) Rows {
 	return r
 }
 
-// found is, for each sample, how far down the pool each of the true nearest
-// lies; -1 if it is not there.
-type found [][]int32
+// walked is what walks for all samples did with one gain.
+type walked struct {
+	gain float32
+	// recall of each sample, NaN for one that has no neighbours, and the number
+	// of nodes visited.
+	recall []float64
+	visits []int64
+}
 
-// walk searches for all samples with one ef.
-func (m *effortMeasure) walk(ctx context.Context, ef int) (found, error) {
-	out := make(found, len(m.samples))
+// walk searches for the nearest k of all samples.
+func (m *effortMeasure) walk(ctx context.Context, k int, gain float32) (walked, error) {
+	out := walked{gain: gain, recall: make([]float64, len(m.samples)), visits: make([]int64, len(m.samples))}
 	err := share(ctx, m.options, "measuring recall", len(m.samples), func(worker, i int) error {
 		w := &m.workers[worker]
+		out.recall[i] = math.NaN()
 		if !w.scorer.setVector(m.column.Row(int(m.samples[i]))) {
 			return nil
 		}
-		entry, top, ok := m.graph.entryPoint()
-		if !ok {
-			return nil
-		}
-		node, score := w.descend(m.graph, entry, top, 0)
-		w.start(m.room, ef)
-		w.seed(node, score)
+		w.begin(m.graph, m.room, look{limit: k, rank: k, margin: w.scorer.margin(gain)})
+		w.visited = 0
 		if err := w.run(ctx, m.graph, 0); err != nil {
 			return err
 		}
-		out[i] = m.ranks(w, m.truth[i])
+		out.recall[i], out.visits[i] = m.recallOf(w, m.truth[i], k), w.visited
 		return nil
 	})
 	return out, err
 }
 
-// ranks looks the true nearest up in a pool.
-func (m *effortMeasure) ranks(w *walker, truth []Neighbor) []int32 {
-	place := make(map[uint32]int32, len(w.pool.entries))
-	rank := int32(0)
+// recallOf looks the true nearest k up in a pool.
+func (m *effortMeasure) recallOf(w *walker, truth []Neighbor, k int) float64 {
+	held := make(map[uint32]bool, len(w.pool.entries))
 	for _, e := range w.pool.entries {
 		for o := e.node(); o != noNode; o = m.twin(o) {
-			place[m.positions[o]] = rank
-			rank++
+			held[m.positions[o]] = true
 		}
 	}
-	out := make([]int32, len(truth))
-	for i, nb := range truth {
-		out[i] = -1
-		if at, ok := place[uint32(nb.Row)]; ok {
-			out[i] = at
+	truth = truth[:min(k, len(truth))]
+	hits := 0
+	for _, nb := range truth {
+		if held[uint32(nb.Row)] {
+			hits++
 		}
 	}
-	return out
+	return float64(hits) / float64(len(truth))
 }
 
-// share of the nearest k found within the first most.
-func (f found) recall(k, most int) float64 {
-	hits, all := 0, 0
-	for _, ranks := range f {
-		for _, at := range ranks[:min(k, len(ranks))] {
-			all++
-			if at >= 0 && int(at) < most {
-				hits++
-			}
+// sure is a recall that the mean over all queries is hardly below: one and a half
+// standard errors less than the mean of the samples.
+func (w *walked) sure() float64 {
+	var n, sum, squares float64
+	for _, r := range w.recall {
+		if r == r {
+			n++
+			sum += r
+			squares += r * r
 		}
 	}
-	return float64(hits) / float64(max(all, 1))
+	if n == 0 {
+		return 1
+	}
+	mean := sum / n
+	return mean - 1.5*math.Sqrt(max(squares/n-mean*mean, 0)/n)
 }
 
-// rerankFor is how many of the nearest by code hold nearly all of the nearest k
-// that were found at all.
-func (f found) rerankFor(k int) float32 {
-	var places []int32
-	for _, ranks := range f {
-		for _, at := range ranks[:min(k, len(ranks))] {
-			if at >= 0 {
-				places = append(places, at+1)
-			}
-		}
+func (w *walked) meanVisits() float64 {
+	var sum int64
+	for _, v := range w.visits {
+		sum += v
 	}
-	if len(places) == 0 {
-		return float32(2 * k)
-	}
-	slices.Sort(places)
-	return float32(max(int(places[len(places)-1-len(places)/500]), k+k/5))
+	return float64(sum) / float64(max(len(w.visits), 1))
 }
 
-// effortMax bounds what is tried.
-const effortMax = 4096
-
-// run raises ef step by step until all recalls are reached, and takes the
-// efforts in between the steps.
+// run raises the gain step by step until all recalls are reached, and takes the
+// gains in between the steps.
 func (m *effortMeasure) run(ctx context.Context) error {
-	type step struct {
-		ef    int
-		found found
-	}
-	var steps []step
-	for ef := effortK[0]; ; ef += max(ef/3, 1) {
-		ef = min(ef, m.nodes, effortMax)
-		f, err := m.walk(ctx, ef)
-		if err != nil {
+	for i, k := range effortK {
+		if err := m.runFor(ctx, i, min(k, m.nodes)); err != nil {
 			return err
 		}
-		steps = append(steps, step{ef, f})
-		if ef == min(m.nodes, effortMax) || f.recall(effortK[0], ef) > 0.995 && f.recall(effortK[1], ef) > 0.993 {
-			break
-		}
-	}
-	last := steps[len(steps)-1].found
-	for i, k := range effortK {
-		m.table.rerank[i] = last.rerankFor(k)
-		most := int(m.table.rerank[i])
-		for j, target := range effortRecall {
-			// A little more than asked: the samples are few.
-			wanted := target + (1-target)*recallMargin
-			before, recallBefore := 1.0, 0.0
-			m.table.ef[i][j] = float32(steps[len(steps)-1].ef)
-			for _, s := range steps {
-				if s.ef < k {
-					continue
-				}
-				recall := s.found.recall(k, most)
-				if recall >= wanted {
-					share := (wanted - recallBefore) / max(recall-recallBefore, 1e-9)
-					ef := math.Exp(math.Log(before) + (math.Log(float64(s.ef))-math.Log(before))*share)
-					m.table.ef[i][j] = float32(max(ef, float64(k)))
-					break
-				}
-				before, recallBefore = float64(s.ef), recall
-			}
-		}
-		for j := 1; j < len(effortRecall); j++ {
-			m.table.ef[i][j] = max(m.table.ef[i][j], m.table.ef[i][j-1])
-		}
-	}
-	for j := range effortRecall {
-		m.table.ef[1][j] = max(m.table.ef[1][j], m.table.ef[0][j])
 	}
 	return nil
 }
 
-// recallMargin is the share of the misses that is left out, for safety.
-const recallMargin = 0.1
+// visitsMin is how many nodes more than k are visited on average at least, which
+// takes some ten microseconds: where the samples are found with less, there may
+// yet be queries unlike them.
+const visitsMin = 32
+
+// within is where between two values a third lies, from 0 to 1.
+func within(v, from, to float64) float64 {
+	if v <= from || to <= from {
+		return 0
+	}
+	return min((v-from)/(to-from), 1)
+}
+
+func (m *effortMeasure) runFor(ctx context.Context, i, k int) error {
+	j := 0
+	before := walked{gain: 1}
+	recallBefore, visitsBefore := 0.0, 1.0
+	for step := 0; j < len(effortRecall); step++ {
+		// From 1 on by steps that grow.
+		gain := float32(1 + 0.01*(math.Pow(1.25, float64(step))-1)/0.25)
+		w, err := m.walk(ctx, k, min(gain, gainMax))
+		if err != nil {
+			return err
+		}
+		recall, visits := w.sure(), w.meanVisits()
+		// Where walks go no further, a greater gain is of no use.
+		last := gain >= gainMax || step > 0 && visits < visitsBefore*1.01 && recall <= recallBefore && visits > float64(poolMax(k)/2)
+		least := float64(k + visitsMin)
+		for j < len(effortRecall) && (recall >= effortRecall[j] && visits >= least || last) {
+			// The first step at which both are enough, or where between it and the
+			// one before.
+			share := 1.0
+			if step > 0 && !last {
+				share = max(within(effortRecall[j], recallBefore, recall), within(least, visitsBefore, visits))
+			}
+			m.table.gain[i][j] = min(before.gain+(w.gain-before.gain)*float32(share), gainMax)
+			m.table.visits[i][j] = float32(visitsBefore + (visits-visitsBefore)*share)
+			j++
+		}
+		before, recallBefore, visitsBefore = w, recall, visits
+	}
+	return nil
+}

@@ -12,7 +12,7 @@ import (
 // nodes first and then their twins.
 const (
 	partGraph = "graph" // what follows, in graphMeta.encode
-	partLinks = "links" // layer 0, 2m words a node
+	partLinks = "links" // layer 0, 2m words a node; packed under codeRabitq
 	partUpper = "upper" // upperAt, a word a node; then blocks of m words
 	partCodes = "codes" // a code a node
 	partTwins = "twins" // the next of equal codes, a word an ordinal; absent without twins
@@ -40,6 +40,13 @@ func (m *graphMeta) encode() []byte {
 	}
 	b = le.AppendUint64(b, m.entry)
 	b = le.AppendUint32(b, math.Float32bits(m.codec.step))
+	b = le.AppendUint64(b, math.Float64bits(m.codec.reach))
+	bits := 0
+	if m.codec.rabitq != nil {
+		bits = m.codec.rabitq.Bits()
+	}
+	b = le.AppendUint32(b, uint32(bits))
+	b = le.AppendUint32(b, math.Float32bits(m.codec.noise))
 	b = le.AppendUint32(b, uint32(len(m.codec.mean)))
 	b = append(b, EncodeFloat32s(m.codec.mean)...)
 	return m.effort.append(b)
@@ -55,18 +62,26 @@ func decodeGraphMeta(payload []byte) (*graphMeta, error) {
 	space := Space{Element: Element(number()), Distance: Distance(number()), Dim: number()}
 	form := codeForm(number())
 	m := &graphMeta{m: number(), ef: number(), nodes: number(), ordinals: number(), upperBlocks: number(), entry: d.uint64()}
-	step := math.Float32frombits(d.uint32())
+	step, reach := math.Float32frombits(d.uint32()), math.Float64frombits(d.uint64())
+	bits, noise := number(), math.Float32frombits(d.uint32())
 	means := number()
 	if !d.ok || space.Dim < 1 || space.Dim > dimMax || !space.Element.Has(space.Distance) || !formFits(space.Element, form) ||
-		m.m < mMin || m.m > mMax || m.nodes > graphNodesMax || m.ordinals < m.nodes || means > space.Dim {
+		m.m < mMin || m.m > mMax || m.nodes > graphNodesMax || m.ordinals < m.nodes || means > space.Dim ||
+		form == codeInt8 && !(step > 0) || !(reach >= 0) || !(noise >= 0) {
 		return nil, corrupt
 	}
 	m.codec = newGraphCodec(space, form)
+	if form == codeRabitq && m.codec.newRabitq(bits) != nil {
+		return nil, corrupt
+	}
 	if means != len(m.codec.mean) {
 		return nil, corrupt
 	}
-	m.codec.step = step
+	m.codec.step, m.codec.reach, m.codec.noise = step, reach, noise
 	copy(EncodeFloat32s(m.codec.mean), d.take(4*means))
+	if form == codeRabitq {
+		m.codec.turn()
+	}
 	m.effort.decode(d)
 	if !d.ok || len(d.b) != 0 {
 		return nil, corrupt
@@ -80,7 +95,7 @@ func formFits(e Element, form codeForm) bool {
 	case Bit:
 		return form == codeBits
 	case Float32, Float16:
-		return form == codeInt8 || form == codeFloat
+		return form == codeInt8 || form == codeFloat || form == codeRabitq
 	}
 	return false
 }
@@ -154,11 +169,7 @@ func (im *graphImage) write(parts PartWriter, meta *graphMeta) error {
 	if err := writePart(parts, partUpper, identity, bytesOf(upperAt), bytesOf(upper)); err != nil {
 		return err
 	}
-	block := make([]uint32, 2*im.m)
-	if err := writeRows(parts, partLinks, identity, order[:nodes], 4*len(block), func(node uint32) []byte {
-		rename(im.block(node, 0), block)
-		return bytesOf(block)
-	}); err != nil {
+	if err := im.writeLinks(parts, identity, order[:nodes], rename); err != nil {
 		return err
 	}
 	stride := im.codec.stride
@@ -168,6 +179,24 @@ func (im *graphImage) write(parts PartWriter, meta *graphMeta) error {
 		return err
 	}
 	return writePart(parts, partGraph, identity, meta.encode())
+}
+
+// writeLinks writes the links of layer 0.
+func (im *graphImage) writeLinks(parts PartWriter, identity uint64, order []uint32, rename func(ids, to []uint32)) error {
+	block := make([]uint32, 2*im.m)
+	if im.codec.form == codeRabitq {
+		packed := newPackedLinks(len(order), im.m)
+		packed.bytes = make([]byte, packed.size(len(order)))
+		for at, node := range order {
+			rename(im.block(node, 0), block)
+			packed.pack(at, block)
+		}
+		return writePart(parts, partLinks, identity, packed.bytes)
+	}
+	return writeRows(parts, partLinks, identity, order, 4*len(block), func(node uint32) []byte {
+		rename(im.block(node, 0), block)
+		return bytesOf(block)
+	})
 }
 
 // writeRows writes a part of rows of one size.
@@ -236,7 +265,12 @@ func openGraph(parts Parts) (*graphIndex, error) {
 	g := &graph{m: meta.m}
 	g.entry.Store(meta.entry)
 	x := &graphIndex{graphMeta: meta, graph: g, room: meta.nodes}
-	g.links = wordsOf(open(partLinks, 8*meta.m*meta.nodes))
+	if meta.codec.form == codeRabitq {
+		g.packed = newPackedLinks(meta.nodes, meta.m)
+		g.packed.bytes = open(partLinks, g.packed.size(meta.nodes))
+	} else {
+		g.links = wordsOf(open(partLinks, 8*meta.m*meta.nodes))
+	}
 	upper := wordsOf(open(partUpper, 4*(meta.nodes+meta.m*meta.upperBlocks)))
 	x.codes = open(partCodes, meta.codec.stride*meta.nodes)
 	x.positions = wordsOf(open(PartPositions, 4*meta.ordinals))
@@ -265,6 +299,16 @@ func (x *graphIndex) check() error {
 		return corrupt(partGraph)
 	case ok && (entry >= nodes || layer != g.level(entry)):
 		return corrupt(partGraph)
+	}
+	if g.packed.bytes != nil {
+		ids := make([]uint32, g.packed.count)
+		for node := range nodes {
+			for _, id := range ids[:g.packed.unpack(node, ids)] {
+				if id >= nodes {
+					return corrupt(partLinks)
+				}
+			}
+		}
 	}
 	for _, id := range g.links {
 		if id >= nodes && id != noNode {

@@ -243,7 +243,35 @@ func measureRecall(t testing.TB, index Index, column Column, queries Column, k i
 	return float64(hits) / float64(all)
 }
 
+// walkRecall is the mean recall of walks, however few the rows are: a search
+// compares all of them then.
+func walkRecall(t testing.TB, index Index, column, queries Column, k int) float64 {
+	t.Helper()
+	x := index.(*graphIndex)
+	hits, all := 0, 0
+	for q := range queries.Len() {
+		query := queries.Row(q)
+		truth := nearestOf(x.Space(), column, query, k, nil)
+		var stats SearchStats
+		s := graphSearch{graphIndex: x, graphWalker: x.newWalker(), stats: &stats, request: &SearchRequest{Query: query, K: k, Recall: 0.95, Column: column}}
+		if !s.scorer.setVector(query) {
+			t.Fatal("a query without distance")
+		}
+		s.exact.set(query)
+		s.begin(x.graph, x.room, s.lookFor(k))
+		if err := s.run(context.Background(), x.graph, 0); err != nil {
+			t.Fatal(err)
+		}
+		hits += recallOf(t, x.Space(), column, query, truth, s.nearest(nil), nil)
+		all += len(truth)
+	}
+	return float64(hits) / float64(all)
+}
+
+// TestHNSWRecall: the recall floor of each type, distance and quantisation on
+// words and generated vectors.
 func TestHNSWRecall(t *testing.T) {
+	const rows, asked = 1500, 60
 	for _, name := range []string{"words", "uniform", "clustered", "duplicates", "low"} {
 		for _, c := range []struct {
 			element  Element
@@ -252,7 +280,8 @@ func TestHNSWRecall(t *testing.T) {
 		}{
 			{Float32, L2, "sq8"}, {Float32, Cosine, "sq8"}, {Float32, InnerProduct, "sq8"}, {Float32, L1, "sq8"},
 			{Float32, L2, "none"}, {Float32, Cosine, "none"}, {Float32, InnerProduct, "none"}, {Float32, L1, "none"},
-			{Float16, L2, "sq8"}, {Float16, Cosine, "none"},
+			{Float32, L2, "rabitq"}, {Float32, Cosine, "rabitq"}, {Float32, InnerProduct, "rabitq"},
+			{Float16, L2, "sq8"}, {Float16, Cosine, "none"}, {Float16, Cosine, "rabitq"},
 			{Bit, Hamming, ""}, {Bit, Jaccard, ""},
 		} {
 			if name == "low" && c.element == Bit {
@@ -261,21 +290,24 @@ func TestHNSWRecall(t *testing.T) {
 			t.Run(fmt.Sprint(name, "/", c.element, "/", c.distance, "/", c.quantize), func(t *testing.T) {
 				t.Parallel()
 				vectors := words()
+				r := rand.New(rand.NewPCG(1, 2))
 				if name != "words" {
-					r := rand.New(rand.NewPCG(1, 2))
-					vectors = vectorSets[name](r, 3100, 24)
+					vectors = vectorSets[name](r, rows+asked, 24)
 				} else {
-					vectors = slices.Clone(vectors[:3100])
-					rand.New(rand.NewPCG(1, 2)).Shuffle(len(vectors), func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
+					vectors = slices.Clone(vectors)
+					r.Shuffle(len(vectors), func(i, j int) { vectors[i], vectors[j] = vectors[j], vectors[i] })
 				}
-				queries := floatColumn(c.element, vectors[len(vectors)-100:])
-				column := floatColumn(c.element, vectors[:len(vectors)-100])
+				queries := floatColumn(c.element, vectors[rows:rows+asked])
+				column := floatColumn(c.element, vectors[:rows])
 				s := Space{c.element, c.distance, len(vectors[0])}
 				index, _ := buildIndex(t, s, column, Options{Quantization: c.quantize, Workers: 2})
 				for _, k := range []int{10, 100} {
-					if got := measureRecall(t, index, column, queries, k, SearchRequest{Recall: 0.95}, nil); got < 0.93 {
-						t.Errorf("recall@%d %.3f", k, got)
+					if got := walkRecall(t, index, column, queries, k); got < 0.93 {
+						t.Errorf("recall@%d %.3f of walks", k, got)
 					}
+				}
+				if got := measureRecall(t, index, column, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+					t.Errorf("recall %.3f", got)
 				}
 			})
 		}
@@ -471,14 +503,18 @@ func FuzzHNSWOpen(f *testing.F) {
 	r := rand.New(rand.NewPCG(15, 16))
 	vectors := vectorSets["duplicates"](r, 60, 2)
 	column := floatColumn(Float32, vectors)
-	_, parts := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2})
+	_, words := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2})
+	_, packed := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2, Quantization: "rabitq"})
 	names := []string{partGraph, partLinks, partUpper, partCodes, partTwins, PartPositions}
-	for i := range names {
+	for i := range 2 * len(names) {
 		f.Add(uint8(i), uint32(70), byte(0xff))
 		f.Add(uint8(i), uint32(100), byte(1))
 	}
 	f.Fuzz(func(t *testing.T, part uint8, at uint32, change byte) {
-		name := names[int(part)%len(names)]
+		name, parts := names[int(part)%len(names)], words
+		if int(part)/len(names)%2 == 1 {
+			parts = packed
+		}
 		broken := bytes.Clone(parts.parts[name])
 		if len(broken) < 4 {
 			return
@@ -506,6 +542,60 @@ func FuzzHNSWOpen(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestPackedLinks: what was packed comes out, for every width.
+func TestPackedLinks(t *testing.T) {
+	r := rand.New(rand.NewPCG(21, 22))
+	for _, nodes := range []int{1, 2, 3, 4, 100, 1 << 10, 1<<20 - 1, 1 << 20, graphNodesMax} {
+		const rows, m = 7, 5
+		p := newPackedLinks(nodes, m)
+		p.bytes = make([]byte, p.size(rows))
+		lists := make([][]uint32, rows)
+		for node := range lists {
+			block := make([]uint32, 2*m)
+			n := r.IntN(2*m + 1)
+			for i := range block {
+				if block[i] = noNode; i < n {
+					block[i] = uint32(r.IntN(nodes))
+				}
+			}
+			lists[node] = block[:n]
+			p.pack(node, block)
+		}
+		ids := make([]uint32, 2*m)
+		for node, want := range lists {
+			if got := ids[:p.unpack(uint32(node), ids)]; !slices.Equal(got, want) {
+				t.Errorf("%d nodes: links %v, packed %v", nodes, got, want)
+			}
+		}
+	}
+}
+
+// TestHNSWBits: each number of bits a dimension finds the nearest, with less
+// memory the fewer there are.
+func TestHNSWBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(23, 24))
+	vectors := vectorSets["clustered"](r, 1060, 64)
+	column, queries := floatColumn(Float32, vectors[:1000]), floatColumn(Float32, vectors[1000:])
+	s := Space{Float32, Cosine, 64}
+	last := int64(0)
+	for bits := 1; bits <= 8; bits++ {
+		index, _ := buildIndex(t, s, column, Options{Quantization: "rabitq", Bits: bits, Workers: 2})
+		if got := walkRecall(t, index, column, queries, 10); got < 0.95 {
+			t.Errorf("%d bits: recall %.3f", bits, got)
+		}
+		if n := index.ResidentBytes(); n <= last {
+			t.Errorf("%d bits take %d bytes, fewer take %d", bits, n, last)
+		} else {
+			last = n
+		}
+	}
+	for _, o := range []Options{{Quantization: "rabitq", Bits: 9}, {Quantization: "rabitq", Bits: -1}} {
+		if err := KindByName("hnsw").Check(s, o); !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
 }
 
 // TestHNSWLimits: what a build may not take, and how it ends when it is told to.
@@ -558,7 +648,7 @@ func TestHNSWGrowing(t *testing.T) {
 		set      string
 		distance Distance
 		quantize string
-	}{{"clustered", L2, "sq8"}, {"duplicates", Cosine, "sq8"}, {"uniform", InnerProduct, "none"}} {
+	}{{"clustered", L2, "sq8"}, {"duplicates", Cosine, "sq8"}, {"uniform", InnerProduct, "none"}, {"uniform", L2, "rabitq"}} {
 		t.Run(c.set, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(19, 20))
 			vectors := vectorSets[c.set](r, 6040, 12)

@@ -11,6 +11,7 @@ type walker struct {
 	scorer *graphScorer
 	seen   marks
 	pool   pool
+	seeds  []poolEntry
 	ids    []uint32
 	scores []float32
 	// What the last walks did.
@@ -75,6 +76,40 @@ func (w *walker) seed(node uint32, score float32) {
 	}
 }
 
+// look is how far a walk goes: it holds so many nodes, and those within a margin
+// above the node at rank.
+type look struct {
+	limit, rank int
+	margin      margin
+	visits      float64 // expected
+}
+
+// seedsMax is how many nodes of layer 1 a walk of layer 0 begins at: a query
+// between clusters that are hardly linked has its neighbours in several.
+const seedsMax = 8
+
+// begin starts a walk of layer 0 from the entry point.
+func (w *walker) begin(g *graph, nodes int, l look) {
+	entry, top, ok := g.entryPoint()
+	if !ok {
+		w.start(nodes, l.limit)
+		return
+	}
+	node, score := w.descend(g, entry, top, min(top, 1))
+	w.seeds = append(w.seeds[:0], newPoolEntry(score, node))
+	if top > 0 {
+		w.start(nodes, seedsMax)
+		w.seed(node, score)
+		_ = w.run(context.Background(), g, 1) // a few steps
+		w.seeds = append(w.seeds[:0], w.pool.entries...)
+	}
+	w.start(nodes, l.limit)
+	w.pool.stretch(l.rank, l.margin)
+	for _, e := range w.seeds {
+		w.seed(e.node(), e.score())
+	}
+}
+
 // ctxHops is how many nodes are visited between looks at the context.
 const ctxHops = 256
 
@@ -91,23 +126,15 @@ func (w *walker) run(ctx context.Context, g *graph, layer int) error {
 			return ctx.Err()
 		}
 		w.visited++
-		block := g.block(node, layer)
-		ids := w.ids[:len(block)]
-		n := 0
-		for i := range block {
-			id := atomic.LoadUint32(&block[i])
-			if id == noNode {
-				break
-			}
-			ids[n] = id
-			if w.seen.mark(id) {
-				n++
-			}
-		}
+		ids := w.unmet(g, node, layer)
+		n := len(ids)
 		if next, ok := w.pool.peek(); ok && layer == 0 {
-			prefetch(&g.links[int(next)*2*g.m], lineCount)
+			if g.packed.bytes != nil {
+				g.packed.prefetch(next)
+			} else {
+				prefetch(&g.links[int(next)*2*g.m], lineCount)
+			}
 		}
-		ids = ids[:n]
 		scores := w.scores[:n]
 		w.scorer.score(ids, scores)
 		w.scored += int64(n)
@@ -121,4 +148,32 @@ func (w *walker) run(ctx context.Context, g *graph, layer int) error {
 			}
 		}
 	}
+}
+
+// unmet are the nodes linked from a node that the walk meets for the first time.
+func (w *walker) unmet(g *graph, node uint32, layer int) []uint32 {
+	n := 0
+	if layer == 0 && g.packed.bytes != nil {
+		ids := w.ids[:g.packed.count]
+		for _, id := range ids[:g.packed.unpack(node, ids)] {
+			ids[n] = id
+			if w.seen.mark(id) {
+				n++
+			}
+		}
+		return ids[:n]
+	}
+	block := g.block(node, layer)
+	ids := w.ids[:len(block)]
+	for i := range block {
+		id := atomic.LoadUint32(&block[i])
+		if id == noNode {
+			break
+		}
+		ids[n] = id
+		if w.seen.mark(id) {
+			n++
+		}
+	}
+	return ids[:n]
 }
