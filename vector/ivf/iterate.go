@@ -3,13 +3,15 @@ package ivf
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"quiver/vector"
 )
 
 // iterator proposes ever farther rows: all kept rows of the lists so far are in
 // a heap, from which each batch takes the nearest before the next lists are
-// scored.
+// scored. The heap goes by the lower bounds of codes. A row that comes up by its
+// bound is compared exactly and put back, so that the order is that of distances.
 type iterator struct {
 	s      *searcher
 	reach  reach
@@ -21,6 +23,10 @@ type iterator struct {
 // Iterate proposes ever farther candidates.
 func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
 	it := &iterator{reach: x.reach(r)}
+	if r.Effort <= 0 && r.Keep == nil {
+		// Without an angle to end at, all lists that a search looks at.
+		it.reach.first = min(3*it.reach.first, len(x.meta.lists))
+	}
 	if x.meta.rows > 0 && r.K > 0 {
 		it.s = x.searchers.Get().(*searcher)
 		it.s.begin(r, stats)
@@ -47,9 +53,15 @@ func (it *iterator) Next(ctx context.Context, dst []vector.Candidate) ([]vector.
 		}
 		for len(dst)-start < s.r.K && len(it.heap) > 0 {
 			c := it.pop()
+			if c.low < c.score && it.exact(&c) {
+				it.push(c)
+				continue
+			}
 			dst = append(dst, vector.Candidate{Position: s.x.positions[c.ordinal], Distance: s.distance(c.score)})
 		}
 		if len(dst) > start || it.done == len(it.ranked) {
+			// One row in a hundred is nearer than its bound.
+			slices.SortFunc(dst[start:], func(a, b vector.Candidate) int { return vector.Compare(float64(a.Distance), float64(b.Distance)) })
 			return dst, nil
 		}
 	}
@@ -82,9 +94,45 @@ func (it *iterator) more(ctx context.Context) error {
 	return nil
 }
 
+// exact compares a row with the query itself, if rows are near by.
+func (it *iterator) exact(c *candidate) bool {
+	s := it.s
+	if s.r.Column == nil || !s.x.k.blocks {
+		return false
+	}
+	row := s.r.Column.Row(int(s.x.positions[c.ordinal]))
+	if row == nil {
+		return false // the column changed: not the one that was indexed
+	}
+	s.stats.Reranked++
+	s.stats.BytesRead += int64(s.x.space.RowBytes())
+	d := float32(s.x.space.Exact(s.r.Query, row))
+	if s.x.space.Distance == vector.L2 {
+		d *= d
+	}
+	c.score, c.low = d, d
+	return true
+}
+
+// key is what the heap is ordered by: bounds, where rows are compared exactly.
+func (it *iterator) key(c candidate) float32 {
+	if it.s.r.Column == nil || !it.s.x.k.blocks {
+		return c.score
+	}
+	return c.low
+}
+
 func (it *iterator) before(i, j int) bool {
 	a, b := it.heap[i], it.heap[j]
-	return compareScores(a, b, a.score, b.score) < 0
+	return compareScores(a, b, it.key(a), it.key(b)) < 0
+}
+
+func (it *iterator) push(c candidate) {
+	it.heap = append(it.heap, c)
+	for i := len(it.heap) - 1; i > 0 && it.before(i, (i-1)/2); i = (i - 1) / 2 {
+		h := it.heap
+		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
+	}
 }
 
 func (it *iterator) down(i int) {
