@@ -293,6 +293,16 @@ func runFile(t *testing.T, file string, to target, fill bool) []*record {
 			t.Errorf("%s:%d on %s: %v\n%s", file, r.line, to.name, err, r.sql)
 		}
 	}
+	// Files that list what the catalog has must not see this one's.
+	for name, conn := range s.conns {
+		if conn != admin {
+			_ = conn.Close(ctx)
+			delete(s.conns, name)
+		}
+	}
+	if _, err := admin.Exec(ctx, "DROP SCHEMA IF EXISTS "+schema+" CASCADE").ReadAll(); err != nil {
+		t.Errorf("%s on %s: %v", file, to.name, err)
+	}
 	return records
 }
 
