@@ -11,6 +11,8 @@ type Kernels struct {
 	// the squared length of each row.
 	squaredL2, l1 func(query, rows []float32, stride, n int, out []float32)
 	dot           func(query, rows []float32, stride, n int, out, squares []float32)
+	halves        halfKernels
+	bits          bitKernels
 }
 
 // kernels are the implementations that this machine can run, the fastest last.

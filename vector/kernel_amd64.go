@@ -5,13 +5,53 @@ import "golang.org/x/sys/cpu"
 // machineKernels are the assembly kernels that this processor, and the
 // operating system's saving of its registers, allow.
 func machineKernels() (out []Kernels) {
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		out = append(out, assembly("AVX2", l2SquaredAVX2, l1AVX2, dotAVX2))
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+		k := assembly("AVX2", l2SquaredAVX2, l1AVX2, dotAVX2)
+		k.halves = assemblyHalves(8, halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
+		k.bits = machineBits()
+		out = append(out, k)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasFMA {
-		out = append(out, assembly("AVX-512", l2SquaredAVX512, l1AVX512, dotAVX512))
+		k := assembly("AVX-512", l2SquaredAVX512, l1AVX512, dotAVX512)
+		k.halves = assemblyHalves(16, halfL2SquaredAVX512, halfL1AVX512, halfDotAVX512)
+		k.bits = machineBits()
+		out = append(out, k)
 	}
 	return out
+}
+
+type halfFunc = func(query *float32, rows *uint16, dim, stride, n int, out *float32)
+
+// assemblyHalves takes what is left of a row after its full registers in Go.
+func assemblyHalves(lanes int, l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim, stride, n int, out, squares *float32)) halfKernels {
+	with := func(f halfFunc, rest func(query []float32, rows []uint16, stride, n int, out []float32)) func([]float32, []uint16, int, int, []float32) {
+		return func(query []float32, rows []uint16, stride, n int, out []float32) {
+			full := len(query) &^ (lanes - 1)
+			if full == 0 {
+				clear(out[:n])
+			} else {
+				f(&query[0], &rows[0], full, stride, n, &out[0])
+			}
+			if full < len(query) {
+				rest(query[full:], rows[full:], stride, n, out)
+			}
+		}
+	}
+	return halfKernels{
+		squaredL2: with(l2, addHalfSquaredL2), l1: with(l1, addHalfL1),
+		dot: func(query []float32, rows []uint16, stride, n int, out, squares []float32) {
+			full := len(query) &^ (lanes - 1)
+			if full == 0 {
+				clear(out[:n])
+				clear(squares[:n])
+			} else {
+				dot(&query[0], &rows[0], full, stride, n, &out[0], &squares[0])
+			}
+			if full < len(query) {
+				addHalfDot(query[full:], rows[full:], stride, n, out, squares)
+			}
+		},
+	}
 }
 
 type scoreFunc = func(query, rows *float32, dim, stride, n int, out *float32)

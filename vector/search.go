@@ -15,7 +15,6 @@ type Search struct {
 	halves   []uint16
 	bits     []byte
 	sparse   SparseVector
-	widened  []float32 // rows of halves as float32
 	top      *TopK
 	bound    bound
 	kernels  Kernels
@@ -145,48 +144,29 @@ func (s *Search) Add(rows Rows) {
 	}
 }
 
-// widenedMax bounds the elements of halves that are widened at a time, so that
-// they stay in a cache near by.
-const widenedMax = 1 << 13
-
 // block compares n rows.
 func (s *Search) block(rows *Rows, start, n int) {
 	s.Scored += int64(n)
 	switch s.element {
-	case Bit, Sparse:
+	case Bit:
+		s.scoreBits(rows, start, n)
+	case Sparse:
 		for i := start; i < start+n; i++ {
 			if rows.kept(i) {
 				s.confirm(rows, i)
 			}
 		}
-	case Float16:
-		dim := len(s.query)
-		for most := max(1, widenedMax/max(dim, 1)); n > 0; {
-			m := min(n, most)
-			if len(s.widened) < m*dim {
-				s.widened = make([]float32, m*dim)
-			}
-			for i := range m {
-				HalvesToFloat32(s.widened[i*dim:(i+1)*dim], rows.Halves[(start+i)*rows.Stride:][:dim])
-			}
-			s.score(rows, s.widened, dim, start, m)
-			start, n = start+m, n-m
-		}
 	default:
-		s.score(rows, rows.Values[start*rows.Stride:], rows.Stride, start, n)
+		s.score(rows, start, n)
 	}
 }
 
-// score scores n rows from start, whose float32 values are given, and confirms
-// those that may be among the nearest.
-func (s *Search) score(rows *Rows, values []float32, stride, start, n int) {
+// score scores n rows from start and confirms those that may be among the
+// nearest.
+func (s *Search) score(rows *Rows, start, n int) {
 	switch s.distance {
 	case L2, L1:
-		if s.distance == L2 {
-			s.kernels.ScoreSquaredL2(s.query, values, stride, n, s.scores[:])
-		} else {
-			s.kernels.ScoreL1(s.query, values, stride, n, s.scores[:])
-		}
+		s.distances(rows, start*rows.Stride, n)
 		for i, score := range s.scores[:n] {
 			if score > s.bound.limit || !rows.kept(start+i) {
 				continue
@@ -194,16 +174,45 @@ func (s *Search) score(rows *Rows, values []float32, stride, start, n int) {
 			s.confirm(rows, start+i)
 		}
 	default:
-		s.kernels.ScoreDot(s.query, values, stride, n, s.scores[:], s.squares[:])
-		// The limit only shrinks: what this excludes stays excluded.
-		below := s.bound.cosineBelow()
+		if s.element == Float16 {
+			s.kernels.ScoreHalfDot(s.query, rows.Halves[start*rows.Stride:], rows.Stride, n, s.scores[:], s.squares[:])
+		} else {
+			s.kernels.ScoreDot(s.query, rows.Values[start*rows.Stride:], rows.Stride, n, s.scores[:], s.squares[:])
+		}
 		for i, dot := range s.scores[:n] {
-			square := s.squares[i]
-			if below.exceeds(dot, square) || s.bound.exceeds(dot, square) || !rows.kept(start+i) {
+			if s.bound.exceeds(dot, s.squares[i]) || !rows.kept(start+i) {
 				continue
 			}
 			s.confirm(rows, start+i)
 		}
+	}
+}
+
+// scoreBits is score for bit strings.
+func (s *Search) scoreBits(rows *Rows, start, n int) {
+	if s.distance == Jaccard {
+		s.kernels.ScoreJaccard(s.bits, rows.Bits[start*rows.Stride:], rows.Stride, n, s.scores[:])
+	} else {
+		s.kernels.ScoreHamming(s.bits, rows.Bits[start*rows.Stride:], rows.Stride, n, s.scores[:])
+	}
+	for i, score := range s.scores[:n] {
+		if score <= s.bound.limit && rows.kept(start+i) {
+			s.confirm(rows, start+i)
+		}
+	}
+}
+
+// distances scores n rows from an element on under L2 or L1.
+func (s *Search) distances(rows *Rows, at, n int) {
+	switch {
+	case s.element == Float16 && s.distance == L2:
+		s.kernels.ScoreHalfSquaredL2(s.query, rows.Halves[at:], rows.Stride, n, s.scores[:])
+	case s.element == Float16:
+		s.kernels.ScoreHalfL1(s.query, rows.Halves[at:], rows.Stride, n, s.scores[:])
+	case s.distance == L2:
+		s.kernels.ScoreSquaredL2(s.query, rows.Values[at:], rows.Stride, n, s.scores[:])
+	default:
+		s.kernels.ScoreL1(s.query, rows.Values[at:], rows.Stride, n, s.scores[:])
 	}
 }
 

@@ -1,8 +1,8 @@
 // Command asmgen writes the distance kernels for amd64. Run it by go generate
 // in package vector.
 //
-// Each kernel scores n rows of dim float32, stride floats apart, against one
-// query. Four rows go together: the query is loaded once for all, and their
+// Each kernel scores n rows of dim float32 or float16, stride elements apart,
+// against one query of float32. Halves are widened as they are loaded. Four rows go together: the query is loaded once for all, and their
 // independent sums hide the latency of FMA. What is left of the rows goes one
 // by one. Within a row full registers come first, two at a time, then one, then
 // the rest under a mask.
@@ -10,32 +10,45 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// width is a vector instruction set: lanes of float32 a register.
+// width is a vector instruction set: lanes of float32 a register, and whether
+// rows are halves, of which dim is a multiple of the lanes.
 type width struct {
-	name  string
-	lanes int
+	name   string
+	lanes  int
+	halves bool
 }
 
 var (
-	avx2   = width{"AVX2", 8}
-	avx512 = width{"AVX512", 16}
+	avx2   = width{name: "AVX2", lanes: 8}
+	avx512 = width{name: "AVX512", lanes: 16}
 )
 
+// rowElement is the bytes of an element of a row.
+func (w width) rowElement() int {
+	if w.halves {
+		return 2
+	}
+	return 4
+}
+
+func (w width) wide() bool { return w.name == avx512.name }
+
 func (w width) register() reg.VecVirtual {
-	if w == avx512 {
+	if w.wide() {
 		return ZMM()
 	}
 	return YMM()
 }
 
 func (w width) zero(v reg.VecVirtual) {
-	if w == avx512 {
+	if w.wide() {
 		VPXORD(v, v, v)
 		return
 	}
@@ -47,6 +60,12 @@ func main() {
 		generate(w, "l2Squared", "squared Euclidean distances", 1, l2Squared)
 		generate(w, "l1", "taxicab distances", 1, l1)
 		generate(w, "dot", "inner products, and the rows' squared lengths", 2, dot)
+	}
+	for _, w := range []width{avx2, avx512} {
+		w.halves = true
+		generate(w, "halfL2Squared", "squared Euclidean distances", 1, l2Squared)
+		generate(w, "halfL1", "taxicab distances", 1, l1)
+		generate(w, "halfDot", "inner products, and the rows' squared lengths", 2, dot)
 	}
 	Generate()
 }
@@ -67,7 +86,7 @@ func l2Squared(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 
 func l1(k *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 	VSUBPS(query, row, row)
-	if k.width == avx512 {
+	if k.wide() {
 		VPANDD(k.absMask, row, row)
 	} else {
 		VANDPS(k.absMask, row, row)
@@ -82,42 +101,49 @@ func dot(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 
 // generate writes one function; results is how many sums a row has.
 func generate(w width, name, what string, results int, do step) {
-	signature := "func(query, rows *float32, dim, stride, n int, out *float32)"
-	if results == 2 {
-		signature = "func(query, rows *float32, dim, stride, n int, out, squares *float32)"
+	rowsType, outs := "*float32", "out *float32"
+	if w.halves {
+		rowsType = "*uint16"
 	}
+	if results == 2 {
+		outs = "out, squares *float32"
+	}
+	signature := fmt.Sprintf("func(query *float32, rows %s, dim, stride, n int, %s)", rowsType, outs)
 	TEXT(name+w.name, NOSPLIT, signature)
 	Doc(fmt.Sprintf("%s%s writes the %s of n rows.", name, w.name, what))
 	k := &kernel{width: w}
 	query, rows := Load(Param("query"), GP64()), Load(Param("rows"), GP64())
 	dim, stride, n := Load(Param("dim"), GP64()), Load(Param("stride"), GP64()), Load(Param("n"), GP64())
-	outs := []reg.Register{Load(Param("out"), GP64())}
+	sumsOut := []reg.Register{Load(Param("out"), GP64())}
 	if results == 2 {
-		outs = append(outs, Load(Param("squares"), GP64()))
+		sumsOut = append(sumsOut, Load(Param("squares"), GP64()))
 	}
-	SHLQ(Imm(2), stride) // in bytes
-	if name == "l1" {
+	SHLQ(Imm(uint64(w.rowElement()/2)), stride) // in bytes
+	if strings.HasSuffix(name, "L1") || name == "l1" {
 		k.absMask = w.register()
 		mask := GP32()
 		MOVL(U32(0x7fffffff), mask)
 		x := XMM()
 		VMOVD(mask, x)
-		if w == avx512 {
+		if w.wide() {
 			VPBROADCASTD(x, k.absMask)
 		} else {
 			VBROADCASTSS(x, k.absMask)
 		}
 	}
-	tail := tailMask(w, dim)
+	var tail Op
+	if !w.halves {
+		tail = tailMask(w, dim)
+	}
 
 	for _, together := range []int{4, 1} {
 		label := fmt.Sprintf("rows%d", together)
 		Label(label)
 		CMPQ(n, Imm(uint64(together)))
 		JL(LabelRef(fmt.Sprintf("end%d", together)))
-		k.block(label, together, results, query, rows, stride, dim, tail, do, outs)
+		k.block(label, together, results, query, rows, stride, dim, tail, do, sumsOut)
 		SUBQ(Imm(uint64(together)), n)
-		for _, out := range outs {
+		for _, out := range sumsOut {
 			ADDQ(Imm(uint64(4*together)), out)
 		}
 		JMP(LabelRef(label))
@@ -132,7 +158,7 @@ func tailMask(w width, dim reg.Register) Op {
 	rest := GP64()
 	MOVQ(dim, rest)
 	ANDQ(Imm(uint64(w.lanes-1)), rest)
-	if w == avx512 {
+	if w.wide() {
 		// The rest lowest bits.
 		bits := GP64()
 		MOVQ(U32(1), bits)
@@ -205,10 +231,9 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 	MOVQ(query, q)
 	MOVQ(dim, left)
 	advance := func(registers int) {
-		bytes := uint64(4 * k.lanes * registers)
-		ADDQ(U32(uint32(bytes)), q)
+		ADDQ(U32(uint32(4*k.lanes*registers)), q)
 		for _, start := range starts {
-			ADDQ(U32(uint32(bytes)), start)
+			ADDQ(U32(uint32(k.rowElement()*k.lanes*registers)), start)
 		}
 		SUBQ(U32(uint32(registers*k.lanes)), left)
 	}
@@ -224,10 +249,9 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 		CMPQ(left, Imm(uint64(registers*k.lanes)))
 		JL(LabelRef(loop + "_end"))
 		for set := range registers {
-			disp := 4 * k.lanes * set
-			qv := load(q, disp)
+			qv := load(q, 4*k.lanes*set)
 			for r, start := range starts {
-				do(k, qv, load(start, disp), sums[r][set])
+				do(k, qv, k.loadRow(start, k.rowElement()*k.lanes*set), sums[r][set])
 			}
 		}
 		advance(registers)
@@ -235,14 +259,16 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 		Label(loop + "_end")
 	}
 
-	done := label + "_sum"
-	TESTQ(left, left)
-	JZ(LabelRef(done))
-	qv := k.loadMasked(q, tail)
-	for r, start := range starts {
-		do(k, qv, k.loadMasked(start, tail), sums[r][0])
+	if !k.halves {
+		done := label + "_sum"
+		TESTQ(left, left)
+		JZ(LabelRef(done))
+		qv := k.loadMasked(q, tail)
+		for r, start := range starts {
+			do(k, qv, k.loadMasked(start, tail), sums[r][0])
+		}
+		Label(done)
 	}
-	Label(done)
 
 	for result := range results {
 		totals := make([]reg.VecVirtual, together)
@@ -260,10 +286,21 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 	}
 }
 
+// loadRow loads a register of a row.
+func (k *kernel) loadRow(base reg.Register, disp int) reg.VecVirtual {
+	v := k.register()
+	if k.halves {
+		VCVTPH2PS(Mem{Base: base, Disp: disp}, v)
+	} else {
+		VMOVUPS(Mem{Base: base, Disp: disp}, v)
+	}
+	return v
+}
+
 // loadMasked loads the tail of a row; lanes beyond it are zero.
 func (k *kernel) loadMasked(base reg.Register, mask Op) reg.VecVirtual {
 	v := k.register()
-	if k.width == avx512 {
+	if k.wide() {
 		VMOVUPS_Z(Mem{Base: base}, mask, v)
 	} else {
 		VMASKMOVPS(Mem{Base: base}, mask, v)
@@ -276,7 +313,7 @@ func (k *kernel) store(totals []reg.VecVirtual, out reg.Register) {
 	halves := make([]reg.VecVirtual, len(totals))
 	for r, t := range totals {
 		halves[r] = t
-		if k.width == avx512 {
+		if k.wide() {
 			high := YMM()
 			VEXTRACTF64X4(Imm(1), t, high)
 			halves[r] = YMM()

@@ -1,0 +1,74 @@
+package vector
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"quiver/vector/roofline"
+)
+
+// rooflineBytes of rows are scored: more than caches hold.
+const rooflineBytes = 256 << 20
+
+// BenchmarkRoofline scores rows that lie in memory, and shows the share of what
+// the machine can do, measured in the same run: the time that reading the rows,
+// or the arithmetic, must take, over the time taken.
+func BenchmarkRoofline(b *testing.B) {
+	memory := make([]byte, rooflineBytes)
+	r := rand.New(rand.NewPCG(1, 1))
+	for i := range memory {
+		memory[i] = byte(r.Uint32())
+	}
+	floats, halves := Float32sOf(memory), HalvesOf(memory)
+	for i := range floats { // no NaN, nothing huge
+		floats[i] = float32(i%1000) / 1000
+	}
+	out, squares := make([]float32, 1024), make([]float32, 1024)
+	query := make([]float32, 1024)
+	for i := range query {
+		query[i] = r.Float32()
+	}
+	k := Fastest()
+	for _, dim := range []int{100, 768} {
+		for _, c := range []struct {
+			name                        string
+			rowBytes, perElement, count int
+			score                       func(at, n int)
+		}{
+			{"squaredL2", 4 * dim, 3, dim, func(at, n int) { k.ScoreSquaredL2(query[:dim], floats[at*dim:], dim, n, out) }},
+			{"dot", 4 * dim, 4, dim, func(at, n int) { k.ScoreDot(query[:dim], floats[at*dim:], dim, n, out, squares) }},
+			{"L1", 4 * dim, 3, dim, func(at, n int) { k.ScoreL1(query[:dim], floats[at*dim:], dim, n, out) }},
+			{"half/squaredL2", 2 * dim, 3, dim, func(at, n int) { k.ScoreHalfSquaredL2(query[:dim], halves[at*dim:], dim, n, out) }},
+			{"half/dot", 2 * dim, 4, dim, func(at, n int) { k.ScoreHalfDot(query[:dim], halves[at*dim:], dim, n, out, squares) }},
+			{"hamming", dim / 4 * 2, 0, 0, func(at, n int) {
+				w := dim / 4 * 2
+				k.ScoreHamming(memory[:w], memory[at*w:], w, n, out)
+			}},
+			{"jaccard", dim / 4 * 2, 0, 0, func(at, n int) {
+				w := dim / 4 * 2
+				k.ScoreJaccard(memory[:w], memory[at*w:], w, n, out)
+			}},
+		} {
+			b.Run(fmt.Sprintf("%s/%d", c.name, dim), func(b *testing.B) {
+				arithmetic := roofline.Arithmetic()
+				rows := rooflineBytes / c.rowBytes
+				share, bandwidth := 0.0, 0.0
+				for b.Loop() {
+					// Beside each other, since a shared machine's memory is not
+					// always as fast.
+					bandwidth = max(bandwidth, roofline.Bandwidth(memory))
+					start := time.Now()
+					for at := 0; at < rows; at += len(out) {
+						c.score(at, min(len(out), rows-at))
+					}
+					took := time.Since(start)
+					share = max(share, roofline.Share(took, rows*c.rowBytes, rows*c.perElement*c.count, bandwidth, arithmetic))
+				}
+				b.ReportMetric(share, "of-roofline")
+				b.ReportMetric(bandwidth/1e9, "GB/s-memory")
+			})
+		}
+	}
+}
