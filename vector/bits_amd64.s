@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func hammingPOPCNT(query *byte, rows *byte, words int, stride int, n int, out *float32)
-// Requires: POPCNT, SSE
+// Requires: MMX+, POPCNT, SSE
 TEXT ·hammingPOPCNT(SB), NOSPLIT, $0-48
 	MOVQ query+0(FP), AX
 	MOVQ rows+8(FP), CX
@@ -19,28 +19,29 @@ row:
 	XORQ R11, R11
 
 words4:
-	CMPQ    R9, $0x04
-	JL      words4_end
-	MOVQ    (R10), R12
-	XORQ    (R8), R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
-	MOVQ    8(R10), R12
-	XORQ    8(R8), R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
-	MOVQ    16(R10), R12
-	XORQ    16(R8), R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
-	MOVQ    24(R10), R12
-	XORQ    24(R8), R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
-	ADDQ    $0x20, R8
-	ADDQ    $0x20, R10
-	SUBQ    $0x04, R9
-	JMP     words4
+	CMPQ       R9, $0x04
+	JL         words4_end
+	PREFETCHT0 1024(R10)
+	MOVQ       (R10), R12
+	XORQ       (R8), R12
+	POPCNTQ    R12, R12
+	ADDQ       R12, R11
+	MOVQ       8(R10), R12
+	XORQ       8(R8), R12
+	POPCNTQ    R12, R12
+	ADDQ       R12, R11
+	MOVQ       16(R10), R12
+	XORQ       16(R8), R12
+	POPCNTQ    R12, R12
+	ADDQ       R12, R11
+	MOVQ       24(R10), R12
+	XORQ       24(R8), R12
+	POPCNTQ    R12, R12
+	ADDQ       R12, R11
+	ADDQ       $0x20, R8
+	ADDQ       $0x20, R10
+	SUBQ       $0x04, R9
+	JMP        words4
 
 words4_end:
 words1:
@@ -65,8 +66,8 @@ words1_end:
 	JNZ      row
 	RET
 
-// func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, either *float32)
-// Requires: POPCNT, SSE
+// func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, set *float32)
+// Requires: MMX+, POPCNT, SSE
 TEXT ·jaccardPOPCNT(SB), NOSPLIT, $0-56
 	MOVQ query+0(FP), AX
 	MOVQ rows+8(FP), CX
@@ -74,7 +75,7 @@ TEXT ·jaccardPOPCNT(SB), NOSPLIT, $0-56
 	MOVQ stride+24(FP), BX
 	MOVQ n+32(FP), SI
 	MOVQ both+40(FP), DI
-	MOVQ either+48(FP), R8
+	MOVQ set+48(FP), R8
 
 row:
 	MOVQ AX, R9
@@ -84,44 +85,37 @@ row:
 	XORQ R13, R13
 
 words4:
-	CMPQ    R10, $0x04
-	JL      words4_end
-	MOVQ    (R11), R14
-	ANDQ    (R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R12
-	MOVQ    (R11), R14
-	ORQ     (R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R13
-	MOVQ    8(R11), R14
-	ANDQ    8(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R12
-	MOVQ    8(R11), R14
-	ORQ     8(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R13
-	MOVQ    16(R11), R14
-	ANDQ    16(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R12
-	MOVQ    16(R11), R14
-	ORQ     16(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R13
-	MOVQ    24(R11), R14
-	ANDQ    24(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R12
-	MOVQ    24(R11), R14
-	ORQ     24(R9), R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R13
-	ADDQ    $0x20, R9
-	ADDQ    $0x20, R11
-	SUBQ    $0x04, R10
-	JMP     words4
+	CMPQ       R10, $0x04
+	JL         words4_end
+	PREFETCHT0 1024(R11)
+	MOVQ       (R11), R14
+	ANDQ       (R9), R14
+	POPCNTQ    R14, R14
+	ADDQ       R14, R12
+	POPCNTQ    (R11), R14
+	ADDQ       R14, R13
+	MOVQ       8(R11), R14
+	ANDQ       8(R9), R14
+	POPCNTQ    R14, R14
+	ADDQ       R14, R12
+	POPCNTQ    8(R11), R14
+	ADDQ       R14, R13
+	MOVQ       16(R11), R14
+	ANDQ       16(R9), R14
+	POPCNTQ    R14, R14
+	ADDQ       R14, R12
+	POPCNTQ    16(R11), R14
+	ADDQ       R14, R13
+	MOVQ       24(R11), R14
+	ANDQ       24(R9), R14
+	POPCNTQ    R14, R14
+	ADDQ       R14, R12
+	POPCNTQ    24(R11), R14
+	ADDQ       R14, R13
+	ADDQ       $0x20, R9
+	ADDQ       $0x20, R11
+	SUBQ       $0x04, R10
+	JMP        words4
 
 words4_end:
 words1:
@@ -131,9 +125,7 @@ words1:
 	ANDQ    (R9), R14
 	POPCNTQ R14, R14
 	ADDQ    R14, R12
-	MOVQ    (R11), R14
-	ORQ     (R9), R14
-	POPCNTQ R14, R14
+	POPCNTQ (R11), R14
 	ADDQ    R14, R13
 	ADDQ    $0x08, R9
 	ADDQ    $0x08, R11

@@ -5,5 +5,5 @@ package vector
 // hammingPOPCNT writes the numbers of bits that differ, of n rows.
 func hammingPOPCNT(query *byte, rows *byte, words int, stride int, n int, out *float32)
 
-// jaccardPOPCNT writes the numbers of bits set in both, and in either, of n rows.
-func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, either *float32)
+// jaccardPOPCNT writes the numbers of bits set in both, and in the row, of n rows.
+func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, set *float32)

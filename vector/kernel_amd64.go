@@ -7,13 +7,13 @@ import "golang.org/x/sys/cpu"
 func machineKernels() (out []Kernels) {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX2", l2SquaredAVX2, l1AVX2, dotAVX2)
-		k.halves = assemblyHalves(8, halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
+		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
 		k.bits = machineBits()
 		out = append(out, k)
 	}
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasFMA {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX-512", l2SquaredAVX512, l1AVX512, dotAVX512)
-		k.halves = assemblyHalves(16, halfL2SquaredAVX512, halfL1AVX512, halfDotAVX512)
+		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
 		k.bits = machineBits()
 		out = append(out, k)
 	}
@@ -22,37 +22,31 @@ func machineKernels() (out []Kernels) {
 
 type halfFunc = func(query *float32, rows *uint16, dim, stride, n int, out *float32)
 
-// assemblyHalves takes what is left of a row after its full registers in Go.
-func assemblyHalves(lanes int, l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim, stride, n int, out, squares *float32)) halfKernels {
-	with := func(f halfFunc, rest func(query []float32, rows []uint16, stride, n int, out []float32)) func([]float32, []uint16, int, int, []float32) {
+// assemblyHalves leaves rows shorter than a register to Go.
+func assemblyHalves(l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim, stride, n int, out, squares *float32)) halfKernels {
+	with := func(f halfFunc, short func(query []float32, rows []uint16, stride, n int, out []float32)) func([]float32, []uint16, int, int, []float32) {
 		return func(query []float32, rows []uint16, stride, n int, out []float32) {
-			full := len(query) &^ (lanes - 1)
-			if full == 0 {
-				clear(out[:n])
-			} else {
-				f(&query[0], &rows[0], full, stride, n, &out[0])
+			if len(query) < halfLanes {
+				short(query, rows, stride, n, out)
+				return
 			}
-			if full < len(query) {
-				rest(query[full:], rows[full:], stride, n, out)
-			}
+			f(&query[0], &rows[0], len(query), stride, n, &out[0])
 		}
 	}
 	return halfKernels{
-		squaredL2: with(l2, addHalfSquaredL2), l1: with(l1, addHalfL1),
+		squaredL2: with(l2, portableHalves.squaredL2), l1: with(l1, portableHalves.l1),
 		dot: func(query []float32, rows []uint16, stride, n int, out, squares []float32) {
-			full := len(query) &^ (lanes - 1)
-			if full == 0 {
-				clear(out[:n])
-				clear(squares[:n])
-			} else {
-				dot(&query[0], &rows[0], full, stride, n, &out[0], &squares[0])
+			if len(query) < halfLanes {
+				portableHalves.dot(query, rows, stride, n, out, squares)
+				return
 			}
-			if full < len(query) {
-				addHalfDot(query[full:], rows[full:], stride, n, out, squares)
-			}
+			dot(&query[0], &rows[0], len(query), stride, n, &out[0], &squares[0])
 		},
 	}
 }
+
+// halfLanes is the least dim of the kernels of halves.
+const halfLanes = 8
 
 type scoreFunc = func(query, rows *float32, dim, stride, n int, out *float32)
 

@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func l2SquaredAVX2(query *float32, rows *float32, dim int, stride int, n int, out *float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·l2SquaredAVX2(SB), NOSPLIT, $0-48
 	MOVQ    query+0(FP), AX
 	MOVQ    rows+8(FP), CX
@@ -17,7 +17,7 @@ TEXT ·l2SquaredAVX2(SB), NOSPLIT, $0-48
 	LEAQ    tailTable<>+0(SB), R9
 	SHLQ    $0x02, R8
 	SUBQ    R8, R9
-	VMOVUPS 32(R9), Y0
+	VMOVUPS 64(R9), Y0
 
 rows4:
 	CMPQ   SI, $0x04
@@ -40,6 +40,10 @@ rows4:
 rows4_by2:
 	CMPQ        R13, $0x10
 	JL          rows4_by2_end
+	PREFETCHT0  (R8)(BX*8)
+	PREFETCHT0  (R9)(BX*8)
+	PREFETCHT0  (R10)(BX*8)
+	PREFETCHT0  (R11)(BX*8)
 	VMOVUPS     (R12), Y9
 	VMOVUPS     (R8), Y10
 	VSUBPS      Y9, Y10, Y10
@@ -198,26 +202,34 @@ end1:
 	VZEROUPPER
 	RET
 
-DATA tailTable<>+0(SB)/4, $0xffffffff
-DATA tailTable<>+4(SB)/4, $0xffffffff
-DATA tailTable<>+8(SB)/4, $0xffffffff
-DATA tailTable<>+12(SB)/4, $0xffffffff
-DATA tailTable<>+16(SB)/4, $0xffffffff
-DATA tailTable<>+20(SB)/4, $0xffffffff
-DATA tailTable<>+24(SB)/4, $0xffffffff
-DATA tailTable<>+28(SB)/4, $0xffffffff
-DATA tailTable<>+32(SB)/4, $0x00000000
-DATA tailTable<>+36(SB)/4, $0x00000000
-DATA tailTable<>+40(SB)/4, $0x00000000
-DATA tailTable<>+44(SB)/4, $0x00000000
-DATA tailTable<>+48(SB)/4, $0x00000000
-DATA tailTable<>+52(SB)/4, $0x00000000
-DATA tailTable<>+56(SB)/4, $0x00000000
-DATA tailTable<>+60(SB)/4, $0x00000000
-GLOBL tailTable<>(SB), RODATA|NOPTR, $64
+DATA tailTable<>+0(SB)/4, $0x00000000
+DATA tailTable<>+4(SB)/4, $0x00000000
+DATA tailTable<>+8(SB)/4, $0x00000000
+DATA tailTable<>+12(SB)/4, $0x00000000
+DATA tailTable<>+16(SB)/4, $0x00000000
+DATA tailTable<>+20(SB)/4, $0x00000000
+DATA tailTable<>+24(SB)/4, $0x00000000
+DATA tailTable<>+28(SB)/4, $0x00000000
+DATA tailTable<>+32(SB)/4, $0xffffffff
+DATA tailTable<>+36(SB)/4, $0xffffffff
+DATA tailTable<>+40(SB)/4, $0xffffffff
+DATA tailTable<>+44(SB)/4, $0xffffffff
+DATA tailTable<>+48(SB)/4, $0xffffffff
+DATA tailTable<>+52(SB)/4, $0xffffffff
+DATA tailTable<>+56(SB)/4, $0xffffffff
+DATA tailTable<>+60(SB)/4, $0xffffffff
+DATA tailTable<>+64(SB)/4, $0x00000000
+DATA tailTable<>+68(SB)/4, $0x00000000
+DATA tailTable<>+72(SB)/4, $0x00000000
+DATA tailTable<>+76(SB)/4, $0x00000000
+DATA tailTable<>+80(SB)/4, $0x00000000
+DATA tailTable<>+84(SB)/4, $0x00000000
+DATA tailTable<>+88(SB)/4, $0x00000000
+DATA tailTable<>+92(SB)/4, $0x00000000
+GLOBL tailTable<>(SB), RODATA|NOPTR, $96
 
 // func l1AVX2(query *float32, rows *float32, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·l1AVX2(SB), NOSPLIT, $0-48
 	MOVQ         query+0(FP), AX
 	MOVQ         rows+8(FP), CX
@@ -234,7 +246,7 @@ TEXT ·l1AVX2(SB), NOSPLIT, $0-48
 	LEAQ         tailTable<>+0(SB), R9
 	SHLQ         $0x02, R8
 	SUBQ         R8, R9
-	VMOVUPS      32(R9), Y1
+	VMOVUPS      64(R9), Y1
 
 rows4:
 	CMPQ   SI, $0x04
@@ -255,49 +267,53 @@ rows4:
 	MOVQ   DX, R13
 
 rows4_by2:
-	CMPQ    R13, $0x10
-	JL      rows4_by2_end
-	VMOVUPS (R12), Y10
-	VMOVUPS (R8), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y2, Y2
-	VMOVUPS (R9), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y4, Y4
-	VMOVUPS (R10), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y6, Y6
-	VMOVUPS (R11), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y8, Y8
-	VMOVUPS 32(R12), Y10
-	VMOVUPS 32(R8), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y3, Y3
-	VMOVUPS 32(R9), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y5, Y5
-	VMOVUPS 32(R10), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y7, Y7
-	VMOVUPS 32(R11), Y11
-	VSUBPS  Y10, Y11, Y11
-	VANDPS  Y0, Y11, Y11
-	VADDPS  Y11, Y9, Y9
-	ADDQ    $0x00000040, R12
-	ADDQ    $0x00000040, R8
-	ADDQ    $0x00000040, R9
-	ADDQ    $0x00000040, R10
-	ADDQ    $0x00000040, R11
-	SUBQ    $0x00000010, R13
-	JMP     rows4_by2
+	CMPQ       R13, $0x10
+	JL         rows4_by2_end
+	PREFETCHT0 (R8)(BX*8)
+	PREFETCHT0 (R9)(BX*8)
+	PREFETCHT0 (R10)(BX*8)
+	PREFETCHT0 (R11)(BX*8)
+	VMOVUPS    (R12), Y10
+	VMOVUPS    (R8), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y2, Y2
+	VMOVUPS    (R9), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y4, Y4
+	VMOVUPS    (R10), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y6, Y6
+	VMOVUPS    (R11), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y8, Y8
+	VMOVUPS    32(R12), Y10
+	VMOVUPS    32(R8), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y3, Y3
+	VMOVUPS    32(R9), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y5, Y5
+	VMOVUPS    32(R10), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y7, Y7
+	VMOVUPS    32(R11), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y9, Y9
+	ADDQ       $0x00000040, R12
+	ADDQ       $0x00000040, R8
+	ADDQ       $0x00000040, R9
+	ADDQ       $0x00000040, R10
+	ADDQ       $0x00000040, R11
+	SUBQ       $0x00000010, R13
+	JMP        rows4_by2
 
 rows4_by2_end:
 rows4_by1:
@@ -436,7 +452,7 @@ end1:
 	RET
 
 // func dotAVX2(query *float32, rows *float32, dim int, stride int, n int, out *float32, squares *float32)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, MMX+
 TEXT ·dotAVX2(SB), NOSPLIT, $0-56
 	MOVQ    query+0(FP), AX
 	MOVQ    rows+8(FP), CX
@@ -451,7 +467,7 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-56
 	LEAQ    tailTable<>+0(SB), R10
 	SHLQ    $0x02, R9
 	SUBQ    R9, R10
-	VMOVUPS 32(R10), Y0
+	VMOVUPS 64(R10), Y0
 
 rows4:
 	CMPQ   SI, $0x04
@@ -474,6 +490,10 @@ rows4:
 rows4_by1:
 	CMPQ        R14, $0x08
 	JL          rows4_by1_end
+	PREFETCHT0  (R9)(BX*8)
+	PREFETCHT0  (R10)(BX*8)
+	PREFETCHT0  (R11)(BX*8)
+	PREFETCHT0  (R12)(BX*8)
 	VMOVUPS     (R13), Y9
 	VMOVUPS     (R9), Y10
 	VFMADD231PS Y9, Y10, Y1
@@ -586,7 +606,7 @@ end1:
 	RET
 
 // func l2SquaredAVX512(query *float32, rows *float32, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·l2SquaredAVX512(SB), NOSPLIT, $0-48
 	MOVQ  query+0(FP), AX
 	MOVQ  rows+8(FP), DX
@@ -623,6 +643,10 @@ rows4:
 rows4_by2:
 	CMPQ        R13, $0x20
 	JL          rows4_by2_end
+	PREFETCHT0  (CX)(SI*8)
+	PREFETCHT0  (R9)(SI*8)
+	PREFETCHT0  (R10)(SI*8)
+	PREFETCHT0  (R11)(SI*8)
 	VMOVUPS     (R12), Z8
 	VMOVUPS     (CX), Z9
 	VSUBPS      Z8, Z9, Z9
@@ -792,7 +816,7 @@ end1:
 	RET
 
 // func l1AVX512(query *float32, rows *float32, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·l1AVX512(SB), NOSPLIT, $0-48
 	MOVQ         query+0(FP), AX
 	MOVQ         rows+8(FP), DX
@@ -830,49 +854,53 @@ rows4:
 	MOVQ   BX, R13
 
 rows4_by2:
-	CMPQ    R13, $0x20
-	JL      rows4_by2_end
-	VMOVUPS (R12), Z9
-	VMOVUPS (CX), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z1, Z1
-	VMOVUPS (R9), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z3, Z3
-	VMOVUPS (R10), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z5, Z5
-	VMOVUPS (R11), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z7, Z7
-	VMOVUPS 64(R12), Z9
-	VMOVUPS 64(CX), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z2, Z2
-	VMOVUPS 64(R9), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z4, Z4
-	VMOVUPS 64(R10), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z6, Z6
-	VMOVUPS 64(R11), Z10
-	VSUBPS  Z9, Z10, Z10
-	VPANDD  Z0, Z10, Z10
-	VADDPS  Z10, Z8, Z8
-	ADDQ    $0x00000080, R12
-	ADDQ    $0x00000080, CX
-	ADDQ    $0x00000080, R9
-	ADDQ    $0x00000080, R10
-	ADDQ    $0x00000080, R11
-	SUBQ    $0x00000020, R13
-	JMP     rows4_by2
+	CMPQ       R13, $0x20
+	JL         rows4_by2_end
+	PREFETCHT0 (CX)(SI*8)
+	PREFETCHT0 (R9)(SI*8)
+	PREFETCHT0 (R10)(SI*8)
+	PREFETCHT0 (R11)(SI*8)
+	VMOVUPS    (R12), Z9
+	VMOVUPS    (CX), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z1, Z1
+	VMOVUPS    (R9), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z3, Z3
+	VMOVUPS    (R10), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z5, Z5
+	VMOVUPS    (R11), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z7, Z7
+	VMOVUPS    64(R12), Z9
+	VMOVUPS    64(CX), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z2, Z2
+	VMOVUPS    64(R9), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z4, Z4
+	VMOVUPS    64(R10), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z6, Z6
+	VMOVUPS    64(R11), Z10
+	VSUBPS     Z9, Z10, Z10
+	VPANDD     Z0, Z10, Z10
+	VADDPS     Z10, Z8, Z8
+	ADDQ       $0x00000080, R12
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000080, R9
+	ADDQ       $0x00000080, R10
+	ADDQ       $0x00000080, R11
+	SUBQ       $0x00000020, R13
+	JMP        rows4_by2
 
 rows4_by2_end:
 rows4_by1:
@@ -1021,7 +1049,7 @@ end1:
 	RET
 
 // func dotAVX512(query *float32, rows *float32, dim int, stride int, n int, out *float32, squares *float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·dotAVX512(SB), NOSPLIT, $0-56
 	MOVQ  query+0(FP), AX
 	MOVQ  rows+8(FP), DX
@@ -1059,6 +1087,10 @@ rows4:
 rows4_by1:
 	CMPQ        R14, $0x10
 	JL          rows4_by1_end
+	PREFETCHT0  (CX)(SI*8)
+	PREFETCHT0  (R10)(SI*8)
+	PREFETCHT0  (R11)(SI*8)
+	PREFETCHT0  (R12)(SI*8)
 	VMOVUPS     (R13), Z8
 	VMOVUPS     (CX), Z9
 	VFMADD231PS Z8, Z9, Z0
@@ -1191,183 +1223,21 @@ end1:
 	RET
 
 // func halfL2SquaredAVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·halfL2SquaredAVX2(SB), NOSPLIT, $0-48
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ dim+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ out+40(FP), DI
-	SHLQ $0x01, BX
-
-rows4:
-	CMPQ   SI, $0x04
-	JL     end4
-	MOVQ   CX, R8
-	LEAQ   (R8)(BX*1), R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	MOVQ   AX, R12
-	MOVQ   DX, R13
-
-rows4_by2:
-	CMPQ        R13, $0x10
-	JL          rows4_by2_end
-	VMOVUPS     (R12), Y8
-	VCVTPH2PS   (R8), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y0
-	VCVTPH2PS   (R9), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y2
-	VCVTPH2PS   (R10), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y4
-	VCVTPH2PS   (R11), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y6
-	VMOVUPS     32(R12), Y8
-	VCVTPH2PS   16(R8), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y1
-	VCVTPH2PS   16(R9), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y3
-	VCVTPH2PS   16(R10), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y5
-	VCVTPH2PS   16(R11), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y7
-	ADDQ        $0x00000040, R12
-	ADDQ        $0x00000020, R8
-	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000020, R10
-	ADDQ        $0x00000020, R11
-	SUBQ        $0x00000010, R13
-	JMP         rows4_by2
-
-rows4_by2_end:
-rows4_by1:
-	CMPQ        R13, $0x08
-	JL          rows4_by1_end
-	VMOVUPS     (R12), Y8
-	VCVTPH2PS   (R8), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y0
-	VCVTPH2PS   (R9), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y2
-	VCVTPH2PS   (R10), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y4
-	VCVTPH2PS   (R11), Y9
-	VSUBPS      Y8, Y9, Y9
-	VFMADD231PS Y9, Y9, Y6
-	ADDQ        $0x00000020, R12
-	ADDQ        $0x00000010, R8
-	ADDQ        $0x00000010, R9
-	ADDQ        $0x00000010, R10
-	ADDQ        $0x00000010, R11
-	SUBQ        $0x00000008, R13
-	JMP         rows4_by1
-
-rows4_by1_end:
-	VADDPS       Y1, Y0, Y0
-	VADDPS       Y3, Y2, Y2
-	VADDPS       Y5, Y4, Y4
-	VADDPS       Y7, Y6, Y6
-	VHADDPS      Y2, Y0, Y0
-	VHADDPS      Y6, Y4, Y1
-	VHADDPS      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X1
-	VMOVUPS      X1, (DI)
-	ADDQ         BX, CX
-	ADDQ         BX, CX
-	ADDQ         BX, CX
-	ADDQ         BX, CX
-	SUBQ         $0x04, SI
-	ADDQ         $0x10, DI
-	JMP          rows4
-
-end4:
-rows1:
-	CMPQ   SI, $0x01
-	JL     end1
-	MOVQ   CX, R8
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   AX, R9
-	MOVQ   DX, R10
-
-rows1_by2:
-	CMPQ        R10, $0x10
-	JL          rows1_by2_end
-	VMOVUPS     (R9), Y2
-	VCVTPH2PS   (R8), Y3
-	VSUBPS      Y2, Y3, Y3
-	VFMADD231PS Y3, Y3, Y0
-	VMOVUPS     32(R9), Y2
-	VCVTPH2PS   16(R8), Y3
-	VSUBPS      Y2, Y3, Y3
-	VFMADD231PS Y3, Y3, Y1
-	ADDQ        $0x00000040, R9
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000010, R10
-	JMP         rows1_by2
-
-rows1_by2_end:
-rows1_by1:
-	CMPQ        R10, $0x08
-	JL          rows1_by1_end
-	VMOVUPS     (R9), Y2
-	VCVTPH2PS   (R8), Y3
-	VSUBPS      Y2, Y3, Y3
-	VFMADD231PS Y3, Y3, Y0
-	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000010, R8
-	SUBQ        $0x00000008, R10
-	JMP         rows1_by1
-
-rows1_by1_end:
-	VADDPS       Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	VMOVSS       X0, (DI)
-	ADDQ         BX, CX
-	SUBQ         $0x01, SI
-	ADDQ         $0x04, DI
-	JMP          rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func halfL1AVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX2, F16C
-TEXT ·halfL1AVX2(SB), NOSPLIT, $0-48
-	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         n+32(FP), SI
-	MOVQ         out+40(FP), DI
-	SHLQ         $0x01, BX
-	MOVL         $0x7fffffff, R8
-	VMOVD        R8, X0
-	VBROADCASTSS X0, Y0
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), CX
+	MOVQ    dim+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    out+40(FP), DI
+	SHLQ    $0x01, BX
+	MOVQ    DX, R8
+	ANDQ    $0x07, R8
+	LEAQ    tailTable<>+0(SB), R9
+	SHLQ    $0x02, R8
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y0
 
 rows4:
 	CMPQ   SI, $0x04
@@ -1388,80 +1258,93 @@ rows4:
 	MOVQ   DX, R13
 
 rows4_by2:
-	CMPQ      R13, $0x10
-	JL        rows4_by2_end
-	VMOVUPS   (R12), Y9
-	VCVTPH2PS (R8), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y1, Y1
-	VCVTPH2PS (R9), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y3, Y3
-	VCVTPH2PS (R10), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y5, Y5
-	VCVTPH2PS (R11), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y7, Y7
-	VMOVUPS   32(R12), Y9
-	VCVTPH2PS 16(R8), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y2, Y2
-	VCVTPH2PS 16(R9), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y4, Y4
-	VCVTPH2PS 16(R10), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y6, Y6
-	VCVTPH2PS 16(R11), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y8, Y8
-	ADDQ      $0x00000040, R12
-	ADDQ      $0x00000020, R8
-	ADDQ      $0x00000020, R9
-	ADDQ      $0x00000020, R10
-	ADDQ      $0x00000020, R11
-	SUBQ      $0x00000010, R13
-	JMP       rows4_by2
+	CMPQ        R13, $0x10
+	JL          rows4_by2_end
+	PREFETCHT0  (R8)(BX*8)
+	PREFETCHT0  (R9)(BX*8)
+	PREFETCHT0  (R10)(BX*8)
+	PREFETCHT0  (R11)(BX*8)
+	VMOVUPS     (R12), Y9
+	VCVTPH2PS   (R8), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y1
+	VCVTPH2PS   (R9), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VCVTPH2PS   (R10), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y5
+	VCVTPH2PS   (R11), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y7
+	VMOVUPS     32(R12), Y9
+	VCVTPH2PS   16(R8), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y2
+	VCVTPH2PS   16(R9), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y4
+	VCVTPH2PS   16(R10), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y6
+	VCVTPH2PS   16(R11), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y8
+	ADDQ        $0x00000040, R12
+	ADDQ        $0x00000020, R8
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000020, R10
+	ADDQ        $0x00000020, R11
+	SUBQ        $0x00000010, R13
+	JMP         rows4_by2
 
 rows4_by2_end:
 rows4_by1:
-	CMPQ      R13, $0x08
-	JL        rows4_by1_end
-	VMOVUPS   (R12), Y9
-	VCVTPH2PS (R8), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y1, Y1
-	VCVTPH2PS (R9), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y3, Y3
-	VCVTPH2PS (R10), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y5, Y5
-	VCVTPH2PS (R11), Y10
-	VSUBPS    Y9, Y10, Y10
-	VANDPS    Y0, Y10, Y10
-	VADDPS    Y10, Y7, Y7
-	ADDQ      $0x00000020, R12
-	ADDQ      $0x00000010, R8
-	ADDQ      $0x00000010, R9
-	ADDQ      $0x00000010, R10
-	ADDQ      $0x00000010, R11
-	SUBQ      $0x00000008, R13
-	JMP       rows4_by1
+	CMPQ        R13, $0x08
+	JL          rows4_by1_end
+	VMOVUPS     (R12), Y9
+	VCVTPH2PS   (R8), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y1
+	VCVTPH2PS   (R9), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VCVTPH2PS   (R10), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y5
+	VCVTPH2PS   (R11), Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y7
+	ADDQ        $0x00000020, R12
+	ADDQ        $0x00000010, R8
+	ADDQ        $0x00000010, R9
+	ADDQ        $0x00000010, R10
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000008, R13
+	JMP         rows4_by1
 
 rows4_by1_end:
+	TESTQ       R13, R13
+	JZ          rows4_sum
+	VANDPS      -32(R12)(R13*4), Y0, Y9
+	VCVTPH2PS   -16(R8)(R13*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y1
+	VCVTPH2PS   -16(R9)(R13*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y3
+	VCVTPH2PS   -16(R10)(R13*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y5
+	VCVTPH2PS   -16(R11)(R13*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VSUBPS      Y9, Y10, Y10
+	VFMADD231PS Y10, Y10, Y7
+
+rows4_sum:
 	VADDPS       Y2, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 	VADDPS       Y6, Y5, Y5
@@ -1491,38 +1374,44 @@ rows1:
 	MOVQ   DX, R10
 
 rows1_by2:
-	CMPQ      R10, $0x10
-	JL        rows1_by2_end
-	VMOVUPS   (R9), Y3
-	VCVTPH2PS (R8), Y4
-	VSUBPS    Y3, Y4, Y4
-	VANDPS    Y0, Y4, Y4
-	VADDPS    Y4, Y1, Y1
-	VMOVUPS   32(R9), Y3
-	VCVTPH2PS 16(R8), Y4
-	VSUBPS    Y3, Y4, Y4
-	VANDPS    Y0, Y4, Y4
-	VADDPS    Y4, Y2, Y2
-	ADDQ      $0x00000040, R9
-	ADDQ      $0x00000020, R8
-	SUBQ      $0x00000010, R10
-	JMP       rows1_by2
+	CMPQ        R10, $0x10
+	JL          rows1_by2_end
+	VMOVUPS     (R9), Y3
+	VCVTPH2PS   (R8), Y4
+	VSUBPS      Y3, Y4, Y4
+	VFMADD231PS Y4, Y4, Y1
+	VMOVUPS     32(R9), Y3
+	VCVTPH2PS   16(R8), Y4
+	VSUBPS      Y3, Y4, Y4
+	VFMADD231PS Y4, Y4, Y2
+	ADDQ        $0x00000040, R9
+	ADDQ        $0x00000020, R8
+	SUBQ        $0x00000010, R10
+	JMP         rows1_by2
 
 rows1_by2_end:
 rows1_by1:
-	CMPQ      R10, $0x08
-	JL        rows1_by1_end
-	VMOVUPS   (R9), Y3
-	VCVTPH2PS (R8), Y4
-	VSUBPS    Y3, Y4, Y4
-	VANDPS    Y0, Y4, Y4
-	VADDPS    Y4, Y1, Y1
-	ADDQ      $0x00000020, R9
-	ADDQ      $0x00000010, R8
-	SUBQ      $0x00000008, R10
-	JMP       rows1_by1
+	CMPQ        R10, $0x08
+	JL          rows1_by1_end
+	VMOVUPS     (R9), Y3
+	VCVTPH2PS   (R8), Y4
+	VSUBPS      Y3, Y4, Y4
+	VFMADD231PS Y4, Y4, Y1
+	ADDQ        $0x00000020, R9
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000008, R10
+	JMP         rows1_by1
 
 rows1_by1_end:
+	TESTQ       R10, R10
+	JZ          rows1_sum
+	VANDPS      -32(R9)(R10*4), Y0, Y3
+	VCVTPH2PS   -16(R8)(R10*2), Y4
+	VANDPS      Y0, Y4, Y4
+	VSUBPS      Y3, Y4, Y4
+	VFMADD231PS Y4, Y4, Y1
+
+rows1_sum:
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPS       X2, X1, X1
@@ -1538,17 +1427,251 @@ end1:
 	VZEROUPPER
 	RET
 
+// func halfL1AVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
+// Requires: AVX, AVX2, F16C, MMX+
+TEXT ·halfL1AVX2(SB), NOSPLIT, $0-48
+	MOVQ         query+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         dim+16(FP), DX
+	MOVQ         stride+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVQ         out+40(FP), DI
+	SHLQ         $0x01, BX
+	MOVL         $0x7fffffff, R8
+	VMOVD        R8, X0
+	VBROADCASTSS X0, Y0
+	MOVQ         DX, R8
+	ANDQ         $0x07, R8
+	LEAQ         tailTable<>+0(SB), R9
+	SHLQ         $0x02, R8
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y1
+
+rows4:
+	CMPQ   SI, $0x04
+	JL     end4
+	MOVQ   CX, R8
+	LEAQ   (R8)(BX*1), R9
+	LEAQ   (R9)(BX*1), R10
+	LEAQ   (R10)(BX*1), R11
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   AX, R12
+	MOVQ   DX, R13
+
+rows4_by2:
+	CMPQ       R13, $0x10
+	JL         rows4_by2_end
+	PREFETCHT0 (R8)(BX*8)
+	PREFETCHT0 (R9)(BX*8)
+	PREFETCHT0 (R10)(BX*8)
+	PREFETCHT0 (R11)(BX*8)
+	VMOVUPS    (R12), Y10
+	VCVTPH2PS  (R8), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y2, Y2
+	VCVTPH2PS  (R9), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y4, Y4
+	VCVTPH2PS  (R10), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y6, Y6
+	VCVTPH2PS  (R11), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y8, Y8
+	VMOVUPS    32(R12), Y10
+	VCVTPH2PS  16(R8), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y3, Y3
+	VCVTPH2PS  16(R9), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y5, Y5
+	VCVTPH2PS  16(R10), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y7, Y7
+	VCVTPH2PS  16(R11), Y11
+	VSUBPS     Y10, Y11, Y11
+	VANDPS     Y0, Y11, Y11
+	VADDPS     Y11, Y9, Y9
+	ADDQ       $0x00000040, R12
+	ADDQ       $0x00000020, R8
+	ADDQ       $0x00000020, R9
+	ADDQ       $0x00000020, R10
+	ADDQ       $0x00000020, R11
+	SUBQ       $0x00000010, R13
+	JMP        rows4_by2
+
+rows4_by2_end:
+rows4_by1:
+	CMPQ      R13, $0x08
+	JL        rows4_by1_end
+	VMOVUPS   (R12), Y10
+	VCVTPH2PS (R8), Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y2, Y2
+	VCVTPH2PS (R9), Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y4, Y4
+	VCVTPH2PS (R10), Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y6, Y6
+	VCVTPH2PS (R11), Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y8, Y8
+	ADDQ      $0x00000020, R12
+	ADDQ      $0x00000010, R8
+	ADDQ      $0x00000010, R9
+	ADDQ      $0x00000010, R10
+	ADDQ      $0x00000010, R11
+	SUBQ      $0x00000008, R13
+	JMP       rows4_by1
+
+rows4_by1_end:
+	TESTQ     R13, R13
+	JZ        rows4_sum
+	VANDPS    -32(R12)(R13*4), Y1, Y10
+	VCVTPH2PS -16(R8)(R13*2), Y11
+	VANDPS    Y1, Y11, Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y2, Y2
+	VCVTPH2PS -16(R9)(R13*2), Y11
+	VANDPS    Y1, Y11, Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y4, Y4
+	VCVTPH2PS -16(R10)(R13*2), Y11
+	VANDPS    Y1, Y11, Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y6, Y6
+	VCVTPH2PS -16(R11)(R13*2), Y11
+	VANDPS    Y1, Y11, Y11
+	VSUBPS    Y10, Y11, Y11
+	VANDPS    Y0, Y11, Y11
+	VADDPS    Y11, Y8, Y8
+
+rows4_sum:
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y7, Y6, Y6
+	VADDPS       Y9, Y8, Y8
+	VHADDPS      Y4, Y2, Y2
+	VHADDPS      Y8, Y6, Y3
+	VHADDPS      Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X3
+	VMOVUPS      X3, (DI)
+	ADDQ         BX, CX
+	ADDQ         BX, CX
+	ADDQ         BX, CX
+	ADDQ         BX, CX
+	SUBQ         $0x04, SI
+	ADDQ         $0x10, DI
+	JMP          rows4
+
+end4:
+rows1:
+	CMPQ   SI, $0x01
+	JL     end1
+	MOVQ   CX, R8
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   AX, R9
+	MOVQ   DX, R10
+
+rows1_by2:
+	CMPQ      R10, $0x10
+	JL        rows1_by2_end
+	VMOVUPS   (R9), Y4
+	VCVTPH2PS (R8), Y5
+	VSUBPS    Y4, Y5, Y5
+	VANDPS    Y0, Y5, Y5
+	VADDPS    Y5, Y2, Y2
+	VMOVUPS   32(R9), Y4
+	VCVTPH2PS 16(R8), Y5
+	VSUBPS    Y4, Y5, Y5
+	VANDPS    Y0, Y5, Y5
+	VADDPS    Y5, Y3, Y3
+	ADDQ      $0x00000040, R9
+	ADDQ      $0x00000020, R8
+	SUBQ      $0x00000010, R10
+	JMP       rows1_by2
+
+rows1_by2_end:
+rows1_by1:
+	CMPQ      R10, $0x08
+	JL        rows1_by1_end
+	VMOVUPS   (R9), Y4
+	VCVTPH2PS (R8), Y5
+	VSUBPS    Y4, Y5, Y5
+	VANDPS    Y0, Y5, Y5
+	VADDPS    Y5, Y2, Y2
+	ADDQ      $0x00000020, R9
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000008, R10
+	JMP       rows1_by1
+
+rows1_by1_end:
+	TESTQ     R10, R10
+	JZ        rows1_sum
+	VANDPS    -32(R9)(R10*4), Y1, Y4
+	VCVTPH2PS -16(R8)(R10*2), Y5
+	VANDPS    Y1, Y5, Y5
+	VSUBPS    Y4, Y5, Y5
+	VANDPS    Y0, Y5, Y5
+	VADDPS    Y5, Y2, Y2
+
+rows1_sum:
+	VADDPS       Y3, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
+	VHADDPS      X2, X2, X2
+	VHADDPS      X2, X2, X2
+	VMOVSS       X2, (DI)
+	ADDQ         BX, CX
+	SUBQ         $0x01, SI
+	ADDQ         $0x04, DI
+	JMP          rows1
+
+end1:
+	VZEROUPPER
+	RET
+
 // func halfDotAVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, F16C, FMA3, MMX+
 TEXT ·halfDotAVX2(SB), NOSPLIT, $0-56
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ dim+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ out+40(FP), DI
-	MOVQ squares+48(FP), R8
-	SHLQ $0x01, BX
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), CX
+	MOVQ    dim+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    n+32(FP), SI
+	MOVQ    out+40(FP), DI
+	MOVQ    squares+48(FP), R8
+	SHLQ    $0x01, BX
+	MOVQ    DX, R9
+	ANDQ    $0x07, R9
+	LEAQ    tailTable<>+0(SB), R10
+	SHLQ    $0x02, R9
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y0
 
 rows4:
 	CMPQ   SI, $0x04
@@ -1557,7 +1680,6 @@ rows4:
 	LEAQ   (R9)(BX*1), R10
 	LEAQ   (R10)(BX*1), R11
 	LEAQ   (R11)(BX*1), R12
-	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
@@ -1565,25 +1687,30 @@ rows4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
 	MOVQ   AX, R13
 	MOVQ   DX, R14
 
 rows4_by1:
 	CMPQ        R14, $0x08
 	JL          rows4_by1_end
-	VMOVUPS     (R13), Y8
-	VCVTPH2PS   (R9), Y9
-	VFMADD231PS Y8, Y9, Y0
-	VFMADD231PS Y9, Y9, Y1
-	VCVTPH2PS   (R10), Y9
-	VFMADD231PS Y8, Y9, Y2
-	VFMADD231PS Y9, Y9, Y3
-	VCVTPH2PS   (R11), Y9
-	VFMADD231PS Y8, Y9, Y4
-	VFMADD231PS Y9, Y9, Y5
-	VCVTPH2PS   (R12), Y9
-	VFMADD231PS Y8, Y9, Y6
-	VFMADD231PS Y9, Y9, Y7
+	PREFETCHT0  (R9)(BX*8)
+	PREFETCHT0  (R10)(BX*8)
+	PREFETCHT0  (R11)(BX*8)
+	PREFETCHT0  (R12)(BX*8)
+	VMOVUPS     (R13), Y9
+	VCVTPH2PS   (R9), Y10
+	VFMADD231PS Y9, Y10, Y1
+	VFMADD231PS Y10, Y10, Y2
+	VCVTPH2PS   (R10), Y10
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y10, Y10, Y4
+	VCVTPH2PS   (R11), Y10
+	VFMADD231PS Y9, Y10, Y5
+	VFMADD231PS Y10, Y10, Y6
+	VCVTPH2PS   (R12), Y10
+	VFMADD231PS Y9, Y10, Y7
+	VFMADD231PS Y10, Y10, Y8
 	ADDQ        $0x00000020, R13
 	ADDQ        $0x00000010, R9
 	ADDQ        $0x00000010, R10
@@ -1593,18 +1720,39 @@ rows4_by1:
 	JMP         rows4_by1
 
 rows4_by1_end:
-	VHADDPS      Y2, Y0, Y0
-	VHADDPS      Y6, Y4, Y2
-	VHADDPS      Y2, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPS       X2, X0, X2
-	VMOVUPS      X2, (DI)
-	VHADDPS      Y3, Y1, Y0
-	VHADDPS      Y7, Y5, Y1
-	VHADDPS      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X1
-	VMOVUPS      X1, (R8)
+	TESTQ       R14, R14
+	JZ          rows4_sum
+	VANDPS      -32(R13)(R14*4), Y0, Y9
+	VCVTPH2PS   -16(R9)(R14*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y1
+	VFMADD231PS Y10, Y10, Y2
+	VCVTPH2PS   -16(R10)(R14*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y10, Y10, Y4
+	VCVTPH2PS   -16(R11)(R14*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y5
+	VFMADD231PS Y10, Y10, Y6
+	VCVTPH2PS   -16(R12)(R14*2), Y10
+	VANDPS      Y0, Y10, Y10
+	VFMADD231PS Y9, Y10, Y7
+	VFMADD231PS Y10, Y10, Y8
+
+rows4_sum:
+	VHADDPS      Y3, Y1, Y1
+	VHADDPS      Y7, Y5, Y3
+	VHADDPS      Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPS       X3, X1, X3
+	VMOVUPS      X3, (DI)
+	VHADDPS      Y4, Y2, Y1
+	VHADDPS      Y8, Y6, Y2
+	VHADDPS      Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPS       X2, X1, X2
+	VMOVUPS      X2, (R8)
 	ADDQ         BX, CX
 	ADDQ         BX, CX
 	ADDQ         BX, CX
@@ -1619,546 +1767,48 @@ rows1:
 	CMPQ   SI, $0x01
 	JL     end1
 	MOVQ   CX, R9
-	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
 	MOVQ   AX, R10
 	MOVQ   DX, R11
 
 rows1_by1:
 	CMPQ        R11, $0x08
 	JL          rows1_by1_end
-	VMOVUPS     (R10), Y2
-	VCVTPH2PS   (R9), Y3
-	VFMADD231PS Y2, Y3, Y0
-	VFMADD231PS Y3, Y3, Y1
+	VMOVUPS     (R10), Y3
+	VCVTPH2PS   (R9), Y4
+	VFMADD231PS Y3, Y4, Y1
+	VFMADD231PS Y4, Y4, Y2
 	ADDQ        $0x00000020, R10
 	ADDQ        $0x00000010, R9
 	SUBQ        $0x00000008, R11
 	JMP         rows1_by1
 
 rows1_by1_end:
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPS       X2, X0, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	VMOVSS       X0, (DI)
-	VEXTRACTF128 $0x01, Y1, X0
-	VADDPS       X0, X1, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	VMOVSS       X0, (R8)
+	TESTQ       R11, R11
+	JZ          rows1_sum
+	VANDPS      -32(R10)(R11*4), Y0, Y3
+	VCVTPH2PS   -16(R9)(R11*2), Y4
+	VANDPS      Y0, Y4, Y4
+	VFMADD231PS Y3, Y4, Y1
+	VFMADD231PS Y4, Y4, Y2
+
+rows1_sum:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPS       X3, X1, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VMOVSS       X1, (DI)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPS       X1, X2, X1
+	VHADDPS      X1, X1, X1
+	VHADDPS      X1, X1, X1
+	VMOVSS       X1, (R8)
 	ADDQ         BX, CX
 	SUBQ         $0x01, SI
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R8
 	JMP          rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func halfL2SquaredAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·halfL2SquaredAVX512(SB), NOSPLIT, $0-48
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ dim+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ out+40(FP), DI
-	SHLQ $0x01, BX
-
-rows4:
-	CMPQ   SI, $0x04
-	JL     end4
-	MOVQ   CX, R8
-	LEAQ   (R8)(BX*1), R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   AX, R12
-	MOVQ   DX, R13
-
-rows4_by2:
-	CMPQ        R13, $0x20
-	JL          rows4_by2_end
-	VMOVUPS     (R12), Z8
-	VCVTPH2PS   (R8), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z0
-	VCVTPH2PS   (R9), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z2
-	VCVTPH2PS   (R10), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z4
-	VCVTPH2PS   (R11), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z6
-	VMOVUPS     64(R12), Z8
-	VCVTPH2PS   32(R8), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z1
-	VCVTPH2PS   32(R9), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z3
-	VCVTPH2PS   32(R10), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z5
-	VCVTPH2PS   32(R11), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z7
-	ADDQ        $0x00000080, R12
-	ADDQ        $0x00000040, R8
-	ADDQ        $0x00000040, R9
-	ADDQ        $0x00000040, R10
-	ADDQ        $0x00000040, R11
-	SUBQ        $0x00000020, R13
-	JMP         rows4_by2
-
-rows4_by2_end:
-rows4_by1:
-	CMPQ        R13, $0x10
-	JL          rows4_by1_end
-	VMOVUPS     (R12), Z8
-	VCVTPH2PS   (R8), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z0
-	VCVTPH2PS   (R9), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z2
-	VCVTPH2PS   (R10), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z4
-	VCVTPH2PS   (R11), Z9
-	VSUBPS      Z8, Z9, Z9
-	VFMADD231PS Z9, Z9, Z6
-	ADDQ        $0x00000040, R12
-	ADDQ        $0x00000020, R8
-	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000020, R10
-	ADDQ        $0x00000020, R11
-	SUBQ        $0x00000010, R13
-	JMP         rows4_by1
-
-rows4_by1_end:
-	VADDPS        Z1, Z0, Z0
-	VADDPS        Z3, Z2, Z2
-	VADDPS        Z5, Z4, Z4
-	VADDPS        Z7, Z6, Z6
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y9
-	VADDPS        Y9, Y2, Y9
-	VEXTRACTF64X4 $0x01, Z4, Y12
-	VADDPS        Y12, Y4, Y12
-	VEXTRACTF64X4 $0x01, Z6, Y13
-	VADDPS        Y13, Y6, Y13
-	VHADDPS       Y9, Y8, Y8
-	VHADDPS       Y13, Y12, Y9
-	VHADDPS       Y9, Y8, Y8
-	VEXTRACTF128  $0x01, Y8, X9
-	VADDPS        X9, X8, X9
-	VMOVUPS       X9, (DI)
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	SUBQ          $0x04, SI
-	ADDQ          $0x10, DI
-	JMP           rows4
-
-end4:
-rows1:
-	CMPQ   SI, $0x01
-	JL     end1
-	MOVQ   CX, R8
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   AX, R9
-	MOVQ   DX, R10
-
-rows1_by2:
-	CMPQ        R10, $0x20
-	JL          rows1_by2_end
-	VMOVUPS     (R9), Z0
-	VCVTPH2PS   (R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z10
-	VMOVUPS     64(R9), Z0
-	VCVTPH2PS   32(R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z11
-	ADDQ        $0x00000080, R9
-	ADDQ        $0x00000040, R8
-	SUBQ        $0x00000020, R10
-	JMP         rows1_by2
-
-rows1_by2_end:
-rows1_by1:
-	CMPQ        R10, $0x10
-	JL          rows1_by1_end
-	VMOVUPS     (R9), Z0
-	VCVTPH2PS   (R8), Z1
-	VSUBPS      Z0, Z1, Z1
-	VFMADD231PS Z1, Z1, Z10
-	ADDQ        $0x00000040, R9
-	ADDQ        $0x00000020, R8
-	SUBQ        $0x00000010, R10
-	JMP         rows1_by1
-
-rows1_by1_end:
-	VADDPS        Z11, Z10, Z10
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VADDPS        Y0, Y10, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VHADDPS       X0, X0, X0
-	VHADDPS       X0, X0, X0
-	VMOVSS        X0, (DI)
-	ADDQ          BX, CX
-	SUBQ          $0x01, SI
-	ADDQ          $0x04, DI
-	JMP           rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func halfL1AVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-// Requires: AVX, AVX512F
-TEXT ·halfL1AVX512(SB), NOSPLIT, $0-48
-	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         n+32(FP), SI
-	MOVQ         out+40(FP), DI
-	SHLQ         $0x01, BX
-	MOVL         $0x7fffffff, R8
-	VMOVD        R8, X0
-	VPBROADCASTD X0, Z0
-
-rows4:
-	CMPQ   SI, $0x04
-	JL     end4
-	MOVQ   CX, R8
-	LEAQ   (R8)(BX*1), R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	MOVQ   AX, R12
-	MOVQ   DX, R13
-
-rows4_by2:
-	CMPQ      R13, $0x20
-	JL        rows4_by2_end
-	VMOVUPS   (R12), Z9
-	VCVTPH2PS (R8), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z1, Z1
-	VCVTPH2PS (R9), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z3, Z3
-	VCVTPH2PS (R10), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z5, Z5
-	VCVTPH2PS (R11), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z7, Z7
-	VMOVUPS   64(R12), Z9
-	VCVTPH2PS 32(R8), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z2, Z2
-	VCVTPH2PS 32(R9), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z4, Z4
-	VCVTPH2PS 32(R10), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z6, Z6
-	VCVTPH2PS 32(R11), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z8, Z8
-	ADDQ      $0x00000080, R12
-	ADDQ      $0x00000040, R8
-	ADDQ      $0x00000040, R9
-	ADDQ      $0x00000040, R10
-	ADDQ      $0x00000040, R11
-	SUBQ      $0x00000020, R13
-	JMP       rows4_by2
-
-rows4_by2_end:
-rows4_by1:
-	CMPQ      R13, $0x10
-	JL        rows4_by1_end
-	VMOVUPS   (R12), Z9
-	VCVTPH2PS (R8), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z1, Z1
-	VCVTPH2PS (R9), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z3, Z3
-	VCVTPH2PS (R10), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z5, Z5
-	VCVTPH2PS (R11), Z10
-	VSUBPS    Z9, Z10, Z10
-	VPANDD    Z0, Z10, Z10
-	VADDPS    Z10, Z7, Z7
-	ADDQ      $0x00000040, R12
-	ADDQ      $0x00000020, R8
-	ADDQ      $0x00000020, R9
-	ADDQ      $0x00000020, R10
-	ADDQ      $0x00000020, R11
-	SUBQ      $0x00000010, R13
-	JMP       rows4_by1
-
-rows4_by1_end:
-	VADDPS        Z2, Z1, Z1
-	VADDPS        Z4, Z3, Z3
-	VADDPS        Z6, Z5, Z5
-	VADDPS        Z8, Z7, Z7
-	VEXTRACTF64X4 $0x01, Z1, Y9
-	VADDPS        Y9, Y1, Y9
-	VEXTRACTF64X4 $0x01, Z3, Y10
-	VADDPS        Y10, Y3, Y10
-	VEXTRACTF64X4 $0x01, Z5, Y13
-	VADDPS        Y13, Y5, Y13
-	VEXTRACTF64X4 $0x01, Z7, Y14
-	VADDPS        Y14, Y7, Y14
-	VHADDPS       Y10, Y9, Y9
-	VHADDPS       Y14, Y13, Y10
-	VHADDPS       Y10, Y9, Y9
-	VEXTRACTF128  $0x01, Y9, X10
-	VADDPS        X10, X9, X10
-	VMOVUPS       X10, (DI)
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	SUBQ          $0x04, SI
-	ADDQ          $0x10, DI
-	JMP           rows4
-
-end4:
-rows1:
-	CMPQ   SI, $0x01
-	JL     end1
-	MOVQ   CX, R8
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	MOVQ   AX, R9
-	MOVQ   DX, R10
-
-rows1_by2:
-	CMPQ      R10, $0x20
-	JL        rows1_by2_end
-	VMOVUPS   (R9), Z1
-	VCVTPH2PS (R8), Z2
-	VSUBPS    Z1, Z2, Z2
-	VPANDD    Z0, Z2, Z2
-	VADDPS    Z2, Z11, Z11
-	VMOVUPS   64(R9), Z1
-	VCVTPH2PS 32(R8), Z2
-	VSUBPS    Z1, Z2, Z2
-	VPANDD    Z0, Z2, Z2
-	VADDPS    Z2, Z12, Z12
-	ADDQ      $0x00000080, R9
-	ADDQ      $0x00000040, R8
-	SUBQ      $0x00000020, R10
-	JMP       rows1_by2
-
-rows1_by2_end:
-rows1_by1:
-	CMPQ      R10, $0x10
-	JL        rows1_by1_end
-	VMOVUPS   (R9), Z1
-	VCVTPH2PS (R8), Z2
-	VSUBPS    Z1, Z2, Z2
-	VPANDD    Z0, Z2, Z2
-	VADDPS    Z2, Z11, Z11
-	ADDQ      $0x00000040, R9
-	ADDQ      $0x00000020, R8
-	SUBQ      $0x00000010, R10
-	JMP       rows1_by1
-
-rows1_by1_end:
-	VADDPS        Z12, Z11, Z11
-	VEXTRACTF64X4 $0x01, Z11, Y1
-	VADDPS        Y1, Y11, Y1
-	VEXTRACTF128  $0x01, Y1, X2
-	VADDPS        X2, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
-	VMOVSS        X1, (DI)
-	ADDQ          BX, CX
-	SUBQ          $0x01, SI
-	ADDQ          $0x04, DI
-	JMP           rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func halfDotAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)
-// Requires: AVX, AVX512F
-TEXT ·halfDotAVX512(SB), NOSPLIT, $0-56
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ dim+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ out+40(FP), DI
-	MOVQ squares+48(FP), R8
-	SHLQ $0x01, BX
-
-rows4:
-	CMPQ   SI, $0x04
-	JL     end4
-	MOVQ   CX, R9
-	LEAQ   (R9)(BX*1), R10
-	LEAQ   (R10)(BX*1), R11
-	LEAQ   (R11)(BX*1), R12
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	MOVQ   AX, R13
-	MOVQ   DX, R14
-
-rows4_by1:
-	CMPQ        R14, $0x10
-	JL          rows4_by1_end
-	VMOVUPS     (R13), Z8
-	VCVTPH2PS   (R9), Z9
-	VFMADD231PS Z8, Z9, Z0
-	VFMADD231PS Z9, Z9, Z1
-	VCVTPH2PS   (R10), Z9
-	VFMADD231PS Z8, Z9, Z2
-	VFMADD231PS Z9, Z9, Z3
-	VCVTPH2PS   (R11), Z9
-	VFMADD231PS Z8, Z9, Z4
-	VFMADD231PS Z9, Z9, Z5
-	VCVTPH2PS   (R12), Z9
-	VFMADD231PS Z8, Z9, Z6
-	VFMADD231PS Z9, Z9, Z7
-	ADDQ        $0x00000040, R13
-	ADDQ        $0x00000020, R9
-	ADDQ        $0x00000020, R10
-	ADDQ        $0x00000020, R11
-	ADDQ        $0x00000020, R12
-	SUBQ        $0x00000010, R14
-	JMP         rows4_by1
-
-rows4_by1_end:
-	VEXTRACTF64X4 $0x01, Z0, Y8
-	VADDPS        Y8, Y0, Y8
-	VEXTRACTF64X4 $0x01, Z2, Y9
-	VADDPS        Y9, Y2, Y9
-	VEXTRACTF64X4 $0x01, Z4, Y12
-	VADDPS        Y12, Y4, Y12
-	VEXTRACTF64X4 $0x01, Z6, Y13
-	VADDPS        Y13, Y6, Y13
-	VHADDPS       Y9, Y8, Y8
-	VHADDPS       Y13, Y12, Y9
-	VHADDPS       Y9, Y8, Y8
-	VEXTRACTF128  $0x01, Y8, X9
-	VADDPS        X9, X8, X9
-	VMOVUPS       X9, (DI)
-	VEXTRACTF64X4 $0x01, Z1, Y8
-	VADDPS        Y8, Y1, Y8
-	VEXTRACTF64X4 $0x01, Z3, Y9
-	VADDPS        Y9, Y3, Y9
-	VEXTRACTF64X4 $0x01, Z5, Y12
-	VADDPS        Y12, Y5, Y12
-	VEXTRACTF64X4 $0x01, Z7, Y13
-	VADDPS        Y13, Y7, Y13
-	VHADDPS       Y9, Y8, Y8
-	VHADDPS       Y13, Y12, Y9
-	VHADDPS       Y9, Y8, Y8
-	VEXTRACTF128  $0x01, Y8, X9
-	VADDPS        X9, X8, X9
-	VMOVUPS       X9, (R8)
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	ADDQ          BX, CX
-	SUBQ          $0x04, SI
-	ADDQ          $0x10, DI
-	ADDQ          $0x10, R8
-	JMP           rows4
-
-end4:
-rows1:
-	CMPQ   SI, $0x01
-	JL     end1
-	MOVQ   CX, R9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	MOVQ   AX, R10
-	MOVQ   DX, R11
-
-rows1_by1:
-	CMPQ        R11, $0x10
-	JL          rows1_by1_end
-	VMOVUPS     (R10), Z0
-	VCVTPH2PS   (R9), Z1
-	VFMADD231PS Z0, Z1, Z10
-	VFMADD231PS Z1, Z1, Z11
-	ADDQ        $0x00000040, R10
-	ADDQ        $0x00000020, R9
-	SUBQ        $0x00000010, R11
-	JMP         rows1_by1
-
-rows1_by1_end:
-	VEXTRACTF64X4 $0x01, Z10, Y0
-	VADDPS        Y0, Y10, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VHADDPS       X0, X0, X0
-	VHADDPS       X0, X0, X0
-	VMOVSS        X0, (DI)
-	VEXTRACTF64X4 $0x01, Z11, Y0
-	VADDPS        Y0, Y11, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VHADDPS       X0, X0, X0
-	VHADDPS       X0, X0, X0
-	VMOVSS        X0, (R8)
-	ADDQ          BX, CX
-	SUBQ          $0x01, SI
-	ADDQ          $0x04, DI
-	ADDQ          $0x04, R8
-	JMP           rows1
 
 end1:
 	VZEROUPPER

@@ -7,7 +7,8 @@ import "fmt"
 // are far shorter than 2^24.
 type bitKernels struct {
 	hamming func(query, rows []byte, stride, n int, out []float32)
-	jaccard func(query, rows []byte, stride, n int, both, either []float32)
+	// jaccard counts the bits set in both, and in the row.
+	jaccard func(query, rows []byte, stride, n int, both, set []float32)
 }
 
 func checkBits(query, rows []byte, stride, n int, out []float32) {
@@ -24,20 +25,25 @@ func (k Kernels) ScoreHamming(query, rows []byte, stride, n int, out []float32) 
 	}
 }
 
-// ScoreJaccard writes the Jaccard distances of n rows, rounded to float32, to
-// out.
+// ScoreJaccard writes the Jaccard distances of n rows to out, right but for the
+// rounding of one division to float32.
 func (k Kernels) ScoreJaccard(query, rows []byte, stride, n int, out []float32) {
 	if n == 0 {
 		return
 	}
 	checkBits(query, rows, stride, n, out)
-	var either [blockRows]float32
+	inQuery, _ := jaccardCounts(query, query)
+	var set [blockRows]float32
 	for from := 0; from < n; from += blockRows {
 		m := min(blockRows, n-from)
 		both := out[from : from+m]
-		k.bits.jaccard(query, rows[from*stride:], stride, m, both, either[:m])
+		k.bits.jaccard(query, rows[from*stride:], stride, m, both, set[:m])
 		for i, b := range both {
-			both[i] = float32(jaccardDistance(int(b), int(either[i])))
+			if either := float32(inQuery) + set[i] - b; b > 0 {
+				both[i] = (either - b) / either
+			} else {
+				both[i] = 1 // nothing common, be both empty
+			}
 		}
 	}
 }
@@ -48,10 +54,12 @@ var portableBits = bitKernels{
 			out[i] = float32(hammingCount(query, rows[i*stride:]))
 		}
 	},
-	jaccard: func(query, rows []byte, stride, n int, both, either []float32) {
+	jaccard: func(query, rows []byte, stride, n int, both, set []float32) {
 		for i := range n {
-			b, e := jaccardCounts(query, rows[i*stride:])
-			both[i], either[i] = float32(b), float32(e)
+			row := rows[i*stride:][:len(query)]
+			common, _ := jaccardCounts(query, row)
+			own, _ := jaccardCounts(row, row)
+			both[i], set[i] = float32(common), float32(own)
 		}
 	},
 }

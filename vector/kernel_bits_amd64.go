@@ -22,18 +22,20 @@ func machineBits() bitKernels {
 				}
 			}
 		},
-		jaccard: func(query, rows []byte, stride, n int, both, either []float32) {
+		jaccard: func(query, rows []byte, stride, n int, both, set []float32) {
 			words := len(query) / 8
 			if words == 0 {
-				portableBits.jaccard(query, rows, stride, n, both, either)
+				portableBits.jaccard(query, rows, stride, n, both, set)
 				return
 			}
-			jaccardPOPCNT(&query[0], &rows[0], words, stride, n, &both[0], &either[0])
+			jaccardPOPCNT(&query[0], &rows[0], words, stride, n, &both[0], &set[0])
 			if query = query[8*words:]; len(query) > 0 {
 				for i := range n {
-					b, e := jaccardCounts(query, rows[i*stride+8*words:])
-					both[i] += float32(b)
-					either[i] += float32(e)
+					row := rows[i*stride+8*words:][:len(query)]
+					common, _ := jaccardCounts(query, row)
+					own, _ := jaccardCounts(row, row)
+					both[i] += float32(common)
+					set[i] += float32(own)
 				}
 			}
 		},

@@ -45,23 +45,14 @@ func (k Kernels) ScoreHalfDot(query []float32, rows []uint16, stride, n int, out
 }
 
 var portableHalves = halfKernels{
-	squaredL2: func(query []float32, rows []uint16, stride, n int, out []float32) {
-		clear(out[:n])
-		addHalfSquaredL2(query, rows, stride, n, out)
-	},
-	l1: func(query []float32, rows []uint16, stride, n int, out []float32) {
-		clear(out[:n])
-		addHalfL1(query, rows, stride, n, out)
-	},
-	dot: func(query []float32, rows []uint16, stride, n int, out, squares []float32) {
-		clear(out[:n])
-		clear(squares[:n])
-		addHalfDot(query, rows, stride, n, out, squares)
-	},
+	squaredL2: portableHalfSquaredL2,
+	l1:        portableHalfL1,
+	dot:       portableHalfDot,
 }
 
-func addHalfSquaredL2(query []float32, rows []uint16, stride, n int, out []float32) {
+func portableHalfSquaredL2(query []float32, rows []uint16, stride, n int, out []float32) {
 	var wide [halfBlock]float32
+	clear(out[:n])
 	for i := range n {
 		for from := 0; from < len(query); from += halfBlock {
 			q := query[from:min(from+halfBlock, len(query))]
@@ -71,8 +62,9 @@ func addHalfSquaredL2(query []float32, rows []uint16, stride, n int, out []float
 	}
 }
 
-func addHalfL1(query []float32, rows []uint16, stride, n int, out []float32) {
+func portableHalfL1(query []float32, rows []uint16, stride, n int, out []float32) {
 	var wide [halfBlock]float32
+	clear(out[:n])
 	for i := range n {
 		for from := 0; from < len(query); from += halfBlock {
 			q := query[from:min(from+halfBlock, len(query))]
@@ -82,8 +74,10 @@ func addHalfL1(query []float32, rows []uint16, stride, n int, out []float32) {
 	}
 }
 
-func addHalfDot(query []float32, rows []uint16, stride, n int, out, squares []float32) {
+func portableHalfDot(query []float32, rows []uint16, stride, n int, out, squares []float32) {
 	var wide [halfBlock]float32
+	clear(out[:n])
+	clear(squares[:n])
 	for i := range n {
 		for from := 0; from < len(query); from += halfBlock {
 			q := query[from:min(from+halfBlock, len(query))]

@@ -28,12 +28,3 @@ func halfL1AVX2(query *float32, rows *uint16, dim int, stride int, n int, out *f
 
 // halfDotAVX2 writes the inner products, and the rows' squared lengths of n rows.
 func halfDotAVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)
-
-// halfL2SquaredAVX512 writes the squared Euclidean distances of n rows.
-func halfL2SquaredAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-
-// halfL1AVX512 writes the taxicab distances of n rows.
-func halfL1AVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
-
-// halfDotAVX512 writes the inner products, and the rows' squared lengths of n rows.
-func halfDotAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)

@@ -10,7 +10,7 @@ import (
 )
 
 // rooflineBytes of rows are scored: more than caches hold.
-const rooflineBytes = 256 << 20
+const rooflineBytes = 128 << 20
 
 // BenchmarkRoofline scores rows that lie in memory, and shows the share of what
 // the machine can do, measured in the same run: the time that reading the rows,
@@ -30,8 +30,17 @@ func BenchmarkRoofline(b *testing.B) {
 	for i := range query {
 		query[i] = r.Float32()
 	}
+	codeQuery, ids := make([]int16, 1024), make([]uint32, 1024)
+	for i := range codeQuery {
+		codeQuery[i] = int16(r.IntN(200) - 100)
+	}
+	for i := range ids {
+		ids[i] = uint32(i)
+	}
 	k := Fastest()
 	for _, dim := range []int{100, 768} {
+		codes := (dim + gatherStep - 1) / gatherStep * gatherStep
+		bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
 		for _, c := range []struct {
 			name                        string
 			rowBytes, perElement, count int
@@ -42,13 +51,17 @@ func BenchmarkRoofline(b *testing.B) {
 			{"L1", 4 * dim, 3, dim, func(at, n int) { k.ScoreL1(query[:dim], floats[at*dim:], dim, n, out) }},
 			{"half/squaredL2", 2 * dim, 3, dim, func(at, n int) { k.ScoreHalfSquaredL2(query[:dim], halves[at*dim:], dim, n, out) }},
 			{"half/dot", 2 * dim, 4, dim, func(at, n int) { k.ScoreHalfDot(query[:dim], halves[at*dim:], dim, n, out, squares) }},
-			{"hamming", dim / 4 * 2, 0, 0, func(at, n int) {
-				w := dim / 4 * 2
-				k.ScoreHamming(memory[:w], memory[at*w:], w, n, out)
+			{"codes/dot", codes, 2, codes, func(at, n int) {
+				fastestGather.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
 			}},
-			{"jaccard", dim / 4 * 2, 0, 0, func(at, n int) {
-				w := dim / 4 * 2
-				k.ScoreJaccard(memory[:w], memory[at*w:], w, n, out)
+			{"codes/squaredL2", codes, 3, codes, func(at, n int) {
+				fastestGather.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 0)
+			}},
+			{"hamming", bits, 0, 0, func(at, n int) {
+				k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out)
+			}},
+			{"jaccard", bits, 0, 0, func(at, n int) {
+				k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out)
 			}},
 		} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, dim), func(b *testing.B) {

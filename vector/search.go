@@ -179,8 +179,11 @@ func (s *Search) score(rows *Rows, start, n int) {
 		} else {
 			s.kernels.ScoreDot(s.query, rows.Values[start*rows.Stride:], rows.Stride, n, s.scores[:], s.squares[:])
 		}
+		// The limit only shrinks: what this excludes stays excluded.
+		below := s.bound.cosineBelow()
 		for i, dot := range s.scores[:n] {
-			if s.bound.exceeds(dot, s.squares[i]) || !rows.kept(start+i) {
+			square := s.squares[i]
+			if below.exceeds(dot, square) || s.bound.exceeds(dot, square) || !rows.kept(start+i) {
 				continue
 			}
 			s.confirm(rows, start+i)

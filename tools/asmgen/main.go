@@ -18,7 +18,7 @@ import (
 )
 
 // width is a vector instruction set: lanes of float32 a register, and whether
-// rows are halves, of which dim is a multiple of the lanes.
+// rows are halves, of which dim is at least the lanes.
 type width struct {
 	name   string
 	lanes  int
@@ -61,12 +61,11 @@ func main() {
 		generate(w, "l1", "taxicab distances", 1, l1)
 		generate(w, "dot", "inner products, and the rows' squared lengths", 2, dot)
 	}
-	for _, w := range []width{avx2, avx512} {
-		w.halves = true
-		generate(w, "halfL2Squared", "squared Euclidean distances", 1, l2Squared)
-		generate(w, "halfL1", "taxicab distances", 1, l1)
-		generate(w, "halfDot", "inner products, and the rows' squared lengths", 2, dot)
-	}
+	halves := avx2
+	halves.halves = true
+	generate(halves, "halfL2Squared", "squared Euclidean distances", 1, l2Squared)
+	generate(halves, "halfL1", "taxicab distances", 1, l1)
+	generate(halves, "halfDot", "inner products, and the rows' squared lengths", 2, dot)
 	Generate()
 }
 
@@ -131,10 +130,7 @@ func generate(w width, name, what string, results int, do step) {
 			VBROADCASTSS(x, k.absMask)
 		}
 	}
-	var tail Op
-	if !w.halves {
-		tail = tailMask(w, dim)
-	}
+	tail := tailMask(w, dim)
 
 	for _, together := range []int{4, 1} {
 		label := fmt.Sprintf("rows%d", together)
@@ -169,15 +165,20 @@ func tailMask(w width, dim reg.Register) Op {
 		KMOVW(bits.As32(), mask)
 		return mask
 	}
-	// Eight words of all ones before eight of zero, read from rest words before
-	// the boundary.
+	// Eight words of zero before and behind eight of all ones, read from rest words
+	// before the second boundary; for halves, behind the first.
 	table := tailTable()
 	address := GP64()
 	LEAQ(table, address)
 	SHLQ(Imm(2), rest)
-	SUBQ(rest, address)
 	mask := YMM()
-	VMOVUPS(Mem{Base: address, Disp: 32}, mask)
+	if w.halves {
+		ADDQ(rest, address)
+		VMOVUPS(Mem{Base: address}, mask)
+		return mask
+	}
+	SUBQ(rest, address)
+	VMOVUPS(Mem{Base: address, Disp: 64}, mask)
 	return mask
 }
 
@@ -187,9 +188,9 @@ var tailTableMem Mem
 func tailTable() Mem {
 	if tailTableMem.Symbol.Name == "" {
 		tailTableMem = GLOBL("tailTable", RODATA|NOPTR)
-		for i := range 16 {
+		for i := range 24 {
 			v := U32(0)
-			if i < 8 {
+			if i >= 8 && i < 16 {
 				v = 0xffffffff
 			}
 			DATA(4*i, v)
@@ -248,6 +249,13 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 		Label(loop)
 		CMPQ(left, Imm(uint64(registers*k.lanes)))
 		JL(LabelRef(loop + "_end"))
+		if together > 1 && (registers == sets || sets == 1) {
+			// The same place of the next rows: where rows are short, they are
+			// further ahead than a processor looks by itself.
+			for _, start := range starts {
+				PREFETCHT0(Mem{Base: start, Index: stride, Scale: 8})
+			}
+		}
 		for set := range registers {
 			qv := load(q, 4*k.lanes*set)
 			for r, start := range starts {
@@ -259,16 +267,26 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 		Label(loop + "_end")
 	}
 
-	if !k.halves {
-		done := label + "_sum"
-		TESTQ(left, left)
-		JZ(LabelRef(done))
+	done := label + "_sum"
+	TESTQ(left, left)
+	JZ(LabelRef(done))
+	if k.halves {
+		// The last register of the row, less what was counted already.
+		qv := k.register()
+		VANDPS(Mem{Base: q, Index: left, Scale: 4, Disp: -4 * k.lanes}, tail, qv)
+		for r, start := range starts {
+			v := k.register()
+			VCVTPH2PS(Mem{Base: start, Index: left, Scale: 2, Disp: -2 * k.lanes}, v)
+			VANDPS(tail, v, v)
+			do(k, qv, v, sums[r][0])
+		}
+	} else {
 		qv := k.loadMasked(q, tail)
 		for r, start := range starts {
 			do(k, qv, k.loadMasked(start, tail), sums[r][0])
 		}
-		Label(done)
 	}
+	Label(done)
 
 	for result := range results {
 		totals := make([]reg.VecVirtual, together)

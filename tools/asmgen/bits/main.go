@@ -21,9 +21,11 @@ func main() {
 	generate("hamming", "the numbers of bits that differ", "out *float32", 1, func(query, row Op, sums []reg.Register) {
 		count(query, row, sums[0], XORQ)
 	})
-	generate("jaccard", "the numbers of bits set in both, and in either", "both, either *float32", 2, func(query, row Op, sums []reg.Register) {
+	generate("jaccard", "the numbers of bits set in both, and in the row", "both, set *float32", 2, func(query, row Op, sums []reg.Register) {
 		count(query, row, sums[0], ANDQ)
-		count(query, row, sums[1], ORQ)
+		word := GP64()
+		POPCNTQ(row, word)
+		ADDQ(word, sums[1])
 	})
 	Generate()
 }
@@ -44,7 +46,7 @@ func generate(name, what, outs string, results int, do combine) {
 	var out []reg.Register
 	names := []string{"out"}
 	if results == 2 {
-		names = []string{"both", "either"}
+		names = []string{"both", "set"}
 	}
 	for _, o := range names {
 		out = append(out, Load(Param(o), GP64()))
@@ -68,6 +70,9 @@ func generate(name, what, outs string, results int, do combine) {
 		Label(label)
 		CMPQ(left, Imm(uint64(together)))
 		JL(LabelRef(label + "_end"))
+		if together > 1 {
+			PREFETCHT0(Mem{Base: row, Disp: 1024})
+		}
 		for i := range together {
 			do(Mem{Base: q, Disp: 8 * i}, Mem{Base: row, Disp: 8 * i}, sums)
 		}
