@@ -47,6 +47,9 @@ const (
 	// reachTimeout is how long etcd and the object store may take to answer at
 	// start, and the lease of a server that died to run out.
 	reachTimeout = 30 * time.Second
+	// embeddedTimeout is how long the server's own etcd may take: it is there,
+	// however slow the machine.
+	embeddedTimeout = 5 * time.Minute
 )
 
 // node is everything that a running server is made of.
@@ -126,8 +129,14 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 	if err != nil {
 		return nil, err
 	}
+	answer := reach
+	if len(cfg.etcd) == 0 {
+		var cancel context.CancelFunc
+		answer, cancel = context.WithTimeout(ctx, embeddedTimeout)
+		defer cancel()
+	}
 	var log wal.Log
-	n.catalog, err = catalog.Open(reach, catalog.Options{
+	n.catalog, err = catalog.Open(answer, catalog.Options{
 		KV: kv, ClusterID: id.ClusterID, Create: id.New, Instance: instance, Logger: logger,
 		OnFenced: func() {
 			logger.Error("another server has taken this cluster over: nothing more is committed here")
