@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -14,14 +15,14 @@ type stepKV struct {
 	store  *MemStore
 	cutAt  int // of the transactions from arm on; -1: never
 	after  bool
-	armed  bool
+	armed  atomic.Bool
 	cut    bool
 	writes int
 	stop   context.CancelFunc
 }
 
 func (k *stepKV) Txn(ctx context.Context, guards []Compare, ops []Op) (int64, error) {
-	if !k.armed || !commitsDDL(ops) {
+	if !k.armed.Load() || !commitsDDL(ops) {
 		return k.MemKV.Txn(ctx, guards, ops)
 	}
 	k.writes++
@@ -83,12 +84,13 @@ func migrateUntil(t *testing.T, cutAt int, after bool) bool {
 		}
 	}
 	id := newTxnID(t, c)
-	kv.armed = true
+	kv.armed.Store(true)
 	err := txn.Stage(ctx, id)
 	decided := false
 	if err == nil {
 		decided, _ = txn.Decide(ctx, id)
 	}
+	kv.armed.Store(false) // cleaning up is no step
 	if !kv.cut {
 		if err != nil || !decided {
 			t.Fatalf("no cut, but %v, decided %v", err, decided)
