@@ -34,8 +34,8 @@ type commitPipeline struct {
 	apply     sync.Mutex // guards what shards hold; taken before mu
 	watermark atomic.Uint64
 
-	// applied and appliedAt are the last commit that shards hold; guarded by
-	// apply.
+	// applied and appliedAt are the last commit that shards hold, at a start the
+	// last one replayed and the time at its end; guarded by apply.
 	applied   wal.Position
 	appliedAt hlc.Timestamp
 

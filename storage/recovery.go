@@ -184,7 +184,10 @@ func (r *recovery) forget(id uint64) {
 	}
 }
 
-// raise puts clock, ids and watermark beyond everything read.
+// raise puts clock, ids, watermark and the time of what shards hold beyond
+// everything read. The log may hold no commit any more: then the deletes that
+// delta logs know of are later than all that was replayed, and a merge must take
+// them for applied.
 func (r *recovery) raise() error {
 	e := r.e
 	e.ids.Store(max(e.ids.Load(), r.ids))
@@ -194,6 +197,9 @@ func (r *recovery) raise() error {
 		return fmt.Errorf("storage: clock: %w", err)
 	}
 	e.pipeline.watermark.Store(uint64(now))
+	e.pipeline.apply.Lock()
+	e.pipeline.appliedAt = now
+	e.pipeline.apply.Unlock()
 	return nil
 }
 
