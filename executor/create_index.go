@@ -348,6 +348,10 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 		b.Workers = min(1+int(setting(s, "max_parallel_maintenance_workers")), runtime.GOMAXPROCS(0))
 		b.MemoryBytes = int64(setting(s, "maintenance_work_mem")) << 10
 	}
+	b.Spills = func() {
+		d.notice(sqlerr.SuccessfulCompletion, "the build of index %s no longer fits into maintenance_work_mem, %s for each of %d workers: scratch files take the rest, which takes longer",
+			quoted(index.Name), sizeText(b.MemoryBytes), b.Workers)
+	}
 	if strings.HasPrefix(command, "CREATE") {
 		d.noticeEstimate(table, index, b.Workers)
 	}

@@ -24,6 +24,9 @@ type IndexBuild struct {
 	// (maintenance_work_mem).
 	Workers     int
 	MemoryBytes int64
+	// Spills, if set, is called once if the memory does not suffice and a scratch
+	// file takes the rest.
+	Spills func()
 	// PID and Command are shown by pg_stat_progress_create_index.
 	PID     int32
 	Command string

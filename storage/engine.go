@@ -55,6 +55,9 @@ type Options struct {
 	// for another flush may bring rows that are indexed with theirs. 0 is a
 	// second, or no time if Manual.
 	SettleAfter time.Duration
+	// MaintenanceBytes is what each worker of a background build of a vector
+	// index may hold (maintenance_work_mem); 0 is 64 MiB.
+	MaintenanceBytes int64
 	// Retention is how long versions that no snapshot needs are kept; 0 is 10
 	// minutes.
 	Retention time.Duration
@@ -73,6 +76,7 @@ const (
 	memoryBytesDefault  = 1 << 30
 	segmentBytesDefault = 512 << 20
 	cacheBytesDefault   = 8 << 30
+	maintenanceDefault  = 64 << 20
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
 	growingRowsDefault  = 4 << 10
@@ -103,6 +107,9 @@ func (o *Options) fill() error {
 	}
 	if o.CacheBytes == 0 {
 		o.CacheBytes = cacheBytesDefault
+	}
+	if o.MaintenanceBytes == 0 {
+		o.MaintenanceBytes = maintenanceDefault
 	}
 	if o.GrowingIndexRows == 0 {
 		o.GrowingIndexRows = growingRowsDefault

@@ -103,6 +103,9 @@ func (x *targetIndex) with(pace paced, memory int64) *targetIndex {
 
 func (e *Engine) newTarget(table *catalog.Table, index *catalog.Index) (*targetIndex, error) {
 	x := &targetIndex{table: table, index: index, kind: e.opts.Kinds(index.Method), options: IndexOptions(index)}
+	if e.opts.Scratch != nil {
+		x.options.Scratch = e.scratchMemory
+	}
 	if x.kind == nil {
 		return nil, fmt.Errorf("%w: access method %q", ErrNoIndexes, index.Method)
 	}

@@ -108,6 +108,13 @@ func (t *txn) BuildIndex(ctx context.Context, b IndexBuild) error {
 	}
 	p.update(func(r *catalog.IndexProgress) { r.PartitionsTotal = int64(len(shards)) })
 	x = x.with(paced{workers: b.Workers}, b.MemoryBytes*int64(max(b.Workers, 1)))
+	if scratch := x.options.Scratch; scratch != nil && b.Spills != nil {
+		spills := sync.OnceFunc(b.Spills)
+		x.options.Scratch = func(bytes int64) ([]byte, func(), error) {
+			spills()
+			return scratch(bytes)
+		}
+	}
 	for _, s := range shards {
 		if err := t.e.buildShard(ctx, s, x, p); err != nil {
 			if ctx.Err() != nil {

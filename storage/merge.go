@@ -413,7 +413,10 @@ func (m *merge) index(ctx context.Context) error {
 		}
 		w, err := m.reorder(ctx, x)
 		if err == nil && w == nil {
-			w, err = m.e.buildParts(ctx, m.result, x.with(m.pace, 0))
+			err = m.e.inBackground(x, m.pace, func(x *targetIndex) error {
+				w, err = m.e.buildParts(ctx, m.result, x)
+				return err
+			})
 		}
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -61,6 +62,30 @@ func (e *Engine) relieve(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// scratchMemory is a scratch file as memory.
+func (e *Engine) scratchMemory(bytes int64) (_ []byte, release func(), err error) {
+	name := e.scratchName()
+	f, err := e.opts.Scratch.Create(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	memory, unmap, err := func() ([]byte, func() error, error) {
+		if err := f.Allocate(bytes); err != nil {
+			return nil, nil, err
+		}
+		return f.MapWritable(bytes)
+	}()
+	err = errors.Join(err, e.opts.Scratch.Remove(name))
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return memory, func() {
+		if err := errors.Join(unmap(), f.Close()); err != nil {
+			e.logger.Warn("a scratch file was not given back", "err", err)
+		}
+	}, nil
 }
 
 // spill moves the complete private segments, and all if memory is very short,

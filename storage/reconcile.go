@@ -11,6 +11,7 @@ import (
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/storage/jobs"
+	"quiver/vector"
 )
 
 // Reconciling compares what the catalog says there should be of each shard with
@@ -186,7 +187,7 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 			if x.storage() != storage {
 				continue
 			}
-			err := e.buildSegment(ctx, s, f, x.with(pace, 0))
+			err := e.inBackground(x, pace, func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
 			if errors.Is(err, errSegmentGone) {
 				return nil
 			}
@@ -194,6 +195,18 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 		}
 	}
 	return nil
+}
+
+// inBackground runs a build with the memory of background work. Nobody could
+// give more to a kind that cannot do with it: it gets what it needs.
+func (e *Engine) inBackground(x *targetIndex, pace paced, build func(*targetIndex) error) error {
+	err := build(x.with(pace, int64(pace.workers)*e.opts.MaintenanceBytes))
+	var memory *vector.MemoryError
+	if errors.As(err, &memory) {
+		e.logger.Warn("the build of a vector index takes more memory than it should", "index", x.index.Name, "bytes", memory.Needed, "limit", memory.Limit)
+		err = build(x.with(pace, memory.Needed))
+	}
+	return err
 }
 
 // dropJob submits the removal of indexes of a segment that nothing knows any

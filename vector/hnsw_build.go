@@ -20,10 +20,13 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 	if column.Len() > graphNodesMax {
 		return fmt.Errorf("%w: hnsw of %d rows", ErrUnsupported, column.Len())
 	}
-	if needed := k.Estimate(s, column.Len(), o).BuildBytes; o.MemoryBytes > 0 && needed > o.MemoryBytes {
-		return fmt.Errorf("%w: %d bytes are needed, %d allowed", ErrMemory, needed, o.MemoryBytes)
-	}
 	b := &graphBuild{space: s, options: o, column: column, codec: newGraphCodec(s, form.built()), form: form}
+	if needed := k.Estimate(s, column.Len(), o).BuildBytes; o.MemoryBytes > 0 && needed > o.MemoryBytes {
+		if o.Scratch == nil {
+			return &MemoryError{Needed: needed, Limit: o.MemoryBytes}
+		}
+		b.memory = blocks{limit: max(o.MemoryBytes-buildOverhead(b.codec, o, column.Len()), 1), scratch: o.Scratch}
+	}
 	defer b.memory.free()
 	if err := b.encode(ctx); err != nil {
 		return err

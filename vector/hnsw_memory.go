@@ -9,10 +9,13 @@ import (
 
 // blocks are large arrays outside Go's heap, given back all at once: a graph
 // has no pointers that the collector would have to follow, and lies on large
-// pages, so that a step from node to node misses one cache and not two.
+// pages, so that a step from node to node misses one cache and not two. Arrays
+// beyond a limit lie in files.
 type blocks struct {
 	limit, used int64 // bytes; limit 0 is none
-	maps        [][]byte
+	// scratch makes what goes beyond limit: see Options.
+	scratch func(bytes int64) ([]byte, func(), error)
+	release []func()
 }
 
 // bytes returns size zeroed bytes at an address aligned to a page.
@@ -20,14 +23,24 @@ func (b *blocks) bytes(size int) ([]byte, error) {
 	if size == 0 {
 		return nil, nil
 	}
-	if b.used += int64(size); b.limit > 0 && b.used > b.limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrMemory, b.limit)
+	if b.limit > 0 && b.used+int64(size) > b.limit {
+		m, release, err := b.scratch(int64(size))
+		if err != nil {
+			return nil, fmt.Errorf("vector: scratch file of %d bytes: %w", size, err)
+		}
+		b.release = append(b.release, release)
+		return m, nil
 	}
+	b.used += int64(size)
 	m, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return nil, fmt.Errorf("vector: map %d bytes: %w", size, err)
 	}
-	b.maps = append(b.maps, m)
+	b.release = append(b.release, func() {
+		if err := unix.Munmap(m); err != nil {
+			panic(fmt.Sprintf("vector: unmap: %v", err)) // m is not ours: a bug
+		}
+	})
 	adviseLargePages(m)
 	return m, nil
 }
@@ -49,12 +62,10 @@ func (b *blocks) words(n int, fill uint32) ([]uint32, error) {
 
 // free gives all back.
 func (b *blocks) free() {
-	for _, m := range b.maps {
-		if err := unix.Munmap(m); err != nil {
-			panic(fmt.Sprintf("vector: unmap: %v", err)) // m is not ours: a bug
-		}
+	for _, release := range b.release {
+		release()
 	}
-	b.maps = nil
+	b.release = nil
 }
 
 // wordsOf views bytes, at an address aligned to 4, as words.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -603,9 +605,38 @@ func TestHNSWLimits(t *testing.T) {
 	column := floatColumn(Float32, vectorSets["uniform"](rand.New(rand.NewPCG(17, 18)), 2000, 8))
 	s := Space{Float32, L2, 8}
 	kind := KindByName("hnsw")
-	err := kind.Build(context.Background(), s, column, Options{MemoryBytes: 1 << 10}, newMemoryParts())
+	need := kind.Estimate(s, column.Len(), Options{}).BuildBytes
+	little := Options{Workers: 1, MemoryBytes: need - need/8}
+	err := kind.Build(context.Background(), s, column, little, newMemoryParts())
 	if !errors.Is(err, ErrMemory) {
 		t.Errorf("little memory: %v", err)
+	}
+	var scratch int64
+	little.Scratch = func(n int64) ([]byte, func(), error) {
+		scratch += n
+		return make([]byte, n), func() { scratch -= n }, nil
+	}
+	little.Progress = func(phase string, _, _ int64) {
+		if phase == "building graph" && scratch < need/8 {
+			t.Errorf("%d bytes in files of %d bytes beyond the memory", scratch, need/8)
+		}
+	}
+	same := [2]*memoryParts{newMemoryParts(), newMemoryParts()}
+	for i, o := range []Options{{Workers: 1}, little} {
+		if err := kind.Build(context.Background(), s, column, o, same[i]); err != nil {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	if !maps.EqualFunc(same[0].parts, same[1].parts, bytes.Equal) {
+		t.Error("a graph built in files is another")
+	}
+	if scratch != 0 {
+		t.Errorf("%d bytes in files were not given back", scratch)
+	}
+	little.Progress = nil
+	little.Scratch = func(int64) ([]byte, func(), error) { return nil, nil, syscall.ENOSPC }
+	if err := kind.Build(context.Background(), s, column, little, newMemoryParts()); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("full disk: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	err = kind.Build(ctx, s, column, Options{Workers: 2, Progress: func(string, int64, int64) { cancel() }}, newMemoryParts())

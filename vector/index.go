@@ -184,10 +184,13 @@ type Options struct {
 	// Bits a dimension of a quantisation that has a choice; 0 is its default.
 	Bits int
 	// Workers that build, and the memory that they may use together, in bytes
-	// (0: no limit): a build that would need more fails with ErrMemory before
-	// it starts, naming what it needs.
+	// (0: no limit). What a build needs beyond is made by Scratch; without it, or
+	// where a kind has no use for it, the build fails with a MemoryError before
+	// it starts.
 	Workers     int
 	MemoryBytes int64
+	// Scratch makes zeroed memory in a file, whose pages can leave memory.
+	Scratch func(bytes int64) (memory []byte, release func(), err error)
 	// Progress, if set, is called now and then from any worker.
 	Progress func(phase string, done, total int64)
 	// Rest, if set, is called by each worker, from 0 on, every millisecond or so

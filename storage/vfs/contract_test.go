@@ -202,6 +202,20 @@ func contractMap(t *testing.T, fsys FS) {
 		t.Errorf("after close: %q", data)
 	}
 	must(t, unmap())
+
+	w, err := fsys.OpenReadWrite("f")
+	must(t, err)
+	must(t, w.Allocate(20))
+	data, unmap, err = w.MapWritable(20)
+	must(t, err)
+	copy(data[7:], "by a map")
+	must(t, fsys.Remove("f"))
+	must(t, unmap())
+	got := make([]byte, 20)
+	if _, err := w.ReadAt(got, 0); err != nil || string(got) != "mapped by a map\x00\x00\x00\x00\x00" {
+		t.Errorf("written by a map: %q, %v", got, err)
+	}
+	must(t, w.Close())
 }
 
 func contractLock(t *testing.T, fsys FS) {

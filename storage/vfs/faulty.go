@@ -240,6 +240,13 @@ func (f *faultyFile) Map(length int64) ([]byte, func() error, error) {
 	return f.inner.Map(length)
 }
 
+func (f *faultyFile) MapWritable(length int64) ([]byte, func() error, error) {
+	if _, err := f.fs.check("map", f.Name()); err != nil {
+		return nil, nil, err
+	}
+	return f.inner.MapWritable(length)
+}
+
 // Close always closes, so that a failing close leaks nothing.
 func (f *faultyFile) Close() error {
 	_, err := f.fs.check("close", f.Name())

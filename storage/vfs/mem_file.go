@@ -151,6 +151,15 @@ func (f *memFile) Map(length int64) ([]byte, func() error, error) {
 	return slices.Clone(f.node.data[:length]), func() error { return nil }, nil
 }
 
+// MapWritable returns a copy that unmap writes back.
+func (f *memFile) MapWritable(length int64) ([]byte, func() error, error) {
+	data, _, err := f.Map(length)
+	return data, func() error {
+		_, err := f.WriteAt(data, 0)
+		return err
+	}, err
+}
+
 func (f *memFile) Close() error {
 	defer f.leave()
 	if err := f.enter("close", false); err != nil {

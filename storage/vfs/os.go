@@ -182,13 +182,21 @@ func (f *osFile) Allocate(size int64) error {
 }
 
 func (f *osFile) Map(length int64) ([]byte, func() error, error) {
+	return f.mmap(length, unix.PROT_READ)
+}
+
+func (f *osFile) MapWritable(length int64) ([]byte, func() error, error) {
+	return f.mmap(length, unix.PROT_READ|unix.PROT_WRITE)
+}
+
+func (f *osFile) mmap(length int64, protection int) ([]byte, func() error, error) {
 	if length == 0 { // mmap refuses it
 		return []byte{}, func() error { return nil }, nil
 	}
 	if size, err := f.Size(); err != nil || length > size { // a page past the end would fault
 		return nil, nil, f.wrap("mmap", firstOf(err, fs.ErrInvalid))
 	}
-	data, err := unix.Mmap(int(f.f.Fd()), 0, int(length), unix.PROT_READ, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(f.f.Fd()), 0, int(length), protection, unix.MAP_SHARED)
 	if err != nil {
 		return nil, nil, f.wrap("mmap", err)
 	}

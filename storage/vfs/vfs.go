@@ -38,6 +38,10 @@ type File interface {
 	Size() (int64, error)
 	// Map maps the first length bytes read-only; Unmap gives them back.
 	Map(length int64) (data []byte, unmap func() error, err error)
+	// MapWritable maps them for reading and writing; what was written is in the
+	// file after Unmap, which comes before Close. The bytes are to be reserved
+	// by Allocate: without, a page faults when the disk is full.
+	MapWritable(length int64) (data []byte, unmap func() error, err error)
 	Name() string
 }
 
