@@ -121,7 +121,7 @@ func (d *ddl) addColumn(ctx context.Context, table *catalog.Table, cmd *ast.Alte
 		col.Column = fresh.Columns[col.sequence.column]
 	}
 	if col.def != nil {
-		if err := d.checkDefault(ctx, col.Name, col.Type, col.def.Expr, col.def.ExprText); err != nil {
+		if col.Default, err = d.x.env.Stored.Default(col.def.Expr, col.def.ExprText, col.Name, col.Type); err != nil {
 			return err
 		}
 		if filled && col.Default != "" {
@@ -320,10 +320,11 @@ func (d *ddl) alterColumn(ctx context.Context, table *catalog.Table, cmd *ast.Al
 	}
 	switch cmd.Action {
 	case ast.AlterSetDefault:
-		if err := d.checkDefault(ctx, col.Name, col.Type, cmd.Default, cmd.DefaultText); err != nil {
+		text, err := d.x.env.Stored.Default(cmd.Default, cmd.DefaultText, col.Name, col.Type)
+		if err != nil {
 			return err
 		}
-		return change(func(c *catalog.Column) { c.Default = cmd.DefaultText })
+		return change(func(c *catalog.Column) { c.Default = text })
 	case ast.AlterDropDefault:
 		return change(func(c *catalog.Column) { c.Default = "" })
 	case ast.AlterDropNotNull:

@@ -10,6 +10,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage"
@@ -32,6 +33,8 @@ type Env struct {
 	Engine Engine
 	// Replan plans a statement for EPQ re-checks, SQL defaults and EXECUTE.
 	Replan func(ctx context.Context, text string) (*plan.Statement, error)
+	// Stored binds the expressions that DDL keeps as text.
+	Stored StoredExpressions
 	// Feed serves plan.Feed: the next columns, borrowed until the next call,
 	// and their length; 0 at the end.
 	Feed func(ctx context.Context) (columns []arrow.Array, rows int, err error)
@@ -39,6 +42,15 @@ type Env struct {
 	Parallel int
 	// Search is how far vector indexes look.
 	Search SearchSettings
+}
+
+// StoredExpressions binds an expression of a DDL statement and returns the text
+// that the catalog keeps; source is its text in the statement.
+type StoredExpressions interface {
+	// Default is the DEFAULT of a column; "" for NULL, which is none.
+	Default(e ast.Expr, source, column string, t types.T) (string, error)
+	// Check is a CHECK constraint of table.
+	Check(e ast.Expr, source string, table *catalog.Table) (string, error)
 }
 
 // SearchSettings say how far vector indexes look.

@@ -124,9 +124,12 @@ func (c *tableCreation) create(ctx context.Context) error {
 		return err
 	}
 	for _, def := range c.defaults {
-		if err := c.checkDefault(ctx, c.table.Columns[def.column].Name, c.table.Columns[def.column].Type, def.def.Expr, def.def.ExprText); err != nil {
+		col := &c.table.Columns[def.column]
+		text, err := c.x.env.Stored.Default(def.def.Expr, def.def.ExprText, col.Name, col.Type)
+		if err != nil {
 			return err
 		}
+		col.Default = text
 	}
 	return c.put(ctx)
 }
@@ -401,9 +404,6 @@ func (col *newColumn) setDefault(table string, k *ast.Constraint) error {
 		return sqlerr.New(sqlerr.SyntaxError, "multiple default values specified for column %s of table %s", quoted(col.Name), quoted(table)).At(k.Position())
 	}
 	col.def = k
-	if c, ok := k.Expr.(*ast.Const); !ok || c.Kind != ast.ConstNull {
-		col.Default = k.ExprText
-	}
 	return nil
 }
 

@@ -2,43 +2,13 @@ package executor
 
 import (
 	"context"
-	"errors"
 	"reflect"
 
 	"quiver/catalog"
-	"quiver/planner/plan"
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 )
-
-// checkDefault plans a DEFAULT expression to see that it fits the column.
-func (d *ddl) checkDefault(ctx context.Context, column string, t types.T, e ast.Expr, text string) error {
-	if node := findNode[*ast.ColumnRef](e); node != nil {
-		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot use column reference in DEFAULT expression").At(node.Position())
-	}
-	if node := findNode[*ast.SubLink](e); node != nil {
-		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in DEFAULT expression").At(node.Position())
-	}
-	if d.x.env.Replan == nil {
-		return nil
-	}
-	stmt, err := d.replan(ctx, "SELECT ("+text+")", e)
-	if err != nil {
-		return err
-	}
-	if aggregates(stmt.Root) {
-		return sqlerr.New(sqlerr.GroupingError, "aggregate functions are not allowed in DEFAULT expressions").At(e.Position())
-	}
-	typ := t.Type()
-	if !assignable(e, stmt.Columns[0].Type.OID, t.OID) {
-		return sqlerr.New(sqlerr.DatatypeMismatch, "column %s is of type %s but default expression is of type %s",
-			quoted(column), typ.SQLName, stmt.Columns[0].Type.Type().SQLName).
-			WithHint("You will need to rewrite or cast the expression.")
-	}
-	_, err = d.replan(ctx, "SELECT CAST(("+text+") AS "+formatType(t)+")", e)
-	return err
-}
 
 // formatType prints a type as it can be read again.
 func formatType(t types.T) string {
@@ -50,56 +20,7 @@ func formatType(t types.T) string {
 	return name
 }
 
-// assignable says whether a value of type source may be assigned to target.
-func assignable(e ast.Expr, source, target types.OID) bool {
-	if source == target {
-		return true
-	}
-	if c, ok := e.(*ast.Const); ok && (c.Kind == ast.ConstString || c.Kind == ast.ConstNull) {
-		return true
-	}
-	if cast := types.FindCast(source, target); cast != nil {
-		return cast.Context != types.CastExplicit
-	}
-	if st, tt := types.ByOID(source), types.ByOID(target); st.Elem != 0 && tt.Elem != 0 && st.Category == types.CategoryArray && tt.Category == types.CategoryArray {
-		return assignable(nil, st.Elem, tt.Elem)
-	}
-	// Any type is assigned to a string by its output function.
-	return types.ByOID(target).Category == types.CategoryString || source == types.UnknownOID
-}
-
-// replan plans a statement that holds an expression of the user's; the
-// positions in its errors mean nothing to them, but that the expression begins
-// somewhere does.
-func (d *ddl) replan(ctx context.Context, text string, e ast.Expr) (*plan.Statement, error) {
-	stmt, err := d.x.env.Replan(ctx, text)
-	var se *sqlerr.Error
-	if errors.As(err, &se) {
-		at := *se
-		at.Position = 0
-		if e != nil {
-			at.Position = e.Position()
-		}
-		return nil, &at
-	}
-	return stmt, err
-}
-
-// aggregates says whether a plan aggregates.
-func aggregates(n plan.Node) bool {
-	if _, ok := n.(*plan.Aggregate); ok {
-		return true
-	}
-	for _, c := range n.Children() {
-		if aggregates(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// addChecks adds CHECK constraints to a table that is in the catalog, after
-// planning each over it.
+// addChecks adds CHECK constraints to a table that is in the catalog.
 func (d *ddl) addChecks(ctx context.Context, oid catalog.OID, checks []columnCheck) error {
 	for _, k := range checks {
 		if err := d.addCheck(ctx, d.catalog().Table(oid), k); err != nil {
@@ -111,20 +32,9 @@ func (d *ddl) addChecks(ctx context.Context, oid catalog.OID, checks []columnChe
 
 func (d *ddl) addCheck(ctx context.Context, table *catalog.Table, k columnCheck) error {
 	e := k.def.Expr
-	if node := findNode[*ast.SubLink](e); node != nil {
-		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in check constraint").At(node.Position())
-	}
-	if d.x.env.Replan != nil {
-		stmt, err := d.replan(ctx, "SELECT ("+k.def.ExprText+") FROM "+d.qualified(table.Schema, table.Name), e)
-		if err != nil {
-			return err
-		}
-		if aggregates(stmt.Root) {
-			return sqlerr.New(sqlerr.GroupingError, "aggregate functions are not allowed in check constraints").At(e.Position())
-		}
-		if t := stmt.Columns[0].Type; t.OID != types.BoolOID && t.OID != types.UnknownOID {
-			return sqlerr.New(sqlerr.DatatypeMismatch, "argument of CHECK must be type boolean, not type %s", t.Type().SQLName).At(e.Position())
-		}
+	text, err := d.x.env.Stored.Check(e, k.def.ExprText, table)
+	if err != nil {
+		return err
 	}
 	oid, err := d.catalog().NewOID(ctx)
 	if err != nil {
@@ -139,7 +49,7 @@ func (d *ddl) addCheck(ctx context.Context, table *catalog.Table, k columnCheck)
 		return false
 	}
 	names := columnsNamed(e, table)
-	constraint := catalog.Constraint{OID: oid, Name: k.def.Name, Kind: catalog.ConstraintCheck, Expr: k.def.ExprText}
+	constraint := catalog.Constraint{OID: oid, Name: k.def.Name, Kind: catalog.ConstraintCheck, Expr: text}
 	for _, n := range names {
 		constraint.Columns = append(constraint.Columns, columnNamed(table, n).Number)
 	}
@@ -177,20 +87,6 @@ func columnsNamed(e ast.Expr, table *catalog.Table) []string {
 		}
 	})
 	return out
-}
-
-// findNode returns a node of type T below e, or nil.
-func findNode[T interface {
-	comparable
-	Position() int
-}](e ast.Expr) (found T) {
-	var none T
-	visitNodes(reflect.ValueOf(e), func(n any) {
-		if t, ok := n.(T); ok && found == none {
-			found = t
-		}
-	})
-	return found
 }
 
 // visitNodes walks a syntax tree by reflection: every pointer in it.

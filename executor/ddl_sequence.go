@@ -35,7 +35,12 @@ func (d *ddl) createOwnedSequence(ctx context.Context, table *catalog.Table, own
 
 // nextvalText is the default of a serial column.
 func (d *ddl) nextvalText(s *catalog.Sequence) string {
-	return "nextval(" + literal(d.qualified(s.Schema, s.Name)) + "::regclass)"
+	return "nextval(" + d.sequenceText(s) + ")"
+}
+
+// sequenceText is how the defaults that the catalog keeps name a sequence.
+func (d *ddl) sequenceText(s *catalog.Sequence) string {
+	return literal(d.qualified(s.Schema, s.Name)) + "::regclass"
 }
 
 func (d *ddl) newSequence(ctx context.Context, typ types.OID, options []*ast.Option) (*catalog.Sequence, error) {

@@ -197,7 +197,7 @@ func (u sequenceUser) describe() string {
 	return fmt.Sprintf("default value for column %s of table %s", u.column.Name, u.table.Name)
 }
 
-// sequenceUsers finds the columns whose default is nextval of s.
+// sequenceUsers finds the columns that take their default from s.
 func (d *ddl) sequenceUsers(s *catalog.Sequence) []sequenceUser {
 	var out []sequenceUser
 	for _, schema := range d.catalog().Schemas() {
@@ -207,7 +207,8 @@ func (d *ddl) sequenceUsers(s *catalog.Sequence) []sequenceUser {
 				continue
 			}
 			for i := range table.Columns {
-				if c := &table.Columns[i]; !c.Dropped() && (c.Sequence == s.OID || c.Default == d.nextvalText(s)) {
+				c := &table.Columns[i]
+				if !c.Dropped() && (c.Identity != 0 && c.Sequence == s.OID || strings.Contains(c.Default, d.sequenceText(s))) {
 					out = append(out, sequenceUser{table, c})
 				}
 			}

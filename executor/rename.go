@@ -60,12 +60,15 @@ func (d *ddl) renameSchema(ctx context.Context, s *ast.RenameStmt) error {
 	if isSystemSchema(schema) {
 		return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied for schema %s", schema.Name)
 	}
+	var sequences []*catalog.Sequence
+	for _, rel := range d.catalog().Relations(schema.OID) {
+		if q, ok := rel.(*catalog.Sequence); ok {
+			sequences = append(sequences, q)
+		}
+	}
 	fresh := *schema
 	fresh.Name = s.NewName
-	if err := d.catalog().Put(&fresh); err != nil {
-		return err
-	}
-	return d.refreshDefaults(func(q *catalog.Sequence) bool { return q.Schema == schema.OID })
+	return d.renameSequences(sequences, func() error { return d.catalog().Put(&fresh) })
 }
 
 // newSchemaName answers for names that a schema cannot have.
@@ -124,10 +127,7 @@ func (d *ddl) renameRelation(ctx context.Context, rel catalog.Relation, name str
 	case *catalog.Sequence:
 		fresh := *rel
 		fresh.Name = name
-		if err := d.catalog().Put(&fresh); err != nil {
-			return err
-		}
-		return d.refreshDefaults(func(q *catalog.Sequence) bool { return q.OID == rel.OID })
+		return d.renameSequences([]*catalog.Sequence{rel}, func() error { return d.catalog().Put(&fresh) })
 	case *catalog.Index:
 		return d.renameIndex(rel, name)
 	}
@@ -151,25 +151,31 @@ func (d *ddl) renameIndex(index *catalog.Index, name string) error {
 	return err
 }
 
-// refreshDefaults writes the defaults of serial columns anew whose sequence has
-// another name now.
-func (d *ddl) refreshDefaults(renamed func(*catalog.Sequence) bool) error {
-	for _, schema := range d.catalog().Schemas() {
-		for _, rel := range d.catalog().Relations(schema.OID) {
-			table, ok := rel.(*catalog.Table)
-			if !ok {
-				continue
-			}
-			for _, c := range liveColumns(table) {
-				q, ok := d.catalog().RelationByOID(c.Sequence).(*catalog.Sequence)
-				if !ok || c.Sequence == 0 || c.Identity != 0 || !renamed(q) {
-					continue
-				}
-				number, text := c.Number, d.nextvalText(q)
-				if _, err := d.update(d.catalog().Table(table.OID), func(t *catalog.Table) { columnByNumber(t, number).Default = text }); err != nil {
-					return err
-				}
-			}
+// renameSequences gives sequences other names by rename, and names them so in the
+// defaults that use them.
+func (d *ddl) renameSequences(list []*catalog.Sequence, rename func() error) error {
+	type use struct {
+		sequenceUser
+		old string
+		q   *catalog.Sequence
+	}
+	var uses []use
+	for _, q := range list {
+		for _, user := range d.sequenceUsers(q) {
+			uses = append(uses, use{user, d.sequenceText(q), q})
+		}
+	}
+	if err := rename(); err != nil {
+		return err
+	}
+	for _, u := range uses {
+		text := d.sequenceText(d.catalog().RelationByOID(u.q.OID).(*catalog.Sequence))
+		_, err := d.update(d.catalog().Table(u.table.OID), func(t *catalog.Table) {
+			c := columnByNumber(t, u.column.Number)
+			c.Default = strings.ReplaceAll(c.Default, u.old, text)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"quiver/catalog"
 	"quiver/planner"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -25,10 +26,30 @@ func (w *world) plan(tx storage.Txn, text string, params ...types.OID) (*plan.St
 }
 
 func (w *world) planStatement(tx storage.Txn, stmt *ast.Statement, params ...types.OID) (*plan.Statement, error) {
-	return planner.Plan(w.ctx, stmt, planner.Options{
-		View: tx.Catalog().Snapshot(), SearchPath: []string{"pg_catalog", "public"}, ParamTypes: params,
+	opts := w.planOptions(tx)
+	opts.ParamTypes = params
+	return planner.Plan(w.ctx, stmt, opts)
+}
+
+func (w *world) planOptions(tx storage.Txn) planner.Options {
+	return planner.Options{
+		View: tx.Catalog().Snapshot(), SearchPath: []string{"pg_catalog", "public"},
 		Format: w.format(tx), User: "postgres", Setting: func(string) string { return "on" },
-	})
+	}
+}
+
+// stored binds what DDL keeps as text.
+type stored struct {
+	w  *world
+	tx storage.Txn
+}
+
+func (s stored) Default(e ast.Expr, source, column string, t types.T) (string, error) {
+	return planner.Default(e, source, column, t, s.w.planOptions(s.tx))
+}
+
+func (s stored) Check(e ast.Expr, source string, table *catalog.Table) (string, error) {
+	return planner.Check(e, source, table, s.w.planOptions(s.tx))
 }
 
 // run executes statements in tx; the rows are those of the last.

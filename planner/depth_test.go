@@ -15,7 +15,7 @@ func TestDepth(t *testing.T) {
 	for range 1_000_000 {
 		e = &ast.OpExpr{Name: "-", Right: e}
 	}
-	_, err := bind.Expression(e, "c", types.Of(types.Int4OID), bind.Options{View: newTestView(), Format: types.DefaultFormat()})
+	_, err := bind.Default(e, "c", types.Of(types.Int4OID), bind.Options{View: newTestView(), Format: types.DefaultFormat()})
 	if sqlerr.CodeOf(err) != sqlerr.StatementTooComplex {
 		t.Fatalf("got %v", err)
 	}

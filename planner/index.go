@@ -36,7 +36,7 @@ func indexDefinition(s *ast.CreateIndexStmt, opts Options) (*plan.IndexDefinitio
 			return nil
 		}
 		x := &plan.IndexExpr{Expr: physical.Over(bound.Scan.Out, bound.Meta, e), Name: name}
-		x.Text = explain.Expr(x.Expr)
+		x.Text = explain.Stored(x.Expr, storedFormat(opts.View))
 		if r, ok := e.(*logical.Ref); ok {
 			x.Column = columnOf(bound.Table, bound.Scan.FieldOf(r.ID).Field)
 		}
@@ -62,7 +62,7 @@ func columnOf(t *catalog.Table, field catalog.FieldID) *catalog.Column {
 // descriptor.
 func IndexKey(view catalog.View, table *catalog.Table, index *catalog.Index) (*plan.IndexKey, error) {
 	scan, meta := bind.NewScan(table)
-	key, predicate, err := bind.IndexExprs(index, scan, meta, indexOptions(view))
+	key, predicate, err := bind.IndexExprs(index, scan, meta, storedOptions(view))
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +80,4 @@ func IndexKey(view catalog.View, table *catalog.Table, index *catalog.Index) (*p
 	}
 	out.Key, out.Predicate = physical.Over(ids, meta, key), physical.Over(ids, meta, predicate)
 	return out, nil
-}
-
-// indexOptions is what the texts of descriptors are bound with: nothing of a
-// session.
-func indexOptions(view catalog.View) bind.Options {
-	opts := Options{View: view, SearchPath: []string{"pg_catalog"}}
-	return opts.bind()
 }

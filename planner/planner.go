@@ -57,7 +57,7 @@ func Plan(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Stateme
 	setting := opts.setting()
 	c := &rules.Context{Meta: bound.Meta, View: opts.View, Format: opts.format(), Setting: setting}
 	c.IndexExprs = func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error) {
-		return bind.IndexExprs(index, scan, bound.Meta, indexOptions(opts.View))
+		return bind.IndexExprs(index, scan, bound.Meta, storedOptions(opts.View))
 	}
 	if opts.Statistics != nil {
 		c.Rows = opts.Statistics.Rows

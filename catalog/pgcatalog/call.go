@@ -39,7 +39,7 @@ func (c call) int(k int) int64 {
 	return c.args[k].Array.(*array.Int64).Value(row)
 }
 
-func (c call) names() Names { return Names{c.view, c.Session} }
+func (c call) names() Names { return Names{View: c.view, Session: c.Session} }
 
 // errNoCatalog is a bug of whoever evaluates: the statement has a catalog.
 var errNoCatalog = errors.New("pgcatalog: evaluated without a catalog")

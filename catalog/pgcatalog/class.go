@@ -35,7 +35,7 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 			c := &r.Columns[i]
 			a := attribute{
 				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
-				text: typed(c.Default, c.Type), identity: c.Identity, comment: c.Comment, storage: c.Storage,
+				text: c.Default, identity: c.Identity, comment: c.Comment, storage: c.Storage,
 			}
 			if a.identity != 0 {
 				a.text = "" // identity is no default

@@ -67,9 +67,9 @@ func indexColumn(t *catalog.Table, c *catalog.IndexColumn, pretty bool) string {
 
 func exprText(text string, isPretty bool) string {
 	if isPretty {
-		return pretty(text)
+		text = pretty(text)
 	}
-	return text
+	return indented(text)
 }
 
 // indexColumnType is the type of a column of an index.
@@ -102,43 +102,9 @@ func constraintDefinition(t *catalog.Table, c *catalog.Constraint, pretty bool) 
 	case catalog.ConstraintUnique:
 		return "UNIQUE (" + strings.Join(names, ", ") + ")"
 	case catalog.ConstraintCheck:
-		if pretty {
-			return "CHECK " + parenthesised(c.Expr)
-		}
-		return "CHECK (" + parenthesised(c.Expr) + ")"
+		return "CHECK (" + exprText(c.Expr, pretty) + ")"
 	}
 	return ""
-}
-
-// parenthesised puts an expression into parentheses unless it is in them.
-func parenthesised(expr string) string {
-	if strings.HasPrefix(expr, "(") && closes(expr) {
-		return expr
-	}
-	return "(" + expr + ")"
-}
-
-// closes says whether the first parenthesis of expr is closed by its last
-// character.
-func closes(expr string) bool {
-	depth, quoted := 0, byte(0)
-	for i := range len(expr) {
-		switch c := expr[i]; {
-		case quoted != 0:
-			if c == quoted {
-				quoted = 0
-			}
-		case c == '\'' || c == '"':
-			quoted = c
-		case c == '(':
-			depth++
-		case c == ')':
-			if depth--; depth == 0 {
-				return i == len(expr)-1
-			}
-		}
-	}
-	return false
 }
 
 // findConstraint returns the constraint with that OID and its table.
@@ -159,37 +125,73 @@ func findConstraint(v catalog.View, oid types.OID) (*catalog.Table, *catalog.Con
 	return nil, nil
 }
 
-// spelled is an expression as pg_get_expr prints it: the sequences it names are
-// qualified only where the search path asks for it.
+// spelled is an expression as pg_get_expr prints it: the sequences and tables it
+// names are qualified only where the search path asks for it.
 func spelled(v catalog.View, s types.Session, expr string) string {
 	const mark = "'::regclass"
-	end := strings.Index(expr, mark)
-	if end < 0 {
-		return expr
+	out := ""
+	for {
+		end := strings.Index(expr, mark)
+		if end < 0 {
+			return out + expr
+		}
+		if start := strings.LastIndexByte(expr[:end], '\''); start >= 0 {
+			if parts, err := splitName(expr[start+1 : end]); err == nil {
+				if r := findRelation(v, s, parts); r != nil {
+					expr = expr[:start+1] + relationName(v, s, r.Head().OID) + expr[end:]
+				}
+			}
+			end = start + strings.Index(expr[start:], mark)
+		}
+		out, expr = out+expr[:end+len(mark)], expr[end+len(mark):]
 	}
-	start := strings.LastIndexByte(expr[:end], '\'')
-	if start < 0 {
-		return expr
-	}
-	parts, err := splitName(expr[start+1 : end])
-	if err != nil {
-		return expr
-	}
-	r := findRelation(v, s, parts)
-	if r == nil {
-		return expr
-	}
-	return expr[:start+1] + relationName(v, s, r.Head().OID) + expr[end:]
 }
 
-// typed is a column's default with the type that Postgres adds to a plain
-// string: 'x' of a text column is 'x'::text.
-func typed(text string, t types.T) string {
-	if len(text) < 2 || text[0] != '\'' || text[len(text)-1] != '\'' {
+// indented breaks the lines of a CASE as PostgreSQL does: each of its words
+// begins one. Words in quotes are none of them, and all others in capitals are.
+func indented(text string) string {
+	if !strings.Contains(text, "CASE ") {
 		return text
 	}
-	if strings.Contains(strings.ReplaceAll(text[1:len(text)-1], "''", ""), "'") {
-		return text // more than one literal
+	var b strings.Builder
+	depth := 0
+	line := func(indent int) {
+		kept := strings.TrimRight(b.String(), " ")
+		b.Reset()
+		b.WriteString(kept + "\n" + strings.Repeat("    ", indent))
 	}
-	return text + "::" + types.FormatType(types.Of(t.OID))
+	for rest := text; rest != ""; {
+		n := wordLength(rest)
+		switch word := rest[:n]; word {
+		case "CASE":
+			line(depth)
+			depth++
+		case "WHEN", "ELSE":
+			line(depth)
+		case "END":
+			depth--
+			line(depth)
+		}
+		b.WriteString(rest[:n])
+		rest = rest[n:]
+	}
+	return b.String()
+}
+
+// wordLength is how far a word, a quoted text or any other character reaches.
+func wordLength(s string) int {
+	if s[0] == '\'' || s[0] == '"' {
+		if end := strings.IndexByte(s[1:], s[0]); end >= 0 {
+			return end + 2
+		}
+		return len(s)
+	}
+	isWord := func(c byte) bool {
+		return c == '_' || c >= 0x80 || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+	}
+	n := 1
+	for isWord(s[0]) && n < len(s) && isWord(s[n]) {
+		n++
+	}
+	return n
 }

@@ -53,14 +53,10 @@ func formatType(c call) (any, error) {
 	return types.FormatType(types.T{OID: c.oid(0), Mod: int32(c.int(1))}), nil
 }
 
-// getExpr prints defaults as they were written; of them and of the expressions of
-// indexes the pretty form leaves out parentheses.
+// getExpr prints defaults and the expressions of indexes, which the catalog keeps
+// in the form without pretty.
 func getExpr(c call) (any, error) {
-	text := spelled(c.view, c.Session, c.text(0))
-	if len(c.args) == 3 && c.bool(2) && strings.HasPrefix(text, "(") {
-		text = pretty(text)
-	}
-	return text, nil
+	return spelled(c.view, c.Session, exprText(c.text(0), len(c.args) == 3 && c.bool(2))), nil
 }
 
 func getIndexDef(c call) (any, error) {

@@ -175,7 +175,7 @@ func infoColumns(b *rows) error {
 			shape := shapeOf(a.typ)
 			var text, collationSchema, collation, collationCatalog any
 			if a.text != "" {
-				text = spelled(b.view, b.session, a.text)
+				text = spelled(b.view, b.session, indented(a.text))
 			}
 			if a.typ.OID == types.NameOID {
 				collationCatalog, collationSchema, collation = db, "pg_catalog", "C"
@@ -266,7 +266,7 @@ func infoCheckConstraints(b *rows) error {
 	db := b.catalogName()
 	b.eachConstraint(func(s *catalog.Schema, _ *catalog.Table, c *catalog.Constraint) {
 		if c.Kind == catalog.ConstraintCheck {
-			b.add(db, s.Name, c.Name, "("+parenthesised(c.Expr)+")")
+			b.add(db, s.Name, c.Name, "("+exprText(c.Expr, false)+")")
 		}
 	})
 	b.eachNotNull(func(s *catalog.Schema, _ catalog.Relation, a attribute, name string) {

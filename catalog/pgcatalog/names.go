@@ -16,6 +16,9 @@ import (
 type Names struct {
 	View    catalog.View
 	Session types.Session
+	// Qualify has relations printed with their schemas, whatever the search
+	// path: what the catalog keeps.
+	Qualify bool
 }
 
 var _ types.Names = Names{}
@@ -32,6 +35,9 @@ func (n Names) Name(typ, oid types.OID) string {
 func (n Names) name(typ, oid types.OID) string {
 	switch typ {
 	case types.RegclassOID:
+		if r := n.View.RelationByOID(oid); r != nil && n.Qualify {
+			return qualified(schemaName(n.View, r.SchemaOID()), r.Head().Name)
+		}
 		return relationName(n.View, n.Session, oid)
 	case types.RegtypeOID:
 		if types.ByOID(oid) != nil {

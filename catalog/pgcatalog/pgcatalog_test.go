@@ -56,7 +56,7 @@ func sample(t *testing.T) catalog.View {
 		},
 		Constraints: []catalog.Constraint{
 			{OID: 30003, Name: "items_pkey", Kind: catalog.ConstraintPrimaryKey, Columns: []int16{1}, Index: 30002},
-			{OID: 30004, Name: "items_check", Kind: catalog.ConstraintCheck, Columns: []int16{1}, Expr: "id > 0"},
+			{OID: 30004, Name: "items_check", Kind: catalog.ConstraintCheck, Columns: []int16{1}, Expr: "(id > 0)"},
 		},
 		Options: map[string]string{"shards": "2"},
 	}
@@ -94,7 +94,7 @@ func scan(t *testing.T, v catalog.View, schema catalog.OID, name string, match .
 	}
 	defer record.Release()
 	format := types.DefaultFormat()
-	format.Names = Names{v, session{}}
+	format.Names = Names{View: v, Session: session{}}
 	for row := range int(record.NumRows()) {
 		var fields []string
 		for i, c := range r.Columns {
@@ -204,7 +204,7 @@ func evaluateText(t *testing.T, v catalog.View, name string, args ...any) string
 			continue
 		}
 		format := types.DefaultFormat()
-		format.Names = Names{v, session{}}
+		format.Names = Names{View: v, Session: session{}}
 		out, err := f.Kernel(&types.EvalContext{
 			Ctx: context.Background(), Mem: memory.DefaultAllocator, Format: format, Session: session{}, Catalog: v,
 		}, vecs, 1)
@@ -309,7 +309,7 @@ func FuzzNames(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	n := Names{c.View(catalog.PostgresDatabaseOID), session{}}
+	n := Names{View: c.View(catalog.PostgresDatabaseOID), Session: session{}}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, typ := range []types.OID{
 			types.RegclassOID, types.RegtypeOID, types.RegprocOID, types.RegprocedureOID, types.RegoperOID, types.RegoperatorOID,

@@ -1,9 +1,11 @@
 package pgcatalog
 
 import (
+	"strconv"
 	"strings"
 
 	"quiver/sql/ast"
+	"quiver/sql/funcs"
 	"quiver/sql/parse"
 	"quiver/sql/typename"
 	"quiver/sql/types"
@@ -69,11 +71,7 @@ func (p *prettyPrinter) expr(e ast.Expr) string {
 		if e.Star || e.Distinct || e.Variadic || e.OrderBy != nil || e.Filter != nil || e.Over != nil || e.ArgNames != nil {
 			break
 		}
-		names := make([]string, len(e.Names))
-		for i, n := range e.Names {
-			names[i] = quoteIdent(n)
-		}
-		return strings.Join(names, ".") + "(" + p.list(e.Args) + ")"
+		return p.call(e)
 	case *ast.OpExpr:
 		return p.operator(e)
 	case *ast.BoolExpr:
@@ -83,13 +81,114 @@ func (p *prettyPrinter) expr(e ast.Expr) string {
 			return p.under(e.Arg, e) + " IS NOT NULL"
 		}
 		return p.under(e.Arg, e) + " IS NULL"
+	case *ast.BoolTest:
+		words := [...]string{"TRUE", "NOT TRUE", "FALSE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN"}
+		return p.under(e.Arg, e) + " IS " + words[e.Test]
 	case *ast.ArrayExpr:
 		return "ARRAY[" + p.list(e.Items) + "]"
+	case *ast.RowExpr:
+		return "ROW(" + p.list(e.Args) + ")"
 	case *ast.Coalesce:
 		return "COALESCE(" + p.list(e.Args) + ")"
+	case *ast.MinMax:
+		if e.Least {
+			return "LEAST(" + p.list(e.Args) + ")"
+		}
+		return "GREATEST(" + p.list(e.Args) + ")"
+	case *ast.ValueFunc:
+		if e.Precision >= 0 {
+			return strings.ToUpper(e.Name) + "(" + strconv.Itoa(e.Precision) + ")"
+		}
+		return strings.ToUpper(e.Name)
+	case *ast.CaseExpr:
+		return p.caseWhen(e)
+	case *ast.Indirection:
+		return p.subscripts(e)
 	}
 	p.ok = false
 	return ""
+}
+
+func (p *prettyPrinter) call(e *ast.FuncCall) string {
+	name := e.Names[len(e.Names)-1]
+	if e.Phrase {
+		if text := funcs.Phrase(name, len(e.Args), phraseArgs{p, e}); text != "" {
+			return text
+		}
+	}
+	names := make([]string, len(e.Names))
+	for i, n := range e.Names {
+		names[i] = quoteIdent(n)
+	}
+	return strings.Join(names, ".") + "(" + p.list(e.Args) + ")"
+}
+
+// phraseArgs prints the arguments of a call written in SQL's own words.
+type phraseArgs struct {
+	*prettyPrinter
+	call *ast.FuncCall
+}
+
+func (a phraseArgs) Arg(i int) string     { return a.expr(a.call.Args[i]) }
+func (a phraseArgs) Operand(i int) string { return a.under(a.call.Args[i], a.call) }
+
+func (a phraseArgs) Word(i int) string {
+	if c, ok := a.call.Args[i].(*ast.Const); ok && c.Kind == ast.ConstString && funcs.IsWord(c.Text) {
+		return c.Text
+	}
+	return ""
+}
+
+// IsText looks for the cast that every stored string has.
+func (a phraseArgs) IsText(i int) bool {
+	c, ok := a.call.Args[i].(*ast.Cast)
+	if !ok {
+		return false
+	}
+	t, err := typename.Resolve(c.Type)
+	return err == nil && t.Type().Category == types.CategoryString
+}
+
+func (p *prettyPrinter) caseWhen(e *ast.CaseExpr) string {
+	var b strings.Builder
+	b.WriteString("CASE")
+	if e.Arg != nil {
+		b.WriteString(" " + p.expr(e.Arg))
+	}
+	for _, w := range e.Whens {
+		b.WriteString(" WHEN " + p.expr(w.Cond) + " THEN " + p.expr(w.Result))
+	}
+	if e.Else != nil {
+		b.WriteString(" ELSE " + p.expr(e.Else))
+	}
+	b.WriteString(" END")
+	return b.String()
+}
+
+func (p *prettyPrinter) subscripts(e *ast.Indirection) string {
+	out := p.expr(e.Arg)
+	if _, plain := e.Arg.(*ast.ColumnRef); !plain {
+		out = "(" + out + ")"
+	}
+	bound := func(e ast.Expr) string {
+		if e == nil {
+			return ""
+		}
+		return p.expr(e)
+	}
+	for _, step := range e.Steps {
+		switch {
+		case step.Star:
+			p.ok = false
+		case step.Field != "":
+			out += "." + quoteIdent(step.Field)
+		case step.IsSlice:
+			out += "[" + bound(step.Lower) + ":" + bound(step.Upper) + "]"
+		default:
+			out += "[" + bound(step.Index) + "]"
+		}
+	}
+	return out
 }
 
 func (p *prettyPrinter) list(items []ast.Expr) string {
@@ -119,7 +218,14 @@ func (p *prettyPrinter) operator(e *ast.OpExpr) string {
 		if e.Left == nil {
 			return e.Name + " " + p.under(e.Right, e)
 		}
+		if _, rows := e.Left.(*ast.RowExpr); rows {
+			return "(" + p.expr(e.Left) + " " + e.Name + " " + p.expr(e.Right) + ")"
+		}
 		return p.under(e.Left, e) + " " + e.Name + " " + p.under(e.Right, e)
+	case ast.OpDistinct:
+		return p.under(e.Left, e) + " IS DISTINCT FROM " + p.under(e.Right, e)
+	case ast.OpNullIf:
+		return "NULLIF(" + p.list([]ast.Expr{e.Left, e.Right}) + ")"
 	case ast.OpAny:
 		return p.under(e.Left, e) + " " + e.Name + " ANY (" + p.expr(e.Right) + ")"
 	case ast.OpAll:
@@ -158,12 +264,18 @@ func (p *prettyPrinter) under(e, parent ast.Expr) string {
 func simpleUnder(e, parent ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.OpExpr:
+		if e.Kind == ast.OpNullIf {
+			return true
+		}
+		if _, rows := e.Left.(*ast.RowExpr); rows && e.Kind == ast.OpPlain {
+			return true // has its own
+		}
 		if outer, ok := parent.(*ast.OpExpr); ok && e.Kind == ast.OpPlain && outer.Kind == ast.OpPlain {
 			return simpleOperator(e, outer)
 		}
 		_, ok := parent.(*ast.BoolExpr)
 		return ok
-	case *ast.NullTest:
+	case *ast.NullTest, *ast.BoolTest:
 		_, ok := parent.(*ast.BoolExpr)
 		return ok
 	case *ast.BoolExpr:

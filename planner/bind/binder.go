@@ -59,6 +59,9 @@ type binder struct {
 	// quiet drops positions: the text being bound is a default or a check,
 	// not the statement.
 	quiet bool
+	// written keeps how the user wrote things where a plan would not: what is
+	// bound is printed.
+	written bool
 }
 
 // bail carries an error out of the recursion.

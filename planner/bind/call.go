@@ -60,7 +60,7 @@ func (x *exprBinder) funcCall(e *ast.FuncCall) plan.Expr {
 	case r.Function.Kind == funcs.KindProcedure:
 		fail(sqlerr.New(sqlerr.WrongObjectType, "%s is a procedure", name).WithHint("To call a procedure, use CALL.").At(pos))
 	}
-	call := &plan.Call{Typed: plan.Typed{T: r.Result}, Function: r.Function, Args: bound}
+	call := &plan.Call{Typed: plan.Typed{T: r.Result}, Function: r.Function, Args: bound, Phrase: e.Phrase}
 	x.mark(call, e.Position())
 	if r.Function.Rows != nil {
 		return x.setReturning(call, name, pos)
@@ -101,6 +101,12 @@ func (b *binder) bindArgs(r *funcs.Resolution, args []plan.Expr) []plan.Expr {
 			continue
 		}
 		out = append(out, b.coerceImplicit(args[from], types.T{OID: r.Args[k].OID, Mod: types.NoMod}))
+	}
+	if b.written {
+		// Defaults of arguments left out are not part of what was written.
+		for n := len(r.Source); n > 0 && r.Source[n-1] < 0; n-- {
+			out = out[:n-1]
+		}
 	}
 	if r.Gather >= 0 {
 		elem := r.Args[r.Gather]
@@ -293,8 +299,25 @@ func (x *exprBinder) aggregateOf(e *ast.FuncCall, r *funcs.Resolution, args []pl
 
 // valueFunc binds CURRENT_DATE and its like as the functions they stand for.
 func (x *exprBinder) valueFunc(e *ast.ValueFunc) plan.Expr {
-	call := func(name string, args ...ast.Expr) plan.Expr {
-		return x.funcCall(&ast.FuncCall{Pos: e.Pos, Names: []string{"pg_catalog", name}, Args: args})
+	word := strings.ToUpper(e.Name)
+	if e.Precision >= 0 {
+		word += "(" + itoa(e.Precision) + ")"
+	}
+	switch bound := x.valueCall(e).(type) {
+	case *plan.Call:
+		bound.Word = word
+		return bound
+	case *plan.Cast:
+		bound.Word = word
+		return bound
+	default:
+		return bound
+	}
+}
+
+func (x *exprBinder) valueCall(e *ast.ValueFunc) plan.Expr {
+	call := func(name string) plan.Expr {
+		return x.funcCall(&ast.FuncCall{Pos: e.Pos, Names: []string{"pg_catalog", name}})
 	}
 	now := func(t types.OID) plan.Expr {
 		return x.coerceTo(call("now"), types.T{OID: t, Mod: int32(e.Precision)}, coerceExplicit, e.Position())

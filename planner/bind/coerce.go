@@ -119,15 +119,18 @@ func (b *binder) coerceUnknown(e plan.Expr, t types.T, mode coerceMode, pos int)
 	if !ok {
 		return nil
 	}
-	if null {
+	if null && (!b.written || t.Mod == types.NoMod || t.Type().Coerce == nil) {
 		return b.mark(b.nullConst(t), pos)
 	}
 	if t.Mod != types.NoMod && t.Type().Coerce != nil && t.OID != types.IntervalOID {
 		// As Postgres: read without the modifier, then fit, which is no error of
 		// the literal (and truncates where the cast is explicit). An interval
 		// needs it to read: INTERVAL '3' DAY.
-		bare := b.parseConst(text, types.Of(t.OID), pos)
-		return b.mark(&plan.Cast{Typed: plan.Typed{T: t}, Arg: bare, Explicit: mode == coerceExplicit}, pos)
+		var bare plan.Expr = b.nullConst(types.Of(t.OID))
+		if !null {
+			bare = b.parseConst(text, types.Of(t.OID), pos)
+		}
+		return b.mark(&plan.Cast{Typed: plan.Typed{T: t}, Arg: bare, Explicit: mode == coerceExplicit, Implicit: mode != coerceExplicit}, pos)
 	}
 	return b.mark(b.parseConst(text, t, pos), pos)
 }
@@ -137,7 +140,7 @@ func (b *binder) arrayCast(e plan.Expr, t types.T, mode coerceMode) plan.Expr {
 	elem := &plan.Column{Typed: plan.Typed{T: types.T{OID: from.Type().Elem, Mod: from.Mod}}}
 	to := types.T{OID: t.Type().Elem, Mod: t.Mod}
 	cast, _ := b.coerce(elem, to, mode, 0)
-	return &plan.ArrayCast{Typed: plan.Typed{T: t}, Arg: e, Elem: cast}
+	return &plan.ArrayCast{Typed: plan.Typed{T: t}, Arg: e, Elem: cast, Implicit: mode != coerceExplicit}
 }
 
 // commonType is the type that the branches of a construct get.

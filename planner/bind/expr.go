@@ -261,6 +261,9 @@ func (x *exprBinder) caseExpr(e *ast.CaseExpr) plan.Expr {
 	var arg plan.Expr
 	if e.Arg != nil {
 		arg = x.typed(x.expr(e.Arg))
+		if x.written {
+			out.Operand = arg
+		}
 	}
 	results := make([]plan.Expr, 0, len(e.Whens)+1)
 	for _, w := range e.Whens {

@@ -25,6 +25,7 @@ type IndexStatement struct {
 // is about, and whether it may be indexed, is the executor's to check.
 func CreateIndex(s *ast.CreateIndexStmt, opts Options) (bound *IndexStatement, err error) {
 	b := newBinder(opts)
+	b.written = true
 	defer recoverInto(&err)
 	table, ok := b.findRelation(s.Table).(*catalog.Table)
 	if !ok {

@@ -133,18 +133,62 @@ func (x *exprBinder) in(e *ast.OpExpr) plan.Expr {
 	for i, item := range items {
 		bound[i] = x.expr(item)
 	}
+	if x.written {
+		return x.inWritten(e, left, bound, not)
+	}
 	if list := x.inConstants(left, bound, not, e.Position()); list != nil {
 		return list
 	}
+	return x.anyOf(e, left, bound, not)
+}
+
+// anyOf joins comparisons of left with each item by OR (or AND).
+func (x *exprBinder) anyOf(e *ast.OpExpr, left plan.Expr, items []plan.Expr, not bool) plan.Expr {
 	out := &plan.Bool{Typed: boolean(), Op: plan.Or}
 	if not {
 		out.Op = plan.And
 	}
-	for _, item := range bound {
+	for _, item := range items {
 		out.Args = append(out.Args, x.operator(e.Name, "", left, item, e.Position()))
 	}
 	if len(out.Args) == 1 {
 		return out.Args[0]
+	}
+	return out
+}
+
+// inWritten binds a [NOT] IN (list) as Postgres keeps it: the items without
+// columns, if there are two and they have a common type, as an array, the others
+// compared one by one.
+func (x *exprBinder) inWritten(e *ast.OpExpr, left plan.Expr, items []plan.Expr, not bool) plan.Expr {
+	var fixed, others []plan.Expr
+	ts := []types.T{left.Type()}
+	for _, item := range items {
+		if logical.Columns(item).Empty() {
+			fixed, ts = append(fixed, item), append(ts, item.Type())
+		} else {
+			others = append(others, item)
+		}
+	}
+	t, err := funcs.CommonType("IN", ts)
+	t.Mod = types.NoMod
+	if len(fixed) < 2 || err != nil || pseudo(t.OID) || t.Type().Array == 0 {
+		return x.anyOf(e, left, items, not)
+	}
+	array := &plan.Array{Typed: plan.Typed{T: types.Of(t.Type().Array)}}
+	for _, item := range fixed {
+		array.Items = append(array.Items, x.coerceImplicit(item, t))
+	}
+	among := x.compareArray(e, left, array, not)
+	if len(others) == 0 {
+		return among
+	}
+	out := &plan.Bool{Typed: boolean(), Op: plan.Or, Args: []plan.Expr{among}}
+	if not {
+		out.Op = plan.And
+	}
+	for _, item := range others {
+		out.Args = append(out.Args, x.operator(e.Name, "", left, item, e.Position()))
 	}
 	return out
 }
@@ -218,16 +262,21 @@ func (x *exprBinder) anyArray(e *ast.OpExpr) plan.Expr {
 		}
 		right = x.coerceTo(right, types.Of(over), coerceImplicit, x.loc(right))
 	}
-	rt := right.Type()
-	if rt.Type().Elem == 0 {
+	if right.Type().Type().Elem == 0 {
 		fail(sqlerr.New(sqlerr.WrongObjectType, "op ANY/ALL (array) requires array on right side").At(x.place(pos)))
 	}
+	return x.compareArray(e, left, right, e.Kind == ast.OpAll)
+}
+
+// compareArray binds left OP ANY|ALL (right), an array.
+func (x *exprBinder) compareArray(e *ast.OpExpr, left, right plan.Expr, all bool) plan.Expr {
+	rt := right.Type()
 	elem := &plan.Column{Typed: plan.Typed{T: types.T{OID: rt.Type().Elem, Mod: rt.Mod}}, Index: 1}
 	probe := left
 	if left.Type().OID != types.UnknownOID {
 		probe = &plan.Column{Typed: plan.Typed{T: left.Type()}}
 	}
-	call := x.boolOperator(e.Name, e.Schema, probe, elem, pos)
+	call := x.boolOperator(e.Name, e.Schema, probe, elem, e.Position())
 	if probe == left {
 		// The operator has typed the literal.
 		left = call.Args[0]
@@ -235,7 +284,7 @@ func (x *exprBinder) anyArray(e *ast.OpExpr) plan.Expr {
 		op.Args = []plan.Expr{&plan.Column{Typed: plan.Typed{T: left.Type()}}, call.Args[1]}
 		call = &op
 	}
-	return &plan.AnyArray{Typed: boolean(), Left: left, Array: right, Op: call, All: e.Kind == ast.OpAll}
+	return &plan.AnyArray{Typed: boolean(), Left: left, Array: right, Op: call, All: all}
 }
 
 // rowCompare binds (a, b) OP (c, d).

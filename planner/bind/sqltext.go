@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"quiver/catalog"
+	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
 	"quiver/sql/parse"
@@ -28,16 +30,44 @@ func (b *binder) sqlText(text string, s *scope, kind exprKind) plan.Expr {
 	return b.exprs(s, kind).expr(sel.Targets[0].Value)
 }
 
-// Expression binds a standalone expression to a type: DDL checks a DEFAULT this
-// way before storing its text. The error is "column … is of type …" when the
-// types do not fit.
-func Expression(e ast.Expr, column string, t types.T, opts Options) (expr plan.Expr, err error) {
+// Default binds the DEFAULT of a column as it was written, to be printed. The
+// error is "column … is of type …" when the types do not fit.
+func Default(e ast.Expr, column string, t types.T, opts Options) (expr plan.Expr, err error) {
 	b := newBinder(opts)
+	b.written = true
 	defer recoverInto(&err)
-	x := b.exprs(&scope{}, kindDefault)
-	expr = b.assignDefault(x.expr(e), column, t)
+	expr = b.assignDefault(b.exprs(&scope{}, kindDefault).expr(e), column, t)
 	b.checkParams()
 	return expr, nil
+}
+
+// StoredDefault is Default of a text in the catalog.
+func StoredDefault(text, column string, t types.T, opts Options) (expr plan.Expr, err error) {
+	b := newBinder(opts)
+	b.written = true
+	defer recoverInto(&err)
+	return b.assignDefault(b.sqlText(text, nil, kindDefault), column, t), nil
+}
+
+// Check binds a CHECK constraint as it was written, to be printed, over a scan
+// of its table.
+func Check(e ast.Expr, table *catalog.Table, opts Options) (scan *logical.Scan, meta *logical.Metadata, cond plan.Expr, err error) {
+	return checkOf(table, opts, func(b *binder, sc *scope) plan.Expr { return b.exprs(sc, kindCheck).expr(e) })
+}
+
+// StoredCheck is Check of a text in the catalog.
+func StoredCheck(text string, table *catalog.Table, opts Options) (scan *logical.Scan, meta *logical.Metadata, cond plan.Expr, err error) {
+	return checkOf(table, opts, func(b *binder, sc *scope) plan.Expr { return b.sqlText(text, sc, kindCheck) })
+}
+
+func checkOf(table *catalog.Table, opts Options, bound func(*binder, *scope) plan.Expr) (scan *logical.Scan, meta *logical.Metadata, cond plan.Expr, err error) {
+	b := newBinder(opts)
+	b.written = true
+	defer recoverInto(&err)
+	scan, it := b.scanTable(table, nil, table.Name)
+	cond = b.coerceNamed(bound(b, &scope{items: []*item{it}}), types.Of(types.BoolOID), "CHECK")
+	b.checkParams()
+	return scan, b.meta, cond, nil
 }
 
 // assignDefault is assign with the message of a DEFAULT clause.

@@ -81,10 +81,13 @@ func MapChildren(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
 	case *plan.Case:
 		conds, a := mapList(e.Conds, f)
 		results, b := mapList(e.Results, f)
-		def := f(e.Else)
-		if a || b || def != e.Else {
+		def, operand := f(e.Else), e.Operand
+		if operand != nil {
+			operand = f(operand)
+		}
+		if a || b || def != e.Else || operand != e.Operand {
 			c := *e
-			c.Conds, c.Results, c.Else = conds, results, def
+			c.Conds, c.Results, c.Else, c.Operand = conds, results, def, operand
 			return &c
 		}
 	case *plan.Coalesce:

@@ -48,12 +48,15 @@ type Param struct {
 }
 
 // Call applies a function's kernel. Operators are calls too: Operator is the
-// name to print then.
+// name to print then. Phrase: printed as SQL's grammar has it, EXTRACT(year FROM
+// d); Word, if not "", is what the whole is printed as: CURRENT_TIMESTAMP.
 type Call struct {
 	Typed
 	Function *funcs.Function
 	Operator string
 	Args     []Expr
+	Phrase   bool
+	Word     string
 }
 
 // Cast applies a registered cast's kernel (nil: relabel), or, with ViaText, the
@@ -65,15 +68,17 @@ type Cast struct {
 	Cast     *types.Cast
 	ViaText  bool
 	Explicit bool
-	Implicit bool // not written by the user: EXPLAIN hides it
+	Implicit bool   // not written by the user
+	Word     string // as in Call
 }
 
 // ArrayCast casts the elements of an array one by one with Elem, whose input is
 // Column 0.
 type ArrayCast struct {
 	Typed
-	Arg  Expr
-	Elem Expr
+	Arg      Expr
+	Elem     Expr
+	Implicit bool // not written by the user
 }
 
 // BoolOp is and, or, not.
@@ -135,10 +140,12 @@ type AnyArray struct {
 	All         bool
 }
 
-// Case is a searched CASE; a simple one is bound to it. Results are evaluated
-// only for the rows that reach them. Else is never nil.
+// Case is a searched CASE; a simple one is bound to it, and Operand is what it
+// compares, kept only to be printed (nil for others, and in plans). Results are
+// evaluated only for the rows that reach them. Else is never nil.
 type Case struct {
 	Typed
+	Operand        Expr
 	Conds, Results []Expr
 	Else           Expr
 }

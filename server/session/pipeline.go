@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"quiver/catalog"
 	"quiver/executor"
 	"quiver/planner"
 	"quiver/planner/plan"
@@ -187,15 +188,9 @@ func (s *Session) planStatement(ctx context.Context, st *ast.Statement, paramTyp
 	}
 	format, nowRead := *s.format(view), false
 	format.NowRead = &nowRead
-	p, err := planner.Plan(ctx, st, planner.Options{
-		View:       view,
-		SearchPath: s.derived.searchPath,
-		ParamTypes: paramTypes,
-		Format:     &format,
-		Statistics: s.statistics(),
-		Setting:    func(name string) string { v, _ := s.values.Get(name); return v },
-		User:       s.user,
-	})
+	opts := s.planOptions(view, &format)
+	opts.ParamTypes = paramTypes
+	p, err := planner.Plan(ctx, st, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -203,6 +198,17 @@ func (s *Session) planStatement(ctx context.Context, st *ast.Statement, paramTyp
 		s.plans.put(st, paramTypes, p)
 	}
 	return p, nil
+}
+
+func (s *Session) planOptions(view catalog.View, format *types.Format) planner.Options {
+	return planner.Options{
+		View:       view,
+		SearchPath: s.derived.searchPath,
+		Format:     format,
+		Statistics: s.statistics(),
+		Setting:    func(name string) string { v, _ := s.values.Get(name); return v },
+		User:       s.user,
+	}
 }
 
 // noStatistics is for an engine that counts nothing.
@@ -250,7 +256,7 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 	}
 	r.env = executor.Env{
 		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: r.budget, WorkMem: s.derived.workMem,
-		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Parallel: s.derived.parallel, Search: s.derived.search,
+		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Stored: stored{s}, Parallel: s.derived.parallel, Search: s.derived.search,
 	}
 	if len(p.Tables) > 0 || !p.ReadOnly {
 		store, err := s.store(ctx)
@@ -316,6 +322,25 @@ func (s *Session) replan(ctx context.Context, text string) (*plan.Statement, err
 		return nil, sqlerr.New(sqlerr.SyntaxError, "expected one statement")
 	}
 	return s.planStatement(ctx, stmts[0], nil)
+}
+
+// stored binds the expressions of DDL under the session's settings.
+type stored struct{ s *Session }
+
+func (d stored) options() planner.Options {
+	d.s.refreshDerived()
+	view := d.s.view()
+	return d.s.planOptions(view, d.s.format(view))
+}
+
+// Default is executor.StoredExpressions'.
+func (d stored) Default(e ast.Expr, source, column string, t types.T) (string, error) {
+	return planner.Default(e, source, column, t, d.options())
+}
+
+// Check is executor.StoredExpressions'.
+func (d stored) Check(e ast.Expr, source string, table *catalog.Table) (string, error) {
+	return planner.Check(e, source, table, d.options())
 }
 
 // stage accounts for the time of a stage; slow ones are logged as asked for by

@@ -149,6 +149,8 @@ type FuncCall struct {
 	WithinGroup bool
 	Filter      Expr
 	Over        *WindowDef
+	// Phrase: written as SQL's grammar has it, EXTRACT(year FROM d).
+	Phrase bool
 }
 
 // WindowDef is OVER (…), a named window, or an entry of WINDOW.

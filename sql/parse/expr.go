@@ -199,6 +199,7 @@ func (c *converter) funcCall(v *pgquery.FuncCall) *ast.FuncCall {
 		Pos: c.pos(v.Location), Names: strs(v.Funcname), Args: c.exprs(v.Args),
 		Star: v.AggStar, Distinct: v.AggDistinct, Variadic: v.FuncVariadic,
 		OrderBy: c.sortBys(v.AggOrder), WithinGroup: v.AggWithinGroup, Filter: c.expr(v.AggFilter),
+		Phrase: v.Funcformat == pgquery.CoercionForm_COERCE_SQL_SYNTAX,
 	}
 	for i, a := range v.Args {
 		if named := a.GetNamedArgExpr(); named != nil {
