@@ -17,16 +17,16 @@
 //
 // A Space is an element (float32, float16, bit, sparse), a distance and a
 // dimension. Space.Exact and NewSpaceSearch are the same two things for any of
-// them: every half is a float32, so halves are scored as those; bits and sparse
-// vectors are compared exactly at once.
+// them: every half is a float32, so halves are scored as those. Sparse vectors are
+// looked up in a table of the query (sparse_table.go), in float64.
 //
 // The assembly is generated: go generate ./vector runs tools/asmgen, in the module of tools.
 //
 // Index is what finds neighbours without comparing all. The graphs of hnsw are in
 // the files hnsw_*.go: codes that a walk goes by (hnsw_codec.go, scored by the
-// kernels of gather.go, or hnsw_rabitq.go), the links (hnsw_graph.go and, in
+// kernels of gather.go, hnsw_rabitq.go, or hnsw_sparse.go), the links (hnsw_graph.go and, in
 // fewer bits, hnsw_packed.go), adding nodes
-// (hnsw_insert.go, hnsw_build.go), the walk itself (hnsw_walk.go), searches
+// (hnsw_insert.go, hnsw_build.go, hnsw_reach.go), the walk itself (hnsw_walk.go), searches
 // (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
 // hnsw_effort.go) and the parts (part.go, hnsw_save.go).
 //

@@ -65,10 +65,11 @@ func (b *graphBuild) encode(ctx context.Context) (err error) {
 	if b.positions, err = b.memory.words(n, 0); err != nil {
 		return err
 	}
-	rows := 0
+	rows, words := 0, 0
 	for p := range n {
-		if b.codec.has(b.column.Row(p)) {
+		if row := b.column.Row(p); b.codec.has(row) {
 			b.positions[rows] = uint32(p)
+			words += b.codec.recordWords(row)
 			rows++
 		}
 	}
@@ -77,10 +78,23 @@ func (b *graphBuild) encode(ctx context.Context) (err error) {
 		return err
 	}
 	stride := b.codec.stride
+	if b.codec.form == codeSparse {
+		// What the estimate supposed of each row, or more.
+		needed := (hnsw{}).Estimate(b.space, n, b.options).BuildBytes - int64(n)*sparseUsual + 4*int64(words)
+		if limit := b.options.MemoryBytes; limit > 0 && needed > limit {
+			return &MemoryError{Needed: needed, Limit: limit}
+		}
+		if b.codec.records, err = b.memory.words(words, 0); err != nil {
+			return err
+		}
+		for ordinal, p := range b.positions {
+			b.codec.reserve(b.column.Row(int(p)), b.codes[ordinal*stride:][:stride])
+		}
+	}
 	buffers := make([][]float32, b.options.Workers)
 	return share(ctx, b.options, "encoding vectors", rows, func(worker, ordinal int) error {
 		if buffers[worker] == nil {
-			buffers[worker] = make([]float32, b.space.Dim)
+			buffers[worker] = b.codec.newBuffer()
 		}
 		b.codec.encode(b.column.Row(int(b.positions[ordinal])), buffers[worker], b.codes[ordinal*stride:][:stride])
 		return nil
@@ -135,6 +149,9 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
+	if err := b.connectNodes(ctx, inserters, samples.has); err != nil {
+		return err
+	}
 	if err := b.keep(ctx); err != nil {
 		return err
 	}
@@ -145,9 +162,24 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	if b.effort, err = measureEffort(ctx, b.view(), b.column, b.column.Len(), held, b.options); err != nil {
 		return err
 	}
-	return share(ctx, b.options, "building graph", len(samples), func(worker, i int) error {
+	if err := share(ctx, b.options, "building graph", len(samples), func(worker, i int) error {
 		return insert(worker, samples[i])
-	})
+	}); err != nil {
+		return err
+	}
+	return b.connectNodes(ctx, inserters, func(uint32) bool { return false })
+}
+
+// connectNodes brings all nodes within reach but those not yet inserted.
+func (b *graphBuild) connectNodes(ctx context.Context, inserters []*inserter, absent func(node uint32) bool) error {
+	for _, in := range inserters {
+		if in == nil {
+			continue
+		}
+		follows := b.followers(b.room)
+		return in.connectAll(ctx, b.room, func(node uint32) bool { return follows[node] || absent(node) })
+	}
+	return nil
 }
 
 // keep makes the codes that the index keeps.

@@ -17,6 +17,7 @@ import (
 //   - codeFloat ("none"): float32 values, of length 1 under cosine.
 //   - codeBits: the bits.
 //   - codeRabitq ("rabitq"): see hnsw_rabitq.go.
+//   - codeSparse: the place of a record; see hnsw_sparse.go.
 //
 // Under inner products codes have further elements, which give all the length
 // of the longest vector (Bachrach and others 2014), and which queries have not:
@@ -41,6 +42,9 @@ type graphCodec struct {
 	// shift makes the scale of an int16 query that is a code 1<<shift times that
 	// of codes.
 	shift int
+	// records of codeSparse, used of them.
+	records []uint32
+	used    int
 }
 
 type codeForm uint8
@@ -50,6 +54,7 @@ const (
 	codeFloat
 	codeBits
 	codeRabitq
+	codeSparse
 )
 
 // rough says whether codes leave open which vector is nearer.
@@ -80,6 +85,9 @@ func newGraphCodec(space Space, form codeForm) *graphCodec {
 		return c
 	case codeRabitq:
 		return c // newRabitq does the rest
+	case codeSparse:
+		c.padded, c.stride = 0, sparsePlace
+		return c
 	}
 	c.stride = c.padded
 	if c.padded > gatherStep {
@@ -133,14 +141,28 @@ func (c *graphCodec) has(row []byte) bool {
 		return slices.ContainsFunc(HalvesOf(row), func(h uint16) bool { return h&0x7fff != 0 })
 	case Float32:
 		return slices.ContainsFunc(Float32sOf(row), func(x float32) bool { return x != 0 })
+	case Sparse:
+		return slices.ContainsFunc(SparseOf(row).Values, func(x float32) bool { return x != 0 })
 	}
 	return true
+}
+
+// newBuffer is room for the values of a vector; sparse ones need none.
+func (c *graphCodec) newBuffer() []float32 {
+	if c.form == codeSparse {
+		return nil
+	}
+	return make([]float32, c.space.Dim)
 }
 
 // train takes the mean, the step and the reach from a column.
 func (c *graphCodec) train(column Column, end int) {
 	largest := float32(0)
-	if c.space.Distance == InnerProduct {
+	switch {
+	case c.space.Distance != InnerProduct:
+	case c.form == codeSparse:
+		c.trainSparseReach(column, end)
+	default:
 		largest = c.trainReach(column, end)
 	}
 	if c.form != codeInt8 || end == 0 {
@@ -232,11 +254,15 @@ func (c *graphCodec) further(v []float32) float32 {
 	return float32(math.Sqrt(left / float64(c.padded-c.space.Dim)))
 }
 
-// encode writes the code of a vector; buf has Dim values of room. false means
-// that the vector has no distance.
+// encode writes the code of a vector; buf is a newBuffer. false means that the
+// vector has no distance.
 func (c *graphCodec) encode(row []byte, buf []float32, code []byte) bool {
 	if c.form == codeBits {
 		clear(code[copy(code, row):])
+		return true
+	}
+	if c.form == codeSparse {
+		c.encodeSparse(row, code)
 		return true
 	}
 	v, ok := c.values(row, buf)
@@ -296,14 +322,17 @@ type graphScorer struct {
 	length, errors float32
 	estimator      *rabitq.Query
 	estimates      []rabitq.Estimate
+	table          *sparseTable
 	// product says that scores are negative inner products.
 	product bool
 }
 
 func newGraphScorer(c *graphCodec, codes []byte) *graphScorer {
 	s := &graphScorer{graphCodec: c, codes: codes, kernels: fastestGather, unit: 1}
-	s.buf = make([]float32, c.space.Dim)
+	s.buf = c.newBuffer()
 	switch c.form {
+	case codeSparse:
+		s.table = newSparseTable(c.space.Dim + 1)
 	case codeBits:
 		s.bits = make([]byte, c.stride)
 	case codeFloat:
@@ -321,6 +350,9 @@ func (s *graphScorer) setVector(row []byte) bool {
 		clear(s.bits)
 		copy(s.bits, row)
 		return true
+	}
+	if s.form == codeSparse {
+		return s.setSparse(row)
 	}
 	v, ok := s.values(row, s.buf)
 	if !ok {
@@ -429,6 +461,8 @@ func (s *graphScorer) setNode(node uint32) {
 		copy(s.bits, code)
 	case codeFloat:
 		s.setFloats(Float32sOf(code))
+	case codeSparse:
+		s.table.set(s.record(code))
 	default:
 		s.shift = s.graphCodec.shift
 		s.setUnit()
@@ -497,6 +531,8 @@ func (s *graphScorer) score(nodes []uint32, out []float32) {
 		s.scoreBits(nodes, out)
 	case codeRabitq:
 		s.scoreRabitq(nodes, out)
+	case codeSparse:
+		s.scoreSparse(nodes, out)
 	case codeFloat:
 		rows := Float32sOf(s.codes)
 		switch {

@@ -73,7 +73,7 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 		// A batch is a fourth of what is there at most, so that nodes of one
 		// batch, which do not see each other, are few.
 		to := min(end, g.end+max(growingBatch, g.view.ordinals/4))
-		if g.view.ordinals+to-g.end > g.view.room {
+		if g.view.ordinals+to-g.end > g.view.room || !g.hasWords(column, to) {
 			if err := g.grow(ctx, column, end, o); err != nil {
 				return err
 			}
@@ -101,8 +101,18 @@ func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Optio
 	codec.train(column, end)
 	codes := alignedBytes(room * codec.stride)
 	old := v.positions
+	if codec.form == codeSparse {
+		codec.records = make([]uint32, 2*(v.codec.used+g.words(column, end)))
+		for i := range n {
+			codec.reserve(column.Row(int(old[i])), codes[i*codec.stride:][:codec.stride])
+		}
+	}
+	buffers := make([][]float32, o.Workers)
 	err := share(context.WithoutCancel(ctx), o, "", n, func(worker, i int) error {
-		codec.encode(column.Row(int(old[i])), make([]float32, g.space.Dim), codes[i*codec.stride:][:codec.stride])
+		if buffers[worker] == nil {
+			buffers[worker] = codec.newBuffer()
+		}
+		codec.encode(column.Row(int(old[i])), buffers[worker], codes[i*codec.stride:][:codec.stride])
 		return nil
 	})
 	if err != nil {
@@ -145,6 +155,23 @@ func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Optio
 	return nil
 }
 
+// words is the room that the records of rows to come, up to a position, take.
+func (g *growingGraph) words(column Column, to int) (n int) {
+	if g.form != codeSparse {
+		return 0
+	}
+	for p := g.end; p < to; p++ {
+		n += g.view.codec.recordWords(column.Row(p))
+	}
+	return n
+}
+
+// hasWords says whether there is room for them.
+func (g *growingGraph) hasWords(column Column, to int) bool {
+	c := g.view.codec
+	return c.used+g.words(column, to) <= len(c.records)
+}
+
 // measure takes efforts from the rows to come up to a position or, if they are
 // few, from the last ones held, which are easier to find.
 func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Options) error {
@@ -163,6 +190,9 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	if len(samples) < samplesMin || v.ordinals < growingRoomMin {
 		return nil
 	}
+	if err := g.connectNodes(ctx); err != nil {
+		return err
+	}
 	effort, err := measureEffort(ctx, v, column, g.end, samples, o)
 	if err != nil {
 		return err
@@ -170,6 +200,15 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	effort.raise(margin)
 	v.effort, g.measured = effort, v.ordinals
 	return nil
+}
+
+// connectNodes brings all nodes within reach.
+func (g *growingGraph) connectNodes(ctx context.Context) error {
+	if len(g.inserters) == 0 {
+		return nil
+	}
+	heads := g.view.heads
+	return g.inserters[0].connectAll(ctx, g.view.ordinals, func(node uint32) bool { return heads[node] != noNode })
 }
 
 // growingSamples is how many searches an effort is taken from: few, for it is
@@ -187,14 +226,18 @@ const growingMargin = 1.2
 func (g *growingGraph) add(column Column, to int, o Options) error {
 	v := &g.view
 	first := v.ordinals
-	buf := make([]float32, g.space.Dim)
+	buf := v.codec.newBuffer()
 	for p := g.end; p < to; p++ {
 		row := column.Row(p)
 		if !v.codec.has(row) {
 			continue
 		}
 		n := v.ordinals
-		if v.codec.encode(row, buf, v.codes[n*v.codec.stride:][:v.codec.stride]) {
+		code := v.codes[n*v.codec.stride:][:v.codec.stride]
+		if v.codec.form == codeSparse {
+			v.codec.reserve(row, code)
+		}
+		if v.codec.encode(row, buf, code) {
 			v.positions[n] = uint32(p)
 			v.ordinals++
 		}
@@ -223,6 +266,9 @@ func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(ol
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err := g.connectNodes(ctx); err != nil {
+		return err
+	}
 	v := &g.view
 	kept, codes, err := g.kept()
 	if err != nil {

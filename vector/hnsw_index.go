@@ -48,7 +48,7 @@ func (x *graphIndex) Len() int { return x.rows }
 
 // ResidentBytes implements Index.
 func (x *graphIndex) ResidentBytes() int64 {
-	return int64(4*(len(x.graph.links)+len(x.graph.upperAt)+len(x.graph.upper)+len(x.positions)+len(x.twins)) + len(x.graph.packed.bytes) + len(x.codes))
+	return int64(4*(len(x.graph.links)+len(x.graph.upperAt)+len(x.graph.upper)+len(x.positions)+len(x.twins)) + len(x.graph.packed.bytes) + len(x.codes) + 4*len(x.codec.records))
 }
 
 // Close implements Index.
@@ -151,8 +151,11 @@ func (s *graphSearch) find(ctx context.Context) error {
 	}
 	s.begin(s.graph, s.room, l)
 	s.pool.keep = restricted
-	if err := s.run(ctx, s.graph, 0); err != nil || !restricted {
+	if err := s.run(ctx, s.graph, 0); err != nil {
 		return err
+	}
+	if !restricted {
+		return s.complete(ctx)
 	}
 	for {
 		// The rows kept may be rarer near the query than elsewhere: as many nodes
@@ -175,6 +178,22 @@ func (s *graphSearch) find(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// complete sees to it that the pool of a search of all rows holds K: nodes added
+// since it began may have taken their places, or not all nodes can be reached.
+func (s *graphSearch) complete(ctx context.Context) error {
+	k := s.request.K
+	if s.kept(k) <= s.nodes {
+		return nil
+	}
+	if 2*k < s.nodes {
+		s.begin(s.graph, s.room, s.lookFor(2*k))
+		if err := s.run(ctx, s.graph, 0); err != nil || s.kept(k) <= s.nodes {
+			return err
+		}
+	}
+	return s.scan(ctx)
 }
 
 // scaled is K over the share of nodes that may be proposed.

@@ -99,8 +99,14 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 		}
 	}
 	for layer := 0; layer <= min(level, top); layer++ {
+		met := false
 		for _, to := range in.own[layer] {
-			in.link(to, node, layer)
+			if in.link(to, node, layer) {
+				met = true
+			}
+		}
+		if !met && len(in.own[layer]) > 0 {
+			in.force(node, layer)
 		}
 	}
 	if level > top {
@@ -147,10 +153,27 @@ func (in *inserter) isTwin(node uint32) bool {
 	return false
 }
 
+// followers tells which of the first n nodes are twins of another, and have no
+// links.
+func (b *graphBuilder) followers(n int) []bool {
+	out := make([]bool, n)
+	for _, next := range b.twins[:n] {
+		if next != noNode {
+			out[next] = true
+		}
+	}
+	return out
+}
+
 // same compares codes.
 func (b *graphBuilder) same(x, y uint32) bool {
 	stride := b.codec.stride
-	return bytes.Equal(b.codes[int(x)*stride:][:stride], b.codes[int(y)*stride:][:stride])
+	one, other := b.codes[int(x)*stride:][:stride], b.codes[int(y)*stride:][:stride]
+	if b.codec.form == codeSparse {
+		u, v := b.codec.record(one), b.codec.record(other)
+		return slices.Equal(u.Indexes, v.Indexes) && slices.Equal(u.Values, v.Values)
+	}
+	return bytes.Equal(one, other)
 }
 
 // choose takes up to most of the candidates, which are sorted: each that is
@@ -192,8 +215,9 @@ func (in *inserter) diverse(c poolEntry) bool {
 	return true
 }
 
-// link adds a link from a node; if it has no room it chooses anew.
-func (in *inserter) link(from, to uint32, layer int) {
+// link adds a link from a node; if it has no room it chooses anew, and says
+// whether the link is there.
+func (in *inserter) link(from, to uint32, layer int) bool {
 	lock := &in.locks[from%uint32(len(in.locks))]
 	lock.Lock()
 	defer lock.Unlock()
@@ -201,16 +225,43 @@ func (in *inserter) link(from, to uint32, layer int) {
 	n := 0
 	for n < len(block) && block[n] != noNode {
 		if block[n] == to {
-			return
+			return true
 		}
 		n++
 	}
 	if n < len(block) {
 		atomic.StoreUint32(&block[n], to)
 		in.sparesOf(from, layer)[0] = sparesUnknown
-		return
+		return true
 	}
-	in.replace(block, in.sparesOf(from, layer), from, to)
+	return in.replace(block, in.sparesOf(from, layer), from, to)
+}
+
+// force leads a link to a node that is far from all it knows, so that the walks
+// to come find it: in place of a spare link of the nearest that has one, or of the
+// last of the nearest.
+func (in *inserter) force(node uint32, layer int) {
+	for _, from := range in.own[layer] {
+		if in.forceFrom(from, node, layer, false) {
+			return
+		}
+	}
+	in.forceFrom(in.own[layer][0], node, layer, true)
+}
+
+func (in *inserter) forceFrom(from, to uint32, layer int, any bool) bool {
+	lock := &in.locks[from%uint32(len(in.locks))]
+	lock.Lock()
+	defer lock.Unlock()
+	block, spares := in.block(from, layer), in.sparesOf(from, layer)
+	for i := range block {
+		if any && i == len(block)-1 || spares[0] != sparesUnknown && isSpare(spares, i) {
+			atomic.StoreUint32(&block[i], to)
+			setSpare(spares, i, false)
+			return true
+		}
+	}
+	return false
 }
 
 // spareWords is how many words hold a bit a link of n.
@@ -239,10 +290,10 @@ func setSpare(spares []uint32, i int, spare bool) {
 	}
 }
 
-// replace puts a link to a node into a full block, if it is worth it. As in
+// replace puts a link to a node into a full block, and says so, if it is worth it. As in
 // choose, a link is spare if some other, not spare, is nearer to its end than
 // from is. The farthest spare one gives way or, if none is spare, the farthest.
-func (in *inserter) replace(block, spares []uint32, from, to uint32) {
+func (in *inserter) replace(block, spares []uint32, from, to uint32) bool {
 	n := len(block)
 	if spares[0] == sparesUnknown {
 		in.findSpares(block, spares, from)
@@ -275,7 +326,7 @@ func (in *inserter) replace(block, spares []uint32, from, to uint32) {
 	switch {
 	case goes >= 0:
 		if spare && near[goes] <= own {
-			return
+			return false
 		}
 	default:
 		goes = 0
@@ -285,11 +336,12 @@ func (in *inserter) replace(block, spares []uint32, from, to uint32) {
 			}
 		}
 		if spare || near[goes] <= own {
-			return
+			return false
 		}
 	}
 	atomic.StoreUint32(&block[goes], to)
 	setSpare(spares, goes, spare)
+	return true
 }
 
 // findSpares tells the links of a full block apart that choose would pass over.

@@ -32,7 +32,7 @@ func hnswDefaults(s Space, o Options) Options {
 	}
 	if o.Quantization == "" {
 		o.Quantization = "sq8"
-		if s.Element == Bit {
+		if s.Element == Bit || s.Element == Sparse {
 			o.Quantization = "none"
 		}
 	}
@@ -48,6 +48,8 @@ func codeFormOf(s Space, quantization string) (codeForm, error) {
 	switch {
 	case s.Element == Bit && quantization == "none":
 		return codeBits, nil
+	case s.Element == Sparse && quantization == "none":
+		return codeSparse, nil
 	case (s.Element == Float32 || s.Element == Float16) && quantization == "none":
 		return codeFloat, nil
 	case (s.Element == Float32 || s.Element == Float16) && quantization == "sq8":
@@ -70,7 +72,7 @@ func (f codeForm) built() codeForm {
 func (hnsw) Check(s Space, o Options) error {
 	o = hnswDefaults(s, o)
 	switch {
-	case s.Dim < 1 || s.Dim > dimMax || !s.Element.Has(s.Distance):
+	case s.Dim < 1 || s.Dim > dimMaxOf(s.Element) || !s.Element.Has(s.Distance):
 		return fmt.Errorf("%w: hnsw of %s", ErrUnsupported, s)
 	case o.M < mMin || o.M > mMax:
 		return fmt.Errorf("%w: m is %d, not between %d and %d", ErrUnsupported, o.M, mMin, mMax)
@@ -95,6 +97,9 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 	form, _ := codeFormOf(s, o.Quantization) // checked
 	codec := newGraphCodec(s, form.built())
 	n := int64(rows)
+	if form == codeSparse {
+		codec.stride += sparseUsual
+	}
 	// Links, upper layers, and words for upperAt and positions.
 	node := int64(8*o.M+codec.stride) + int64(4*o.M/max(o.M-1, 1)) + 8
 	// What is kept in place of these, and made beside them.
@@ -114,9 +119,16 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 	}
 }
 
+// sparseUsual is the bytes of a sparse vector of a hundred elements, as many as
+// learned ones have: estimates count with it before the rows are seen.
+const sparseUsual = 804
+
 // buildOverhead is what a build needs besides arrays by node.
 func buildOverhead(c *graphCodec, o Options, rows int) int64 {
 	worker := int64(rows)/8 + int64(16*o.EfConstruction) + int64(32*c.padded)
+	if c.form == codeSparse {
+		worker += 4 * int64(min(c.space.Dim, denseMax))
+	}
 	return int64(o.Workers)*worker + 1<<20
 }
 

@@ -142,6 +142,9 @@ func viewRows(s Space, rows []byte, n int, first uint64) Rows {
 		r.Halves = HalvesOf(rows)
 	case Bit:
 		r.Bits, r.Stride = rows, s.RowBytes()
+	case Sparse:
+		v := SparseOf(rows)
+		r.Sparse = SparseRows{Offsets: []int32{0, int32(len(v.Indexes))}, Indexes: v.Indexes, Values: v.Values}
 	default:
 		r.Values = Float32sOf(rows)
 	}

@@ -16,6 +16,8 @@ const (
 	partUpper = "upper" // upperAt, a word a node; then blocks of m words
 	partCodes = "codes" // a code a node
 	partTwins = "twins" // the next of equal codes, a word an ordinal; absent without twins
+	// partRecords has what the codes of sparse vectors lead to; absent of others.
+	partRecords = "records"
 )
 
 // graphMeta is what is known of a whole graph.
@@ -55,6 +57,14 @@ func (m *graphMeta) encode() []byte {
 // dimMax bounds dimensions in files: far beyond what SQL has.
 const dimMax = 1 << 24
 
+// dimMaxOf is more of sparse vectors, as SQL has it.
+func dimMaxOf(e Element) int {
+	if e == Sparse {
+		return 1e9
+	}
+	return dimMax
+}
+
 func decodeGraphMeta(payload []byte) (*graphMeta, error) {
 	corrupt := fmt.Errorf("%w: part %s: contents", ErrCorrupt, partGraph)
 	d := &partDecoder{payload, true}
@@ -65,7 +75,7 @@ func decodeGraphMeta(payload []byte) (*graphMeta, error) {
 	step, reach := math.Float32frombits(d.uint32()), math.Float64frombits(d.uint64())
 	bits, noise := number(), math.Float32frombits(d.uint32())
 	means := number()
-	if !d.ok || space.Dim < 1 || space.Dim > dimMax || !space.Element.Has(space.Distance) || !formFits(space.Element, form) ||
+	if !d.ok || space.Dim < 1 || !space.Element.Has(space.Distance) || space.Dim > dimMaxOf(space.Element) || !formFits(space.Element, form) ||
 		m.m < mMin || m.m > mMax || m.nodes > graphNodesMax || m.ordinals < m.nodes || means > space.Dim ||
 		form == codeInt8 && !(step > 0) || !(reach >= 0) || !(noise >= 0) {
 		return nil, corrupt
@@ -94,6 +104,8 @@ func formFits(e Element, form codeForm) bool {
 	switch e {
 	case Bit:
 		return form == codeBits
+	case Sparse:
+		return form == codeSparse
 	case Float32, Float16:
 		return form == codeInt8 || form == codeFloat || form == codeRabitq
 	}
@@ -171,6 +183,12 @@ func (im *graphImage) write(parts PartWriter, meta *graphMeta) error {
 	}
 	if err := im.writeLinks(parts, identity, order[:nodes], rename); err != nil {
 		return err
+	}
+	if im.codec.form == codeSparse {
+		if err := im.writeRecords(parts, identity, order[:nodes]); err != nil {
+			return err
+		}
+		return writePart(parts, partGraph, identity, meta.encode())
 	}
 	stride := im.codec.stride
 	if err := writeRows(parts, partCodes, identity, order[:nodes], stride, func(node uint32) []byte {
@@ -277,6 +295,9 @@ func openGraph(parts Parts) (*graphIndex, error) {
 	if meta.ordinals > meta.nodes {
 		x.twins = wordsOf(open(partTwins, 4*meta.ordinals))
 	}
+	if meta.codec.form == codeSparse && err == nil {
+		meta.codec.records, err = openRecords(parts, identity)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -299,6 +320,8 @@ func (x *graphIndex) check() error {
 		return corrupt(partGraph)
 	case ok && (entry >= nodes || layer != g.level(entry)):
 		return corrupt(partGraph)
+	case x.codec.form == codeSparse && !x.checkRecords():
+		return corrupt(partRecords)
 	}
 	if g.packed.bytes != nil {
 		ids := make([]uint32, g.packed.count)

@@ -91,6 +91,14 @@ func floatColumn(e Element, vectors [][]float32) rowColumn {
 					out[i][j/8] |= 0x80 >> (j % 8)
 				}
 			}
+		case e == Sparse:
+			var sparse SparseVector
+			for j, x := range v {
+				if x != 0 {
+					sparse.Indexes, sparse.Values = append(sparse.Indexes, uint32(j)), append(sparse.Values, x)
+				}
+			}
+			out[i] = AppendSparse(nil, sparse)
 		default:
 			out[i] = EncodeFloat32s(v)
 		}
@@ -114,6 +122,18 @@ var vectorSets = map[string]func(r *rand.Rand, n, dim int) [][]float32{
 			out[i] = few[r.IntN(len(few))]
 		}
 		return out
+	},
+	"sparse": func(r *rand.Rand, n, dim int) [][]float32 {
+		topics := generate(30, dim, func(int, int) float32 { return max(float32(r.NormFloat64()-1), 0) })
+		return generate(n, dim, func(i, j int) float32 {
+			if r.IntN(8) == 0 || j == i%dim {
+				return 0.1 + r.Float32()
+			}
+			if r.IntN(2) == 0 {
+				return 0
+			}
+			return topics[i%30][j] * (0.5 + r.Float32())
+		})
 	},
 	"low": func(r *rand.Rand, n, _ int) [][]float32 {
 		return generate(n, 2, func(int, int) float32 { return float32(r.NormFloat64()) })
@@ -285,6 +305,7 @@ func TestHNSWRecall(t *testing.T) {
 			{Float32, L2, "rabitq"}, {Float32, Cosine, "rabitq"}, {Float32, InnerProduct, "rabitq"},
 			{Float16, L2, "sq8"}, {Float16, Cosine, "none"}, {Float16, Cosine, "rabitq"},
 			{Bit, Hamming, ""}, {Bit, Jaccard, ""},
+			{Sparse, L2, ""}, {Sparse, Cosine, ""}, {Sparse, InnerProduct, ""}, {Sparse, L1, ""},
 		} {
 			if name == "low" && c.element == Bit {
 				continue
@@ -395,7 +416,7 @@ func TestHNSWIterate(t *testing.T) {
 // are not held; a query without length finds rows at no distance.
 func TestHNSWRowsWithoutDistance(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for _, quantize := range []string{"sq8", "none"} {
+	for _, element := range []Element{Float32, Float16, Sparse} {
 		vectors := vectorSets["uniform"](r, 1000, 8)
 		for i := range vectors {
 			switch i % 10 {
@@ -405,8 +426,8 @@ func TestHNSWRowsWithoutDistance(t *testing.T) {
 				vectors[i] = make([]float32, 8)
 			}
 		}
-		column := floatColumn(Float32, vectors)
-		index, _ := buildIndex(t, Space{Float32, Cosine, 8}, column, Options{Quantization: quantize})
+		column := floatColumn(element, vectors)
+		index, _ := buildIndex(t, Space{element, Cosine, 8}, column, Options{Quantization: "none"})
 		if index.Len() != 800 {
 			t.Fatalf("%d vectors", index.Len())
 		}
@@ -415,7 +436,7 @@ func TestHNSWRowsWithoutDistance(t *testing.T) {
 		if err != nil || len(got) < 790 {
 			t.Fatalf("%d candidates, %v", len(got), err)
 		}
-		got, err = index.Search(context.Background(), nil, &SearchRequest{Query: make([]byte, 32), K: 5, Column: column}, &stats)
+		got, err = index.Search(context.Background(), nil, &SearchRequest{Query: floatColumn(element, [][]float32{make([]float32, 8)})[0], K: 5, Column: column}, &stats)
 		if err != nil || len(got) != 5 || got[0].Distance == got[0].Distance {
 			t.Fatalf("%v, %v", got, err)
 		}
@@ -476,8 +497,15 @@ func TestHNSWSameTwice(t *testing.T) {
 // it is cut, opening it fails.
 func TestHNSWCorruptParts(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
-	column := floatColumn(Float32, vectorSets["duplicates"](r, 300, 4))
-	_, parts := buildIndex(t, Space{Float32, L2, 4}, column, Options{})
+	vectors := vectorSets["duplicates"](r, 300, 4)
+	_, parts := buildIndex(t, Space{Float32, L2, 4}, floatColumn(Float32, vectors), Options{})
+	_, sparse := buildIndex(t, Space{Sparse, InnerProduct, 4}, floatColumn(Sparse, vectors), Options{})
+	for _, parts := range []*memoryParts{parts, sparse} {
+		corruptParts(t, r, parts)
+	}
+}
+
+func corruptParts(t *testing.T, r *rand.Rand, parts *memoryParts) {
 	for name, whole := range parts.parts {
 		try := func(broken []byte) {
 			t.Helper()
@@ -507,15 +535,20 @@ func FuzzHNSWOpen(f *testing.F) {
 	column := floatColumn(Float32, vectors)
 	_, words := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2})
 	_, packed := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2, Quantization: "rabitq"})
-	names := []string{partGraph, partLinks, partUpper, partCodes, partTwins, PartPositions}
-	for i := range 2 * len(names) {
+	sparseColumn := floatColumn(Sparse, vectors)
+	_, sparse := buildIndex(f, Space{Sparse, InnerProduct, 2}, sparseColumn, Options{M: 2})
+	names := []string{partGraph, partLinks, partUpper, partCodes, partTwins, PartPositions, partRecords}
+	for i := range 3 * len(names) {
 		f.Add(uint8(i), uint32(70), byte(0xff))
 		f.Add(uint8(i), uint32(100), byte(1))
 	}
 	f.Fuzz(func(t *testing.T, part uint8, at uint32, change byte) {
-		name, parts := names[int(part)%len(names)], words
-		if int(part)/len(names)%2 == 1 {
+		name, parts, column := names[int(part)%len(names)], words, column
+		switch int(part) / len(names) % 3 {
+		case 1:
 			parts = packed
+		case 2:
+			parts, column = sparse, sparseColumn
 		}
 		broken := bytes.Clone(parts.parts[name])
 		if len(broken) < 4 {
@@ -536,7 +569,7 @@ func FuzzHNSWOpen(f *testing.F) {
 			}
 			return
 		}
-		if name == PartPositions || index.Space().RowBytes() != 8 {
+		if space := index.Space(); name == PartPositions || space.RowBytes() != 8 && (space.Element != Sparse || space.Dim != 2 || name == partGraph) {
 			return // positions are as long as rows are; the caller holds the column
 		}
 		var stats SearchStats
@@ -677,19 +710,23 @@ func (c prefixColumn) Row(p int) []byte {
 func TestHNSWGrowing(t *testing.T) {
 	for _, c := range []struct {
 		set      string
+		element  Element
 		distance Distance
 		quantize string
-	}{{"clustered", L2, "sq8"}, {"duplicates", Cosine, "sq8"}, {"uniform", InnerProduct, "none"}, {"uniform", L2, "rabitq"}} {
-		t.Run(c.set, func(t *testing.T) {
+	}{
+		{"clustered", Float32, L2, "sq8"}, {"duplicates", Float32, Cosine, "sq8"}, {"uniform", Float32, InnerProduct, "none"},
+		{"uniform", Float32, L2, "rabitq"}, {"sparse", Sparse, Cosine, ""}, {"sparse", Sparse, InnerProduct, ""},
+	} {
+		t.Run(fmt.Sprint(c.set, "/", c.distance), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(19, 20))
 			vectors := vectorSets[c.set](r, 6040, 12)
-			queries := floatColumn(Float32, vectors[6000:])
+			queries := floatColumn(c.element, vectors[6000:])
 			vectors = vectors[:6000]
 			for i := 100; i < len(vectors); i += 97 {
 				vectors[i] = nil
 			}
-			column := floatColumn(Float32, vectors)
-			s := Space{Float32, c.distance, 12}
+			column := floatColumn(c.element, vectors)
+			s := Space{c.element, c.distance, 12}
 			g, err := KindByName("hnsw").NewGrowing(s, Options{Quantization: c.quantize})
 			if err != nil {
 				t.Fatal(err)

@@ -15,6 +15,7 @@ type Search struct {
 	halves   []uint16
 	bits     []byte
 	sparse   SparseVector
+	table    *sparseTable
 	top      *TopK
 	bound    bound
 	kernels  Kernels
@@ -49,6 +50,9 @@ func NewSpaceSearch(space Space, query []byte, k int) *Search {
 		s.bits = query
 	case Sparse:
 		s.sparse = SparseOf(query)
+		// By a hash: many searches may be at work at once, each with a table.
+		s.table = &sparseTable{}
+		s.table.set(s.sparse)
 	}
 	s.bound = newBound(s.distance, s.query)
 	return s
@@ -152,7 +156,7 @@ func (s *Search) block(rows *Rows, start, n int) {
 		s.scoreBits(rows, start, n)
 	case Sparse:
 		for i := start; i < start+n; i++ {
-			if rows.kept(i) {
+			if rows.kept(i) && !s.beyond(rows.Sparse.row(i)) {
 				s.confirm(rows, i)
 			}
 		}
@@ -189,6 +193,16 @@ func (s *Search) score(rows *Rows, start, n int) {
 			s.confirm(rows, start+i)
 		}
 	}
+}
+
+// beyond says whether a sparse vector is surely not among the nearest.
+func (s *Search) beyond(v SparseVector) bool {
+	full := s.top.Full()
+	if !full && !s.limited {
+		return false
+	}
+	least := s.table.atLeast(s.distance, v)
+	return full && least > s.top.Farthest().Distance || s.limited && least > s.farthest
 }
 
 // scoreBits is score for bit strings.

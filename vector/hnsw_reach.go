@@ -1,0 +1,123 @@
+package vector
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Links are chosen by those that they leave from, near ones in different
+// directions. A vector far from all others, as the long ones of inner products
+// are, is among the nearest of none: every link to it may give way to another,
+// and then no walk comes there. reach finds such nodes and leads a link to each
+// from the nearest node that a walk does come to.
+//
+// The links that reach finds nodes by make a tree, whose edges never give way to
+// the links added: what was within reach stays so.
+type reach struct {
+	*inserter
+	// parent of a node in the tree; of the root itself; noNode out of reach.
+	parent []uint32
+	stack  []uint32
+}
+
+// connectAll brings all nodes below end into reach that have links; skip says
+// which have none.
+func (in *inserter) connectAll(ctx context.Context, end int, skip func(node uint32) bool) error {
+	entry, _, ok := in.entryPoint()
+	if !ok {
+		return nil
+	}
+	r := reach{inserter: in, parent: make([]uint32, end)}
+	for i := range r.parent {
+		r.parent[i] = noNode
+	}
+	r.follow(entry, entry)
+	for node := range uint32(end) {
+		if r.parent[node] != noNode || skip(node) {
+			continue
+		}
+		if err := r.attach(ctx, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow adds a node and all that it leads to to the tree.
+func (r *reach) follow(node, parent uint32) {
+	r.parent[node] = parent
+	r.stack = append(r.stack[:0], node)
+	for len(r.stack) > 0 {
+		from := r.stack[len(r.stack)-1]
+		r.stack = r.stack[:len(r.stack)-1]
+		for _, to := range r.block(from, 0) {
+			if to == noNode {
+				break
+			}
+			if r.parent[to] == noNode {
+				r.parent[to] = from
+				r.stack = append(r.stack, to)
+			}
+		}
+	}
+}
+
+// attach leads a link to a node.
+func (r *reach) attach(ctx context.Context, node uint32) error {
+	r.scorer.setNode(node)
+	entry, top, _ := r.entryPoint()
+	nearest, score := r.descend(r.graph, entry, top, 0)
+	r.start(r.room, r.ef)
+	r.seed(nearest, score)
+	if err := r.run(ctx, r.graph, 0); err != nil {
+		return err
+	}
+	r.candidates = append(r.candidates[:0], r.pool.entries...)
+	for _, c := range r.candidates {
+		if from := c.node(); from != node && r.parent[from] != noNode && r.lead(from, node) {
+			r.follow(node, from)
+			return nil
+		}
+	}
+	return nil
+}
+
+// lead puts a link to a node into the block of another, if there is room or a
+// link that is not of the tree: the farthest spare one goes or, if none is spare,
+// the farthest.
+func (r *reach) lead(from, to uint32) bool {
+	lock := &r.locks[from%uint32(len(r.locks))]
+	lock.Lock()
+	defer lock.Unlock()
+	block, spares := r.block(from, 0), r.sparesOf(from, 0)
+	n := 0
+	for n < len(block) && block[n] != noNode {
+		n++
+	}
+	if n < len(block) {
+		atomic.StoreUint32(&block[n], to)
+		spares[0] = sparesUnknown
+		return true
+	}
+	if spares[0] == sparesUnknown {
+		r.findSpares(block, spares, from)
+	}
+	r.pruner.setNode(from)
+	r.pruner.score(block, r.scores)
+	goes := -1
+	for i, id := range block {
+		if r.parent[id] == from {
+			continue
+		}
+		if goes < 0 || isSpare(spares, i) && !isSpare(spares, goes) ||
+			isSpare(spares, i) == isSpare(spares, goes) && r.scores[i] > r.scores[goes] {
+			goes = i
+		}
+	}
+	if goes < 0 {
+		return false
+	}
+	atomic.StoreUint32(&block[goes], to)
+	setSpare(spares, goes, false)
+	return true
+}
