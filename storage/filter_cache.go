@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
 
 	"quiver/catalog"
+	"quiver/storage/cache"
 )
 
 // PureFilter is a Filter of which the outcome for a row depends on the row's
@@ -29,6 +30,8 @@ type filterCache struct {
 	entries map[filteredSegment]*list.Element // of *filterEntry
 	order   list.List                         // the last used first
 	bytes   int
+	// hits and misses are of the questions.
+	hits, misses int64
 	// seen has hashes of what was asked for and not kept: a condition is kept
 	// when it comes again, so that those which never do cost nothing.
 	seen [4096]uint64
@@ -61,13 +64,21 @@ func (c *filterCache) get(of filteredSegment) (pass Bitmap, again bool) {
 	defer c.mu.Unlock()
 	if e := c.entries[of]; e != nil {
 		c.order.MoveToFront(e)
+		c.hits++
 		return e.Value.(*filterEntry).pass, true
 	}
+	c.misses++
 	h := maphash.Comparable(c.seed, of)
 	slot := &c.seen[h%uint64(len(c.seen))]
 	again = *slot == h
 	*slot = h
 	return nil, again
+}
+
+func (c *filterCache) stats() cache.Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cache.Stats{Entries: len(c.entries), Bytes: int64(c.bytes), BytesMax: filterCacheBytes, Hits: c.hits, Misses: c.misses}
 }
 
 // put keeps an answer, which must not change any more.
@@ -104,14 +115,14 @@ func (s *searchSegment) passing(ctx context.Context) (Bitmap, error) {
 	if of.filter == "" || len(of.filter) > filterKeyMax {
 		return nil, nil
 	}
-	cache := s.p.s.t.e.filters
-	pass, again := cache.get(of)
+	known := s.p.s.t.e.filters
+	pass, again := known.get(of)
 	if pass == nil && again {
 		pass = make(Bitmap, (s.rows+63)/64*8)
 		if _, err := s.match(ctx, 0, s.rows, nil, pass); err != nil {
 			return nil, err
 		}
-		cache.put(of, pass)
+		known.put(of, pass)
 	}
 	s.pass = pass
 	return pass, nil

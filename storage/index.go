@@ -50,6 +50,9 @@ const (
 	indexBuilt
 )
 
+// String is the state's name in quiver.segments.
+func (s indexState) String() string { return [...]string{"absent", "interim", "built"}[s] }
+
 func (f *flushedSegment) indexState(storage catalog.StorageID) indexState {
 	parts := f.Current().Parts(storage)
 	switch {

@@ -5,7 +5,7 @@
 //
 // The shape of every relation comes from facts/relations.txt, taken from
 // PostgreSQL itself, so a relation that Quiver has nothing for is there and
-// empty. What fills a relation is one function in the table of sources.go, in
+// empty. facts/quiver.txt has the views of the schema quiver. What fills a relation is one function in the table of sources.go, in
 // the file of its family. Rows that no registry holds lie in facts/rows_*.txt.
 //
 // Importing the package is enough: it registers its relations with catalog and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,11 +31,12 @@ func eachFact(name string, f func(line string)) {
 }
 
 var schemaOIDs = map[string]catalog.OID{
-	"pg_catalog": catalog.PgCatalogSchemaOID, "information_schema": catalog.InformationSchemaOID,
+	"pg_catalog": catalog.PgCatalogSchemaOID, "information_schema": catalog.InformationSchemaOID, "quiver": catalog.QuiverSchemaOID,
 }
 
-// relations are the virtual relations by name, pg_catalog's first.
-var relations = loadRelations()
+// relations are the virtual relations: PostgreSQL's, and those of the schema
+// quiver, which show the storage engine and are empty without a server.
+var relations = slices.Concat(loadRelations("relations.txt"), loadRelations("quiver.txt"))
 
 func init() {
 	for _, r := range relations {
@@ -42,15 +44,15 @@ func init() {
 	}
 }
 
-// relationFact is one relation of facts/relations.txt with its source.
+// relationFact is one relation of a fact file with its source.
 type relationFact struct {
 	*catalog.Virtual
 	source source
 	cache  recordCache
 }
 
-func loadRelations() (all []*relationFact) {
-	eachFact("relations.txt", func(line string) {
+func loadRelations(file string) (all []*relationFact) {
+	eachFact(file, func(line string) {
 		if column, ok := strings.CutPrefix(line, "\t"); ok {
 			r := all[len(all)-1]
 			r.Columns = append(r.Columns, columnFact(column))

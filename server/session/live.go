@@ -23,6 +23,13 @@ func (c *Config) ProvideLive() error {
 		pgcatalog.Provide(c.Catalog, "pg_locks", c.fillLocks),
 		pgcatalog.Provide(c.Catalog, "pg_prepared_statements", fillPrepared),
 		pgcatalog.Provide(c.Catalog, "pg_cursors", fillCursors),
+		pgcatalog.Provide(c.Catalog, "quiver.segments", c.fillSegments),
+		pgcatalog.Provide(c.Catalog, "quiver.binlogs", c.fillBinlogs),
+		pgcatalog.Provide(c.Catalog, "quiver.partitions", c.fillPartitions),
+		pgcatalog.Provide(c.Catalog, "quiver.jobs", c.fillJobs),
+		pgcatalog.Provide(c.Catalog, "quiver.cache", c.fillCache),
+		pgcatalog.Provide(c.Catalog, "quiver.wal", c.fillWAL),
+		pgcatalog.Provide(c.Catalog, "quiver.disk_usage", c.fillDiskUsage),
 	)
 }
 

@@ -15,6 +15,7 @@ import (
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage"
+	"quiver/storage/jobs"
 	"quiver/storage/lock"
 )
 
@@ -25,6 +26,11 @@ type Engine interface {
 	// Locks tells the locks that are held and waited for; owners are
 	// transaction ids.
 	Locks() []lock.Held
+	// What the views of the schema quiver show.
+	Segments() []storage.SegmentInfo
+	Jobs() []jobs.State
+	Caches() []storage.NamedStats
+	LogInfo() storage.LogInfo
 }
 
 // Config is what the sessions of a server share.

@@ -63,6 +63,10 @@ type FieldSummary struct {
 	// Min and Max are bounds as Event has them; nil if unknown or all is null.
 	Min, Max []byte
 	Nulls    int64
+	// Codec is None if it shrank no event; RawBytes and StoredBytes are of all of
+	// them, before and after it.
+	Codec                 Codec
+	RawBytes, StoredBytes int64
 }
 
 // NewWriter begins a file on w. mem is for the copies that joining small
@@ -342,6 +346,11 @@ func (b *Writer) sumUp(f *Field) (FieldSummary, error) {
 			continue
 		}
 		s.Nulls += int64(e.Nulls)
+		s.RawBytes += e.RawBytes
+		s.StoredBytes += e.StoredBytes
+		if e.Codec != None {
+			s.Codec = e.Codec
+		}
 		if known = known && (e.Min != nil || e.Nulls == e.Rows); !known || e.Min == nil {
 			continue
 		}

@@ -23,6 +23,8 @@ type Events struct {
 	entries map[EventKey]*list.Element
 	order   *list.List // of *eventEntry, the least recently used first
 	bytes   int64
+
+	hits, misses int64
 }
 
 type eventEntry struct {
@@ -42,8 +44,10 @@ func (c *Events) Get(key EventKey) arrow.Array {
 	defer c.mu.Unlock()
 	e := c.entries[key]
 	if e == nil {
+		c.misses++
 		return nil
 	}
+	c.hits++
 	c.order.MoveToBack(e)
 	a := e.Value.(*eventEntry).array
 	a.Retain()
@@ -73,6 +77,13 @@ func (c *Events) remove(e *list.Element) {
 	delete(c.entries, entry.key)
 	c.bytes -= entry.bytes
 	entry.array.Release()
+}
+
+// Stats returns the counters.
+func (c *Events) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{Entries: len(c.entries), Bytes: c.bytes, BytesMax: c.bytesMax, Hits: c.hits, Misses: c.misses}
 }
 
 // Shrink gives up entries until at most bytes are left.

@@ -349,18 +349,18 @@ func closeAll(files []*File) {
 	}
 }
 
-// Stats are counters for quiver.cache.
+// Stats are the counters of a cache, for quiver.cache.
 type Stats struct {
-	Files, Pinned int
-	Bytes         int64
-	Hits, Misses  int64
+	Entries, Pinned int
+	Bytes, BytesMax int64
+	Hits, Misses    int64
 }
 
 // Stats returns the counters.
 func (c *Files) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Stats{Files: len(c.files), Bytes: c.bytes, Hits: c.hits, Misses: c.misses}
+	s := Stats{Entries: len(c.files), Bytes: c.bytes, BytesMax: c.o.BytesMax, Hits: c.hits, Misses: c.misses}
 	for _, f := range c.files {
 		if f.pins > 0 {
 			s.Pinned++

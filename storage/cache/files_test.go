@@ -73,7 +73,7 @@ func TestFiles(t *testing.T) {
 		wrapped = append(wrapped, f.Wrap(a))
 		f.Unpin()
 	}
-	if s := c.Stats(); s.Files != 5 || s.Pinned != 5 || s.Bytes <= budget {
+	if s := c.Stats(); s.Entries != 5 || s.Pinned != 5 || s.Bytes <= budget {
 		t.Errorf("while pinned: %+v", s)
 	}
 	for i, a := range wrapped {
@@ -84,11 +84,11 @@ func TestFiles(t *testing.T) {
 		}
 		part.Release()
 	}
-	if s := c.Stats(); s.Files != 2 || s.Pinned != 0 || s.Bytes > budget {
+	if s := c.Stats(); s.Entries != 2 || s.Pinned != 0 || s.Bytes > budget {
 		t.Errorf("afterwards: %+v", s)
 	}
 	c.Close()
-	if s := c.Stats(); s.Files != 0 || s.Bytes != 0 {
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
 		t.Errorf("closed: %+v", s)
 	}
 	if list, err := scratch.List("."); err != nil || len(list) != 0 {
@@ -112,7 +112,7 @@ func TestForgetWhilePinned(t *testing.T) {
 	}
 	a.Release()
 	f.Unpin()
-	if s := c.Stats(); s.Files != 0 || s.Bytes != 0 {
+	if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -102,7 +102,7 @@ func TestRanges(t *testing.T) {
 	g, data2 := openRanges(t, c, store, "files/b", size)
 	r, data = g.Value.(*Ranges), data2
 	read(0, 50_000)
-	if s := c.Stats(); s.Bytes != 50_000 || s.Files != 1 {
+	if s := c.Stats(); s.Bytes != 50_000 || s.Entries != 1 {
 		t.Errorf("after another needed the room: %+v", s)
 	}
 	g.Unpin()

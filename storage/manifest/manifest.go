@@ -68,13 +68,18 @@ type File struct {
 	MaxTimestamp uint64 `json:"max_timestamp,omitempty"`
 }
 
-// Column bounds a field over the segment. Min and Max are compact columns of
-// one row (binlog.DecodeBound), absent if unknown.
+// Column sums up a field over the segment. Min and Max are compact columns of
+// one row (binlog.DecodeBound), absent if unknown. Codec is "" for none, and
+// RawBytes and StoredBytes are before and after it; manifests of before they were
+// kept have none of the three.
 type Column struct {
-	Field catalog.FieldID `json:"field"`
-	Min   []byte          `json:"min,omitempty"`
-	Max   []byte          `json:"max,omitempty"`
-	Nulls int64           `json:"nulls"`
+	Field       catalog.FieldID `json:"field"`
+	Min         []byte          `json:"min,omitempty"`
+	Max         []byte          `json:"max,omitempty"`
+	Nulls       int64           `json:"nulls"`
+	Codec       string          `json:"codec,omitempty"`
+	RawBytes    int64           `json:"raw_bytes,omitempty"`
+	StoredBytes int64           `json:"stored_bytes,omitempty"`
 }
 
 // Name returns the segment's name in keys.
@@ -91,7 +96,11 @@ func (m *Manifest) Add(kind, key string, s *binlog.Summary) {
 	if kind == KindInsert {
 		for _, c := range s.Fields {
 			f.Fields = append(f.Fields, catalog.FieldID(c.ID))
-			m.Columns = append(m.Columns, Column{Field: catalog.FieldID(c.ID), Min: c.Min, Max: c.Max, Nulls: c.Nulls})
+			column := Column{Field: catalog.FieldID(c.ID), Min: c.Min, Max: c.Max, Nulls: c.Nulls, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes}
+			if c.Codec != binlog.None {
+				column.Codec = c.Codec.String()
+			}
+			m.Columns = append(m.Columns, column)
 		}
 	}
 	m.Files = append(m.Files, f)
