@@ -293,7 +293,7 @@ func walkRecall(t testing.TB, index Index, column, queries Column, k int) float6
 // TestHNSWRecall: the recall floor of each type, distance and quantisation on
 // words and generated vectors.
 func TestHNSWRecall(t *testing.T) {
-	const rows, asked = 1500, 60
+	const rows, asked = 600, 40
 	for _, name := range []string{"words", "uniform", "clustered", "duplicates", "low"} {
 		for _, c := range []struct {
 			element  Element
@@ -341,13 +341,13 @@ func TestHNSWRecall(t *testing.T) {
 // if there are so many, whatever the filter has to do with the query.
 func TestHNSWFilters(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	vectors := vectorSets["clustered"](r, 6100, 24)
-	column, queries := floatColumn(Float32, vectors[:6000]), floatColumn(Float32, vectors[6000:6040])
+	vectors := vectorSets["clustered"](r, 3040, 24)
+	column, queries := floatColumn(Float32, vectors[:3000]), floatColumn(Float32, vectors[3000:])
 	s := Space{Float32, L2, 24}
 	index, _ := buildIndex(t, s, column, Options{Workers: 2})
 	filters := map[string]func(p int) bool{
 		"half": func(p int) bool { return p%2 == 0 }, "tenth": func(p int) bool { return p%10 == 3 },
-		"hundredth": func(p int) bool { return p%100 == 7 }, "few": func(p int) bool { return p%1500 == 1 }, "none": func(int) bool { return false },
+		"hundredth": func(p int) bool { return p%100 == 7 }, "few": func(p int) bool { return p%750 == 1 }, "none": func(int) bool { return false },
 		"cluster": func(p int) bool { return p%40 == 5 }, "other clusters": func(p int) bool { return p%40 >= 36 },
 	}
 	for name, keep := range filters {
@@ -372,12 +372,12 @@ func TestHNSWFilters(t *testing.T) {
 func TestHNSWIterate(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, set := range []string{"uniform", "duplicates"} {
-		vectors := vectorSets[set](r, 5001, 16)
-		column := floatColumn(Float32, vectors[:5000])
+		vectors := vectorSets[set](r, 4001, 16)
+		column := floatColumn(Float32, vectors[:4000])
 		s := Space{Float32, L2, 16}
 		index, _ := buildIndex(t, s, column, Options{})
 		var stats SearchStats
-		it := index.Iterate(&SearchRequest{Query: EncodeFloat32s(vectors[5000]), K: 10, Recall: 0.95, Column: column}, &stats)
+		it := index.Iterate(&SearchRequest{Query: EncodeFloat32s(vectors[4000]), K: 10, Recall: 0.95, Column: column}, &stats)
 		var all []Candidate
 		batches := 0
 		for {
@@ -396,13 +396,13 @@ func TestHNSWIterate(t *testing.T) {
 		for _, c := range all {
 			seen[c.Position] = true
 		}
-		if len(all) != 5000 || len(seen) != 5000 || batches < 3 {
+		if len(all) != 4000 || len(seen) != 4000 || batches < 3 {
 			t.Fatalf("%s: %d candidates, %d different, in %d batches", set, len(all), len(seen), batches)
 		}
-		truth := nearestOf(s, column, EncodeFloat32s(vectors[5000]), 500, nil)
+		truth := nearestOf(s, column, EncodeFloat32s(vectors[4000]), 500, nil)
 		hits := 0
 		for _, c := range all[:500] {
-			if s.Exact(EncodeFloat32s(vectors[5000]), column[c.Position]) <= truth[499].Distance {
+			if s.Exact(EncodeFloat32s(vectors[4000]), column[c.Position]) <= truth[499].Distance {
 				hits++
 			}
 		}
@@ -446,13 +446,13 @@ func TestHNSWRowsWithoutDistance(t *testing.T) {
 // TestHNSWReorder moves and removes rows of a segment and keeps the graph.
 func TestHNSWReorder(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
-	vectors := vectorSets["clustered"](r, 3000, 16)
-	column := floatColumn(Float32, vectors[:2960])
-	queries := floatColumn(Float32, vectors[2960:])
+	vectors := vectorSets["clustered"](r, 1540, 16)
+	column := floatColumn(Float32, vectors[:1500])
+	queries := floatColumn(Float32, vectors[1500:])
 	s := Space{Float32, L2, 16}
 	_, parts := buildIndex(t, s, column, Options{})
 	order := r.Perm(column.Len())
-	moved := make(rowColumn, 2000)
+	moved := make(rowColumn, 1000)
 	for old, to := range order {
 		if to < len(moved) {
 			moved[to] = column[old]
@@ -482,7 +482,7 @@ func TestHNSWReorder(t *testing.T) {
 // TestHNSWSameTwice: one worker makes the same graph of the same rows.
 func TestHNSWSameTwice(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
-	column := floatColumn(Float32, vectorSets["duplicates"](r, 2000, 16))
+	column := floatColumn(Float32, vectorSets["duplicates"](r, 1000, 16))
 	s := Space{Float32, Cosine, 16}
 	_, a := buildIndex(t, s, column, Options{Workers: 1})
 	_, b := buildIndex(t, s, column, Options{Workers: 1})
@@ -719,9 +719,9 @@ func TestHNSWGrowing(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.set, "/", c.distance), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(19, 20))
-			vectors := vectorSets[c.set](r, 6040, 12)
-			queries := floatColumn(c.element, vectors[6000:])
-			vectors = vectors[:6000]
+			vectors := vectorSets[c.set](r, 2540, 12)
+			queries := floatColumn(c.element, vectors[2500:])
+			vectors = vectors[:2500]
 			for i := 100; i < len(vectors); i += 97 {
 				vectors[i] = nil
 			}
@@ -760,7 +760,7 @@ func TestHNSWGrowing(t *testing.T) {
 					}
 				})
 			}
-			for to := 1; to < 6000; to += 1 + r.IntN(to) {
+			for to := 1; to < 2500; to += 1 + r.IntN(to) {
 				if err := g.Append(context.Background(), prefixColumn{column, to}, to, 1+r.IntN(2)); err != nil {
 					t.Fatal(err)
 				}
@@ -777,7 +777,7 @@ func TestHNSWGrowing(t *testing.T) {
 					}
 				}
 			}
-			if err := g.Append(context.Background(), column, 6000, 2); err != nil {
+			if err := g.Append(context.Background(), column, 2500, 2); err != nil {
 				t.Fatal(err)
 			}
 			close(stop)
@@ -787,7 +787,7 @@ func TestHNSWGrowing(t *testing.T) {
 			}
 
 			order := r.Perm(len(column))
-			moved := make(rowColumn, 4000)
+			moved := make(rowColumn, 1600)
 			for old, to := range order {
 				if to < len(moved) {
 					moved[to] = column[old]

@@ -105,7 +105,7 @@ func TestRecallOnWords(t *testing.T) {
 		t.Fatalf("%d words of %d dimensions", len(all), len(all[0]))
 	}
 	s := vector.Space{Distance: vector.Cosine, Dim: 100}
-	p := newProblem(s, encodeAll(s, all), 100, 10, nil)
+	p := newProblem(s, encodeAll(s, all[:2600]), 100, 10, nil)
 	for _, method := range methods {
 		for _, quantization := range []string{"none", "rabitq"} {
 			x := open(t, method, build(t, method, s, p.rows, vector.Options{Quantization: quantization, Workers: 2}))
@@ -140,7 +140,7 @@ func combinations(dim int) (spaces []vector.Space, quantizations [][]string) {
 // TestRecallFloors: the wanted recall is reached for each kind, type, distance
 // and quantisation, on data of each sort, without tuning.
 func TestRecallFloors(t *testing.T) {
-	const n, nq = 1600, 50
+	const n, nq = 700, 40
 	for _, d := range datasets {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +172,7 @@ func floor(t *testing.T, p *problem, method, quantization string) {
 // TestRecallUnderFilters: bitmaps of every share, at random, about the query and
 // far from it, lose nothing and find k rows whenever k are kept.
 func TestRecallUnderFilters(t *testing.T) {
-	const n, nq = 4000, 30
+	const n, nq = 2000, 30
 	d := datasets[0]
 	vectors := d.make(rand.New(rand.NewPCG(3, 4)), n+nq)
 	s := vector.Space{Distance: vector.L2, Dim: d.dim}
@@ -182,7 +182,7 @@ func TestRecallUnderFilters(t *testing.T) {
 		for name, kept := range map[string]func(r *rand.Rand, i int) bool{
 			"half":      func(r *rand.Rand, _ int) bool { return r.IntN(2) == 0 },
 			"hundredth": func(r *rand.Rand, _ int) bool { return r.IntN(100) == 0 },
-			"few":       func(_ *rand.Rand, i int) bool { return i%700 == 3 },
+			"few":       func(_ *rand.Rand, i int) bool { return i%350 == 3 },
 			"one side":  func(_ *rand.Rand, i int) bool { return vectors[i][0] > 0.8 },
 			"none":      func(*rand.Rand, int) bool { return false },
 		} {
