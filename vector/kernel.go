@@ -13,6 +13,7 @@ type Kernels struct {
 	dot           func(query, rows []float32, stride, n int, out, squares []float32)
 	halves        halfKernels
 	bits          bitKernels
+	panels        panelKernels
 }
 
 // kernels are the implementations that this machine can run, the fastest last.
