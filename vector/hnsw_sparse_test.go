@@ -73,12 +73,12 @@ func TestSparseTable(t *testing.T) {
 func TestHNSWSparse(t *testing.T) {
 	for _, c := range []struct{ dim, elements int }{{300, 20}, {30522, 40}, {1e9, 30}, {20000, 1200}} {
 		for _, d := range []Distance{L2, InnerProduct, Cosine, L1} {
-			rows := 600
+			rows := 300
 			if c.elements > 100 {
-				rows = 150
+				rows = 100
 			}
 			r := rand.New(rand.NewPCG(2, uint64(c.dim)))
-			all := sparseVectors(r, rows+30, c.dim, c.elements)
+			all := sparseVectors(r, rows+20, c.dim, c.elements)
 			column, queries := all[:rows], all[rows:]
 			s := Space{Sparse, d, c.dim}
 			index, _ := buildIndex(t, s, column, Options{Workers: 2})

@@ -719,9 +719,13 @@ func TestHNSWGrowing(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.set, "/", c.distance), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(19, 20))
-			vectors := vectorSets[c.set](r, 2540, 12)
-			queries := floatColumn(c.element, vectors[2500:])
-			vectors = vectors[:2500]
+			rows := 2500
+			if c.set == "clustered" {
+				rows = 6000 // fewer are nearly islands of one cluster each
+			}
+			vectors := vectorSets[c.set](r, rows+40, 12)
+			queries := floatColumn(c.element, vectors[rows:])
+			vectors = vectors[:rows]
 			for i := 100; i < len(vectors); i += 97 {
 				vectors[i] = nil
 			}
@@ -760,7 +764,7 @@ func TestHNSWGrowing(t *testing.T) {
 					}
 				})
 			}
-			for to := 1; to < 2500; to += 1 + r.IntN(to) {
+			for to := 1; to < rows; to += 1 + r.IntN(to) {
 				if err := g.Append(context.Background(), prefixColumn{column, to}, to, 1+r.IntN(2)); err != nil {
 					t.Fatal(err)
 				}
@@ -777,7 +781,7 @@ func TestHNSWGrowing(t *testing.T) {
 					}
 				}
 			}
-			if err := g.Append(context.Background(), column, 2500, 2); err != nil {
+			if err := g.Append(context.Background(), column, rows, 2); err != nil {
 				t.Fatal(err)
 			}
 			close(stop)
@@ -787,7 +791,7 @@ func TestHNSWGrowing(t *testing.T) {
 			}
 
 			order := r.Perm(len(column))
-			moved := make(rowColumn, 1600)
+			moved := make(rowColumn, rows*2/3)
 			for old, to := range order {
 				if to < len(moved) {
 					moved[to] = column[old]

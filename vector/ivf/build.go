@@ -69,6 +69,7 @@ func (b *builder) hold(ctx context.Context) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			b.rest(0)
 		}
 		row := b.column.Row(p)
 		if row == nil {
@@ -76,7 +77,7 @@ func (b *builder) hold(ctx context.Context) error {
 		}
 		if spherical(b.space) {
 			widen(b.space, wide, row)
-			if !normalise(wide) {
+			if !hasLength(wide) {
 				continue
 			}
 		}
@@ -85,17 +86,39 @@ func (b *builder) hold(ctx context.Context) error {
 	return nil
 }
 
-// normalise brings v to length one; false if it has none, or none that float64
-// can tell.
-func normalise(v []float32) bool {
-	length := math.Sqrt(vector.Dot(v, v))
-	if length == 0 || math.IsInf(length, 0) || length != length {
-		return false
+// hasLength is false for vectors without length, and those of which float64
+// cannot tell it.
+func hasLength(v []float32) bool {
+	if s := square(v); s > 1e-30 && s < 1e30 {
+		return true
 	}
+	length := math.Sqrt(vector.Dot(v, v))
+	return length != 0 && !math.IsInf(length, 0) && length == length
+}
+
+// square is the squared length by float32 arithmetic.
+func square(v []float32) float32 {
+	var dot, out [1]float32
+	vector.Fastest().ScoreDot(v, v, len(v), 1, dot[:], out[:])
+	return out[0]
+}
+
+// normalise brings v to length one, if it has a length.
+func normalise(v []float32) {
+	if s := square(v); s > 1e-30 && s < 1e30 {
+		scale := float32(1 / math.Sqrt(float64(s)))
+		for i := range v {
+			v[i] *= scale
+		}
+		return
+	}
+	if !hasLength(v) {
+		return
+	}
+	length := math.Sqrt(vector.Dot(v, v))
 	for i, f := range v {
 		v[i] = float32(float64(f) / length)
 	}
-	return true
 }
 
 // row widens the vector at a position, at length one under cosine.
@@ -124,6 +147,7 @@ func (b *builder) cluster(ctx context.Context) error {
 		centroids, err = kmeans.Cluster(ctx, sample, kmeans.Options{
 			K: b.plan.lists, Spherical: spherical(b.space), Seed: seed, Workers: b.plan.workers,
 			Progress: func(done float64) { b.progress("performing k-means", int64(1000*done), 1000) },
+			Rest:     b.o.Rest,
 		})
 		if err != nil {
 			return err
@@ -141,21 +165,22 @@ func (b *builder) cluster(ctx context.Context) error {
 
 // assign sorts the rows by their nearest centroids.
 func (b *builder) assign(ctx context.Context) error {
-	const chunk = 1024
-	lists := make([]uint32, len(b.held))
+	const chunk = 480
+	dim := b.space.Dim
+	lists, squares := make([]uint32, len(b.held)), make([]float32, len(b.held))
 	chunks := (len(b.held) + chunk - 1) / chunk
 	var done atomic.Int64
-	squares := make([]float32, len(b.held))
-	err := b.parallel(ctx, chunks, func() func(int) error {
-		a, wide := b.meta.centroids.NewAssigner(), make([]float32, b.space.Dim)
+	shared := b.meta.centroids.NewAssigner()
+	err := b.parallel(ctx, chunks, func(int) func(int) error {
+		a, wide := shared.Fork(), kmeans.Matrix{Values: make([]float32, chunk*dim), Dim: dim}
 		return func(c int) error {
-			end := min((c+1)*chunk, len(b.held))
-			for i := c * chunk; i < end; i++ {
-				b.row(wide, b.held[i])
-				l, square := a.Nearest(wide)
-				lists[i], squares[i] = uint32(l), square
+			from, end := c*chunk, min((c+1)*chunk, len(b.held))
+			wide.Values = wide.Values[:(end-from)*dim]
+			for i, p := range b.held[from:end] {
+				b.row(wide.Row(i), p)
 			}
-			b.progress("assigning tuples", done.Add(int64(end-c*chunk)), int64(len(b.held)))
+			a.Assign(wide, lists[from:end], squares[from:end])
+			b.progress("assigning tuples", done.Add(int64(end-from)), int64(len(b.held)))
 			return nil
 		}
 	})
@@ -185,14 +210,22 @@ func (b *builder) assign(ctx context.Context) error {
 	return nil
 }
 
-// parallel calls do, one made for each worker, for 0 to n.
-func (b *builder) parallel(ctx context.Context, n int, worker func() func(i int) error) error {
+// rest lets a worker rest.
+func (b *builder) rest(worker int) {
+	if b.o.Rest != nil {
+		b.o.Rest(worker)
+	}
+}
+
+// parallel calls do, one made for each worker, for 0 to n; workers rest after
+// each call.
+func (b *builder) parallel(ctx context.Context, n int, worker func(w int) func(i int) error) error {
 	var next atomic.Int64
 	var group sync.WaitGroup
 	errs := make([]error, min(b.plan.workers, max(n, 1)))
 	for w := range errs {
 		group.Go(func() {
-			do := worker()
+			do := worker(w)
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= n {
@@ -205,6 +238,7 @@ func (b *builder) parallel(ctx context.Context, n int, worker func() func(i int)
 					next.Add(int64(n))
 					return
 				}
+				b.rest(w)
 			}
 		})
 	}
@@ -263,15 +297,18 @@ func (b *builder) writeLists(ctx context.Context, parts vector.PartWriter, ident
 		return abort(w, err)
 	}
 	together := 8 * b.plan.workers
-	pool := sync.Pool{New: func() any { return newEncoder(b.space, b.codec, b.plan.blocks) }}
+	encoders := make([]*encoder, b.plan.workers)
+	for w := range encoders {
+		encoders[w] = newEncoder(b.space, b.codec, b.plan.blocks)
+		encoders[w].rest = func() { b.rest(w) }
+	}
 	end := int64(0)
 	for from := 0; from < len(b.meta.lists); from += together {
 		n := min(together, len(b.meta.lists)-from)
 		encoded := make([][]byte, n)
-		err := b.parallel(ctx, n, func() func(int) error {
+		err := b.parallel(ctx, n, func(w int) func(int) error {
+			e := encoders[w]
 			return func(i int) error {
-				e := pool.Get().(*encoder)
-				defer pool.Put(e)
 				l := from + i
 				encoded[i] = e.list(b.column, b.positions[b.starts[l]:b.starts[l+1]], b.meta.centroids.Row(l))
 				b.meta.lists[l].sum = crc32.Checksum(encoded[i], castagnoli)

@@ -96,10 +96,10 @@ func (b *builder) calibrate(ctx context.Context) error {
 	}
 	ranks, angles := make([][len(effortK)][]uint32, queries), make([][len(effortK)][]float32, queries)
 	groups := min(b.plan.workers, queries)
-	err := b.parallel(ctx, groups, func() func(int) error {
+	err := b.parallel(ctx, groups, func(w int) func(int) error {
 		return func(g int) error {
 			from, to := g*queries/groups, (g+1)*queries/groups
-			return b.neighbours(ctx, picked[from:to], func(i int, ranker *ranker, near []neighbour) {
+			return b.neighbours(ctx, w, picked[from:to], func(i int, ranker *ranker, near []neighbour) {
 				for j, k := range effortK {
 					near := near[:min(k, len(near))]
 					for _, m := range near {
@@ -131,32 +131,17 @@ func (b *builder) calibrate(ctx context.Context) error {
 }
 
 // neighbours finds the rows nearest to each row of some positions, but for
-// itself. The rows are copied together a few at a time and compared with all the
-// queries.
-func (b *builder) neighbours(ctx context.Context, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
+// itself.
+func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
 	// Of few rows the nearest thousand would be all.
 	most := min(effortK[len(effortK)-1], max(len(b.held)/8, effortK[1]), len(b.held)-1)
-	searches := make([]*vector.Search, len(queries))
-	for i, q := range queries {
-		searches[i] = vector.NewSpaceSearch(b.space, b.column.Row(int(q)), most+1)
+	compare := b.compareExactly
+	if b.space.Element != vector.Bit && b.space.Distance != vector.L1 {
+		compare = b.compareByPanels
 	}
-	const together = 128
-	rowBytes := b.space.RowBytes()
-	copied := make([]byte, together*rowBytes)
-	for at := 0; at < len(b.positions); at += together {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n := min(together, len(b.positions)-at)
-		for i, p := range b.positions[at : at+n] {
-			copy(copied[i*rowBytes:], b.column.Row(int(p)))
-		}
-		rows := encodedRows(b.space, copied, n)
-		rows.FirstID = uint64(at)
-		for _, s := range searches {
-			s.Add(rows)
-		}
-		b.progress("calibrating", int64(at+n), int64(len(b.positions)))
+	tops, err := compare(ctx, worker, queries, most+1)
+	if err != nil {
+		return err
 	}
 	ranker, rankOf, wide := newRanker(&b.meta), make([]uint32, len(b.meta.lists)), make([]float32, b.space.Dim)
 	var near []neighbour
@@ -167,18 +152,109 @@ func (b *builder) neighbours(ctx context.Context, queries []uint32, each func(i 
 			rankOf[l.list] = uint32(rank)
 		}
 		near = near[:0]
-		for _, n := range searches[i].Top().Sorted() {
+		for _, n := range tops[i].Sorted() {
 			if b.positions[n.Row] != q {
 				// The last list that begins there or before: empty ones begin
 				// where the next does.
 				list, _ := slices.BinarySearch(b.starts, int(n.Row)+1)
 				rank := rankOf[list-1]
-				near = append(near, neighbour{score: rankScore(b.space.Distance, n.Distance), rank: rank, ranked: ranked[rank]})
+				near = append(near, neighbour{score: n.Distance, rank: rank, ranked: ranked[rank]})
 			}
 		}
 		each(i, ranker, near)
 	}
 	return nil
+}
+
+// compared is how many rows are compared with all the queries at a time.
+const compared = 96
+
+// compareByPanels finds the k rows nearest to each query in the measure of
+// scores (the square, of the distance of vectors of length one under cosine):
+// float32 will do to measure by.
+func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uint32, k int) ([]*vector.TopK, error) {
+	dim, n := b.space.Dim, len(queries)
+	values := make([]float32, n*dim)
+	for i, q := range queries {
+		b.row(values[i*dim:(i+1)*dim], q)
+	}
+	inner := b.space.Distance == vector.InnerProduct
+	panels := vector.NewPanels(values, dim)
+	if inner {
+		panels = vector.NewDotPanels(values, dim)
+	}
+	tops, limits := make([]*vector.TopK, n), make([]float32, n)
+	for i := range tops {
+		tops[i], limits[i] = vector.NewTopK(k), float32(math.Inf(1))
+	}
+	var ids [compared]uint32
+	for i := range ids {
+		ids[i] = uint32(i)
+	}
+	rows, fromMean := make([]float32, compared*dim), make([]float32, compared)
+	room := panels.Room()
+	scores := make([]float32, compared*room)
+	for at := 0; at < len(b.positions); at += compared {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		m := min(compared, len(b.positions)-at)
+		for i, p := range b.positions[at : at+m] {
+			b.row(rows[i*dim:(i+1)*dim], p)
+		}
+		panels.Scores(rows, dim, ids[:m], scores)
+		if !inner {
+			vector.Fastest().ScoreSquaredL2(panels.Mean(), rows, dim, m, fromMean)
+		}
+		for i := range m {
+			for q, s := range scores[i*room:][:n] {
+				distance := fromMean[i] - 2*s
+				if inner {
+					distance = -s
+				}
+				if distance <= limits[q] {
+					if top := tops[q]; top.Push(vector.Neighbor{Row: uint64(at + i), Distance: float64(distance)}) && top.Full() {
+						limits[q] = float32(top.Farthest().Distance)
+					}
+				}
+			}
+		}
+		b.progress("calibrating", int64(at+m), int64(len(b.positions)))
+		b.rest(worker)
+	}
+	return tops, nil
+}
+
+// compareExactly is compareByPanels for what is no inner product: the rows are
+// copied together a few at a time.
+func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint32, k int) ([]*vector.TopK, error) {
+	searches := make([]*vector.Search, len(queries))
+	for i, q := range queries {
+		searches[i] = vector.NewSpaceSearch(b.space, b.column.Row(int(q)), k)
+	}
+	rowBytes := b.space.RowBytes()
+	copied := make([]byte, compared*rowBytes)
+	for at := 0; at < len(b.positions); at += compared {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n := min(compared, len(b.positions)-at)
+		for i, p := range b.positions[at : at+n] {
+			copy(copied[i*rowBytes:], b.column.Row(int(p)))
+		}
+		rows := encodedRows(b.space, copied, n)
+		rows.FirstID = uint64(at)
+		for _, s := range searches {
+			s.Add(rows)
+		}
+		b.progress("calibrating", int64(at+n), int64(len(b.positions)))
+		b.rest(worker)
+	}
+	tops := make([]*vector.TopK, len(queries))
+	for i, s := range searches {
+		tops[i] = s.Top()
+	}
+	return tops, nil
 }
 
 // encodedRows are n vectors in a row, in the encoding of vector.Column.

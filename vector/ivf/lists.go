@@ -76,7 +76,11 @@ type encoder struct {
 	centre  []float32
 	wide    []float32
 	scratch []byte
+	rest    func()
 }
+
+// restRows is after how many rows an encoder rests.
+const restRows = 256
 
 func newEncoder(s vector.Space, codec *rabitq.Codec, blocks bool) *encoder {
 	e := &encoder{space: s, layout: newLayout(s, codec, blocks), codec: codec, wide: make([]float32, s.Dim)}
@@ -98,6 +102,9 @@ func (e *encoder) list(column vector.Column, positions []uint32, centroid []floa
 	}
 	e.codec.Rotate(e.centre, centroid)
 	for i, p := range positions {
+		if i%restRows == restRows-1 {
+			e.rest()
+		}
 		widen(e.space, e.wide, column.Row(int(p)))
 		e.scratch = e.enc.Record(e.scratch[:0], e.wide, e.centre)
 		if e.layout.rowBytes > 0 {

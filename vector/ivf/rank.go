@@ -53,22 +53,11 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 	return r.lists
 }
 
-// rankScore brings a distance to the measure of the scores of lists.
-func rankScore(d vector.Distance, distance float64) float64 {
-	switch d {
-	case vector.L2:
-		return distance * distance
-	case vector.Cosine:
-		return 2 * distance // of vectors of length one, the squared distance
-	}
-	return distance
-}
-
 // angleMax is beyond any angle that is measured.
 const angleMax = 4
 
 // angle says how far out of the way of its list a row must lie to be as near to
-// the query as kth, a rankScore. A typical row is radius away from its centroid,
+// the query as kth, in the measure of scores. A typical row is radius away from its centroid,
 // and so D² + radius² - 2·D·radius·cos from a query at the distance D of the
 // centroid: the cosine at which that is kth is the answer. Rows lie in all
 // directions, so that few have a large one, the fewer the more dimensions. Under

@@ -3,18 +3,24 @@ package kmeans
 import (
 	"context"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"quiver/vector"
 )
 
-// Assigner finds the nearest of centroids; it belongs to one goroutine.
+// Assigner finds the nearest of centroids for many vectors at a time; it belongs
+// to one goroutine.
 type Assigner struct {
 	centroids *Centroids
-	scores    []float32
-	groups    []int
+	all       *vector.Panels   // without groups
+	groups    *vector.Panels   // of the groups' centres
+	parts     []*vector.Panels // by group, of its centroids
+	// What a call works with.
+	ids     []uint32
+	scores  []float32
+	members [][]uint32 // by group, the vectors that look into it
+	near    []uint32
 }
 
 // groupsLooked is how many of the nearest groups are looked into: with it, few
@@ -23,48 +29,106 @@ const groupsLooked = 8
 
 // NewAssigner returns an Assigner.
 func (c *Centroids) NewAssigner() *Assigner {
-	return &Assigner{centroids: c, scores: make([]float32, max(c.Len(), c.Groups.Len()))}
-}
-
-// Nearest returns the centroid nearest to x and its squared distance; if there
-// are groups, the nearest of those in the nearest groups.
-func (a *Assigner) Nearest(x []float32) (int, float32) {
-	c := a.centroids
+	a := &Assigner{centroids: c}
 	if c.Groups.Len() <= groupsLooked {
-		at, d := nearest(x, c.Matrix, a.scores)
-		return int(at), d
+		a.all = vector.NewPanels(c.Values, c.Dim)
+		return a
 	}
-	scores := a.scores[:c.Groups.Len()]
-	vector.Fastest().ScoreSquaredL2(x, c.Groups.Values, c.Dim, len(scores), scores)
-	a.groups = a.groups[:0]
-	for g, s := range scores {
-		at := len(a.groups)
-		for at > 0 && scores[a.groups[at-1]] > s {
-			at--
-		}
-		if at < groupsLooked {
-			if len(a.groups) == groupsLooked {
-				a.groups = a.groups[:groupsLooked-1]
-			}
-			a.groups = slices.Insert(a.groups, at, g)
-		}
+	a.groups = vector.NewPanels(c.Groups.Values, c.Dim)
+	for g := range c.Groups.Len() {
+		a.parts = append(a.parts, vector.NewPanels(c.group(g).Values, c.Dim))
 	}
-	best, bestAt := float32(math.Inf(1)), c.Starts[a.groups[0]]
-	for _, g := range a.groups {
-		from, to := c.Starts[g], c.Starts[g+1]
-		part := Matrix{Values: c.Values[from*c.Dim : to*c.Dim], Dim: c.Dim}
-		if at, d := nearest(x, part, a.scores); d < best {
-			best, bestAt = d, from+int(at)
-		}
-	}
-	return bestAt, best
+	return a
 }
 
-// parallel calls do for 0 to n by workers, until one fails or ctx ends.
-func parallel(ctx context.Context, workers, n int, do func(i int) error) error {
+// Fork returns an Assigner for another goroutine.
+func (a *Assigner) Fork() *Assigner {
+	return &Assigner{centroids: a.centroids, all: a.all, groups: a.groups, parts: a.parts}
+}
+
+// Assign writes the centroid nearest to each vector, and its squared distance;
+// if there are groups, the nearest of those in the nearest groups.
+func (a *Assigner) Assign(vectors Matrix, nearest []uint32, squares []float32) {
+	for i := len(a.ids); i < vectors.Len(); i++ {
+		a.ids = append(a.ids, uint32(i))
+	}
+	ids := a.ids[:vectors.Len()]
+	if a.all != nil {
+		a.all.Nearest(vectors.Values, vectors.Dim, ids, nearest)
+		for i := range ids {
+			squares[i] = square(vectors.Row(i), a.centroids.Row(int(nearest[i])))
+		}
+		return
+	}
+	a.look(vectors, ids)
+	for i := range ids {
+		nearest[i], squares[i] = 0, float32(math.Inf(1))
+	}
+	for g, members := range a.members {
+		if len(members) == 0 {
+			continue
+		}
+		if len(a.near) < len(members) {
+			a.near = make([]uint32, len(ids))
+		}
+		near := a.near[:len(members)]
+		a.parts[g].Nearest(vectors.Values, vectors.Dim, members, near)
+		for j, i := range members {
+			at := a.centroids.Starts[g] + int(near[j])
+			if d := square(vectors.Row(int(i)), a.centroids.Row(at)); d < squares[i] {
+				nearest[i], squares[i] = uint32(at), d
+			}
+		}
+	}
+}
+
+// look fills members.
+func (a *Assigner) look(vectors Matrix, ids []uint32) {
+	room := a.groups.Room()
+	if len(a.scores) < len(ids)*room {
+		a.scores = make([]float32, len(ids)*room)
+	}
+	a.groups.Scores(vectors.Values, vectors.Dim, ids, a.scores)
+	if a.members == nil {
+		a.members = make([][]uint32, a.groups.Len())
+	}
+	for g := range a.members {
+		a.members[g] = a.members[g][:0]
+	}
+	for i := range ids {
+		scores := a.scores[i*room:][:a.groups.Len()]
+		var looked [groupsLooked]int
+		n := 0
+		for g, s := range scores {
+			at := n
+			for at > 0 && scores[looked[at-1]] < s {
+				at--
+			}
+			if at < groupsLooked {
+				n = min(n+1, groupsLooked)
+				copy(looked[at+1:n], looked[at:])
+				looked[at] = g
+			}
+		}
+		for _, g := range looked {
+			a.members[g] = append(a.members[g], uint32(i))
+		}
+	}
+}
+
+// square is the squared distance of two vectors.
+func square(x, y []float32) float32 {
+	var out [1]float32
+	vector.Fastest().ScoreSquaredL2(x, y, len(x), 1, out[:])
+	return out[0]
+}
+
+// parallel calls do for 0 to n by workers, until one fails or ctx ends; each
+// rests after a call.
+func parallel(ctx context.Context, workers, n int, rest func(worker int), do func(worker, i int) error) error {
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
-	work := func() {
+	work := func(worker int) {
 		for failed.Load() == nil {
 			i := int(next.Add(1)) - 1
 			if i >= n {
@@ -72,19 +136,22 @@ func parallel(ctx context.Context, workers, n int, do func(i int) error) error {
 			}
 			err := ctx.Err()
 			if err == nil {
-				err = do(i)
+				err = do(worker, i)
 			}
 			if err != nil {
 				failed.CompareAndSwap(nil, &err)
 				return
 			}
+			if rest != nil {
+				rest(worker)
+			}
 		}
 	}
 	var group sync.WaitGroup
-	for range min(workers, n) - 1 {
-		group.Go(work)
+	for worker := 1; worker < min(workers, n); worker++ {
+		group.Go(func() { work(worker) })
 	}
-	work()
+	work(0)
 	group.Wait()
 	if err := failed.Load(); err != nil {
 		return *err

@@ -10,6 +10,9 @@ import (
 // beginRows is how many rows a cluster the first centroids are chosen from.
 const beginRows = 32
 
+// beginChunk is how many rows are compared with a chosen one at a time.
+const beginChunk = 4096
+
 // begin chooses the first centroids by k-means++ from a sample: each with a
 // probability that grows with the squared distance from those chosen before.
 func (l *lloyd) begin(ctx context.Context, r *rand.Rand) error {
@@ -27,33 +30,56 @@ func (l *lloyd) begin(ctx context.Context, r *rand.Rand) error {
 	}
 	l.centroids = Matrix{Values: make([]float32, 0, k*dim), Dim: dim}
 	distance, scores := make([]float32, n), make([]float32, n)
+	totals := make([]float64, (n+beginChunk-1)/beginChunk)
 	at := r.IntN(n)
 	for c := range k {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		chosen := values[at*dim : (at+1)*dim]
 		l.centroids.Values = append(l.centroids.Values, chosen...)
-		vector.Fastest().ScoreSquaredL2(chosen, values, dim, n, scores)
-		total := 0.0
-		for i, s := range scores {
-			if c == 0 || s < distance[i] {
-				distance[i] = s
+		err := parallel(ctx, l.workers, len(totals), l.rest, func(_, i int) error {
+			from, to := i*beginChunk, min((i+1)*beginChunk, n)
+			vector.Fastest().ScoreSquaredL2(chosen, values[from*dim:], dim, to-from, scores[from:])
+			total := 0.0
+			for j, s := range scores[from:to] {
+				if d := &distance[from+j]; c == 0 || s < *d {
+					*d = s
+				}
+				total += float64(distance[from+j])
 			}
-			total += float64(distance[i])
+			totals[i] = total
+			return nil
+		})
+		if err != nil {
+			return err
 		}
-		left := r.Float64() * total
+		total := 0.0
+		for _, t := range totals {
+			total += t
+		}
 		if !(total > 0) { // only copies of the chosen ones are left
 			return nil
 		}
-		for i, d := range distance {
+		at = choose(distance, totals, r.Float64()*total, at)
+	}
+	return nil
+}
+
+// choose finds the row at which the distances, added up, reach so much: the last
+// one that has a distance, if rounding lets them not. totals are those of chunks.
+func choose(distance []float32, totals []float64, left float64, at int) int {
+	for i, t := range totals {
+		if left > t && i < len(totals)-1 {
+			left -= t
+			continue
+		}
+		from := i * beginChunk
+		for j, d := range distance[from:min(from+beginChunk, len(distance))] {
 			if left -= float64(d); d > 0 {
-				at = i
+				at = from + j
 				if left <= 0 {
-					break
+					return at
 				}
 			}
 		}
 	}
-	return nil
+	return at
 }

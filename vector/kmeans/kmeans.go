@@ -23,6 +23,9 @@ type Options struct {
 	Workers int
 	// Progress, if set, is called after each step with the share done.
 	Progress func(done float64)
+	// Rest, if set, is called by each worker, from 0 on, every millisecond or so
+	// of its work: it sleeps when others need the processors.
+	Rest func(worker int)
 }
 
 // iterationsDefault is enough for inverted files: later iterations move few
@@ -30,7 +33,10 @@ type Options struct {
 const iterationsDefault = 10
 
 // flatMax is the number of clusters above which they are made in two levels.
-const flatMax = 256
+const flatMax = 1024
+
+// chunk is how many vectors a worker assigns at a time.
+const chunk = 240
 
 // Matrix is n vectors of dim elements, one after the other.
 type Matrix struct {
@@ -62,11 +68,16 @@ func Cluster(ctx context.Context, vectors Matrix, o Options) (*Centroids, error)
 	if o.K > flatMax {
 		return hierarchy(ctx, vectors, o)
 	}
-	l := newLloyd(vectors, nil, o, o.Workers)
+	l := newLloyd(vectors, nil, o, o.Workers, o.Rest)
 	if err := l.run(ctx, func(done float64) { o.progress(done) }); err != nil {
 		return nil, err
 	}
 	return &Centroids{Matrix: l.centroids}, nil
+}
+
+// group is the centroids of a group.
+func (c *Centroids) group(g int) Matrix {
+	return Matrix{Values: c.Values[c.Starts[g]*c.Dim : c.Starts[g+1]*c.Dim], Dim: c.Dim}
 }
 
 func (o *Options) progress(done float64) {
@@ -79,17 +90,21 @@ func (o *Options) progress(done float64) {
 func hierarchy(ctx context.Context, vectors Matrix, o Options) (*Centroids, error) {
 	top := o
 	top.K = int(math.Ceil(math.Sqrt(float64(o.K))))
-	groups := newLloyd(vectors, nil, top, o.Workers)
+	groups := newLloyd(vectors, nil, top, o.Workers, o.Rest)
 	if err := groups.run(ctx, func(done float64) { o.progress(done / 2) }); err != nil {
 		return nil, err
 	}
 	members := groups.members()
 	parts := make([]Matrix, groups.centroids.Len())
 	shares := share(members, o.K)
-	err := parallel(ctx, o.Workers, len(parts), func(g int) error {
+	err := parallel(ctx, o.Workers, len(parts), o.Rest, func(worker, g int) error {
 		part := o
 		part.K, part.Seed = shares[g], o.Seed+uint64(g)+1
-		l := newLloyd(vectors, members[g], part, 1)
+		var rest func(int)
+		if o.Rest != nil {
+			rest = func(int) { o.Rest(worker) }
+		}
+		l := newLloyd(vectors, members[g], part, 1, rest)
 		if err := l.run(ctx, func(float64) {}); err != nil {
 			return err
 		}
@@ -113,17 +128,18 @@ func hierarchy(ctx context.Context, vectors Matrix, o Options) (*Centroids, erro
 const refinements = 3
 
 func (c *Centroids) refine(ctx context.Context, vectors Matrix, o Options) error {
-	l := newLloyd(vectors, nil, o, o.Workers)
+	l := newLloyd(vectors, nil, o, o.Workers, o.Rest)
 	l.centroids = c.Matrix
-	const chunk = 256
 	for i := range refinements {
+		assigners := []*Assigner{c.NewAssigner()}
+		for range o.Workers - 1 {
+			assigners = append(assigners, assigners[0].Fork())
+		}
 		chunks := (l.len() + chunk - 1) / chunk
-		err := parallel(ctx, o.Workers, chunks, func(n int) error {
-			a := c.NewAssigner()
-			for i := n * chunk; i < min((n+1)*chunk, l.len()); i++ {
-				at, _ := a.Nearest(l.row(i))
-				l.nearest[i] = uint32(at)
-			}
+		err := parallel(ctx, o.Workers, chunks, o.Rest, func(worker, n int) error {
+			from, to := n*chunk, min((n+1)*chunk, l.len())
+			part := Matrix{Values: vectors.Values[from*vectors.Dim : to*vectors.Dim], Dim: vectors.Dim}
+			assigners[worker].Assign(part, l.nearest[from:to], l.distance[from:to])
 			return nil
 		})
 		if err != nil {
@@ -162,6 +178,7 @@ type lloyd struct {
 	rows      []uint32 // nil: all
 	o         Options
 	workers   int
+	rest      func(worker int)
 	centroids Matrix
 	nearest   []uint32 // of row i
 	distance  []float32
@@ -169,8 +186,8 @@ type lloyd struct {
 	order, starts []uint32
 }
 
-func newLloyd(vectors Matrix, rows []uint32, o Options, workers int) *lloyd {
-	l := &lloyd{vectors: vectors, rows: rows, o: o, workers: workers}
+func newLloyd(vectors Matrix, rows []uint32, o Options, workers int, rest func(worker int)) *lloyd {
+	l := &lloyd{vectors: vectors, rows: rows, o: o, workers: workers, rest: rest}
 	n := l.len()
 	l.o.K = max(1, min(o.K, n))
 	l.nearest, l.distance, l.order = make([]uint32, n), make([]float32, n), make([]uint32, n)
@@ -223,17 +240,28 @@ func (l *lloyd) run(ctx context.Context, progress func(float64)) error {
 
 // assign finds the nearest centroid of each row, and how many rows moved.
 func (l *lloyd) assign(ctx context.Context) (moved int, err error) {
-	const chunk = 256
 	chunks := (l.len() + chunk - 1) / chunk
 	movedIn := make([]int, chunks)
-	err = parallel(ctx, l.workers, chunks, func(c int) error {
-		scores := make([]float32, l.centroids.Len())
-		for i := c * chunk; i < min((c+1)*chunk, l.len()); i++ {
-			at, d := nearest(l.row(i), l.centroids, scores)
-			if at != l.nearest[i] {
+	panels := vector.NewPanels(l.centroids.Values, l.centroids.Dim)
+	err = parallel(ctx, l.workers, chunks, l.rest, func(_, c int) error {
+		from, to := c*chunk, min((c+1)*chunk, l.len())
+		var all, near [chunk]uint32
+		ids, nearest := l.rows, near[:to-from]
+		if ids == nil {
+			for i := range nearest {
+				all[i] = uint32(from + i)
+			}
+			ids = all[:to-from]
+		} else {
+			ids = ids[from:to]
+		}
+		panels.Nearest(l.vectors.Values, l.vectors.Dim, ids, nearest)
+		for i, at := range nearest {
+			if at != l.nearest[from+i] {
 				movedIn[c]++
 			}
-			l.nearest[i], l.distance[i] = at, d
+			l.nearest[from+i] = at
+			l.distance[from+i] = square(l.row(from+i), l.centroids.Row(int(at)))
 		}
 		return nil
 	})
@@ -241,19 +269,6 @@ func (l *lloyd) assign(ctx context.Context) (moved int, err error) {
 		moved += m
 	}
 	return moved, err
-}
-
-// nearest is the centroid nearest to x and its squared distance.
-func nearest(x []float32, centroids Matrix, scores []float32) (uint32, float32) {
-	scores = scores[:centroids.Len()]
-	vector.Fastest().ScoreSquaredL2(x, centroids.Values, centroids.Dim, len(scores), scores)
-	at, best := 0, float32(math.Inf(1))
-	for i, s := range scores {
-		if s < best {
-			at, best = i, s
-		}
-	}
-	return uint32(at), best
 }
 
 // sort fills order and starts.
@@ -321,7 +336,7 @@ func (l *lloyd) farthest() []uint32 {
 
 // update moves the centroids to the means of their rows.
 func (l *lloyd) update(ctx context.Context) error {
-	return parallel(ctx, l.workers, l.centroids.Len(), func(c int) error {
+	return parallel(ctx, l.workers, l.centroids.Len(), l.rest, func(_, c int) error {
 		rows := l.order[l.starts[c]:l.starts[c+1]]
 		if len(rows) == 0 {
 			return nil

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"quiver/vector"
@@ -27,11 +29,22 @@ func clustered(seed uint64, n, dim, k int, spread float64) (m Matrix, centres Ma
 	return m, centres
 }
 
+// nearest is the centroid nearest to x and its squared distance, all looked at.
+func nearest(x []float32, centroids Matrix) (at int, best float32) {
+	best = float32(math.Inf(1))
+	for i := range centroids.Len() {
+		if d := square(x, centroids.Row(i)); d < best {
+			at, best = i, d
+		}
+	}
+	return at, best
+}
+
 // cost is the mean squared distance from the nearest centroid, all looked at.
 func cost(m Matrix, c Matrix) float64 {
-	sum, scores := 0.0, make([]float32, c.Len())
+	sum := 0.0
 	for i := range m.Len() {
-		_, d := nearest(m.Row(i), c, scores)
+		_, d := nearest(m.Row(i), c)
 		sum += float64(d)
 	}
 	return sum / float64(m.Len())
@@ -62,7 +75,7 @@ func TestFindsTheClusters(t *testing.T) {
 
 func TestSameWithAnyNumberOfWorkers(t *testing.T) {
 	m, _ := clustered(2, 5000, 12, 50, 0.7)
-	for _, k := range []int{20, 300} {
+	for _, k := range []int{20, flatMax + 200} {
 		a, b := cluster(t, m, Options{K: k, Seed: 3, Workers: 1}), cluster(t, m, Options{K: k, Seed: 3, Workers: 4})
 		if !slices.Equal(a.Values, b.Values) || !slices.Equal(a.Starts, b.Starts) {
 			t.Errorf("%d clusters differ by the number of workers", k)
@@ -75,8 +88,11 @@ func TestSameWithAnyNumberOfWorkers(t *testing.T) {
 
 func TestTwoLevelsAreNearlyAsGood(t *testing.T) {
 	m, _ := clustered(4, 12000, 24, 500, 0.5)
-	c := cluster(t, m, Options{K: 400, Workers: 2})
-	flat := newLloyd(m, nil, Options{K: 400, Iterations: 10}, 2)
+	c, err := hierarchy(context.Background(), m, Options{K: 400, Iterations: 10, Workers: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flat := newLloyd(m, nil, Options{K: 400, Iterations: 10}, 2, nil)
 	if err := flat.run(context.Background(), func(float64) {}); err != nil {
 		t.Fatal(err)
 	}
@@ -86,10 +102,13 @@ func TestTwoLevelsAreNearlyAsGood(t *testing.T) {
 	if c.Starts[len(c.Starts)-1] != c.Len() || len(c.Starts) != c.Groups.Len()+1 {
 		t.Errorf("%d centroids in groups from %v", c.Len(), c.Starts)
 	}
-	a, scores, missed := c.NewAssigner(), make([]float32, c.Len()), 0
+	at, squares, missed := make([]uint32, m.Len()), make([]float32, m.Len()), 0
+	c.NewAssigner().Assign(m, at, squares)
 	for i := range m.Len() {
-		_, d := a.Nearest(m.Row(i))
-		if _, best := nearest(m.Row(i), c.Matrix, scores); d > best {
+		if square(m.Row(i), c.Row(int(at[i]))) != squares[i] {
+			t.Fatalf("vector %d: not %v from its centroid", i, squares[i])
+		}
+		if _, best := nearest(m.Row(i), c.Matrix); squares[i] > best {
 			missed++
 		}
 	}
@@ -123,7 +142,7 @@ func TestDuplicatesAndFewVectors(t *testing.T) {
 
 func TestRepairRefillsEmptyClusters(t *testing.T) {
 	m, _ := clustered(6, 1000, 4, 8, 0.01)
-	l := newLloyd(m, nil, Options{K: 8, Iterations: 10}, 1)
+	l := newLloyd(m, nil, Options{K: 8, Iterations: 10}, 1, nil)
 	// All centroids but one far away, so that they are empty.
 	l.centroids = Matrix{Values: make([]float32, 8*4), Dim: 4}
 	for i := range l.centroids.Values[4:] {
@@ -157,6 +176,25 @@ func TestSphericalCentroidsHaveLengthOne(t *testing.T) {
 		if l := vector.Dot(c.Row(i), c.Row(i)); math.Abs(l-1) > 1e-5 {
 			t.Errorf("centroid %d has squared length %v", i, l)
 		}
+	}
+}
+
+// TestEachWorkerRests: none for long, and none under another's number.
+func TestEachWorkerRests(t *testing.T) {
+	m, _ := clustered(10, 9000, 8, 10, 0.5)
+	var rests [2]atomic.Int64
+	resting := [2]sync.Mutex{}
+	for _, k := range []int{50, flatMax + 1} {
+		cluster(t, m, Options{K: k, Workers: 2, Rest: func(worker int) {
+			if !resting[worker].TryLock() {
+				t.Error("two workers of one number")
+			}
+			rests[worker].Add(1)
+			resting[worker].Unlock()
+		}})
+	}
+	if rests[0].Load() < 50 {
+		t.Errorf("%d rests", rests[0].Load())
 	}
 }
 
