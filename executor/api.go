@@ -61,7 +61,23 @@ type SearchSettings struct {
 	// Effort by access method, where it was SET, overrides it: hnsw.ef_search,
 	// ivfflat.probes.
 	Effort map[string]int
+	// Bounds by access method, of scans that are iterative and whose bounds were
+	// SET: such a search may come back with fewer rows than match.
+	Bounds map[string]SearchBounds
 }
+
+// SearchBounds end a search with a filter, however few rows it has found. 0 is no
+// bound.
+type SearchBounds struct {
+	// Tuples is how many rows are tested: hnsw.max_scan_tuples, and as many as
+	// hnsw.scan_mem_multiplier times work_mem holds.
+	Tuples int
+	// Lists is how many lists of a segment are looked at: ivfflat.max_probes.
+	Lists int
+}
+
+// CandidateBytes is what an iterative scan holds for each row that it tests.
+const CandidateBytes = 32
 
 // Engine is what statements ask of the storage engine beyond their transaction.
 type Engine interface {

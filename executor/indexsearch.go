@@ -95,7 +95,20 @@ func (s *segmentSearch) request(k int) *vector.SearchRequest {
 	return &vector.SearchRequest{
 		Query: s.q, K: k, Column: s.column,
 		Recall: settings.TargetRecall, Effort: settings.Effort[s.index.Kind()],
+		MaxLists: s.bounds().Lists,
 	}
+}
+
+// bounds are those of an iterative scan that were SET.
+func (s *segmentSearch) bounds() SearchBounds { return s.o.x.env.Search.Bounds[s.index.Kind()] }
+
+// tuplesMost is the segment's part of the rows that may be tested; 0 is no bound.
+func (s *segmentSearch) tuplesMost() int {
+	most := s.bounds().Tuples
+	if most == 0 {
+		return 0
+	}
+	return int(math.Ceil(float64(most) * float64(s.indexed) / float64(max(s.o.rows, s.indexed, 1))))
 }
 
 // searchKept searches the index for rows of a bitmap; nil is all of them.
@@ -122,6 +135,9 @@ func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kep
 func (s *segmentSearch) filtered(ctx context.Context) error {
 	if s.matched {
 		return s.among(ctx)
+	}
+	if s.bounds() != (SearchBounds{}) {
+		return s.bounded(ctx)
 	}
 	known, err := s.segment.Known(ctx)
 	if err != nil {
@@ -156,6 +172,19 @@ func (s *segmentSearch) among(ctx context.Context) error {
 	return s.searchKept(ctx, s.matching, s.kept)
 }
 
+// bounded searches the index and tests what it finds, as far as the bounds go:
+// what is found by then is the answer.
+func (s *segmentSearch) bounded(ctx context.Context) error {
+	if s.passing == 0 {
+		if err := s.sample(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := s.after(ctx)
+	s.left = false
+	return err
+}
+
 // sample estimates what share of the rows passes.
 func (s *segmentSearch) sample(ctx context.Context) error {
 	n := min(sampledRows, s.indexed)
@@ -185,7 +214,11 @@ func count(keep []bool) (n int) {
 func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 	// A little more than what is needed on average, so that one round mostly does.
 	need := float64(s.k) / s.passing
+	most, bounded := s.tuplesMost(), s.bounds() != (SearchBounds{})
 	r := s.request(int(math.Ceil(need + 2*math.Sqrt(need))))
+	if bounded {
+		r.K = min(r.K, max(most, s.k), max(s.indexed, 1))
+	}
 	it := s.index.Iterate(r, &s.stats)
 	defer it.Close()
 	s.positions = s.positions[:0]
@@ -196,7 +229,10 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 	// filter against the query puts it behind candidates that are not sure.
 	tested, sure, rank := 0, r.K, 0
 	for rank == 0 || rank > sure {
-		if tested > afterFactor*r.K {
+		if bounded && most > 0 && tested >= most {
+			break
+		}
+		if !bounded && tested > afterFactor*r.K {
 			s.passing = min(s.passing, float64(len(s.positions)+1)/float64(tested))
 			return false, nil
 		}
@@ -209,6 +245,9 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 		}
 		if tested > 0 {
 			sure *= 2
+		}
+		if bounded && most > 0 {
+			s.candidates = s.candidates[:min(len(s.candidates), most-tested)]
 		}
 		batch, keep = batch[:0], slices.Grow(keep[:0], len(s.candidates))[:len(s.candidates)]
 		for _, c := range s.candidates {

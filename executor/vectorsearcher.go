@@ -125,6 +125,15 @@ func (o *vectorSearcher) workers() int {
 	return max(n, 1)
 }
 
+// tuplesMost is how many rows an iterative scan by the index may test; 0 is no
+// bound.
+func (o *vectorSearcher) tuplesMost() int {
+	if o.index == nil {
+		return 0
+	}
+	return o.x.env.Search.Bounds[o.index.Method].Tuples
+}
+
 // queryVector evaluates the vector compared with, nil when it is null, and sets
 // the dimension of the space.
 func (o *vectorSearcher) queryVector() (q []byte, err error) {

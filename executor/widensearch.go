@@ -95,6 +95,10 @@ func (o *widenSearchOp) run(ctx context.Context) error {
 		if found > o.search.searcher.rows/widenShare {
 			found = max(o.search.searcher.rows, 1)
 		}
+		most := o.search.searcher.tuplesMost()
+		if most > 0 {
+			found = min(found, max(most, wanted))
+		}
 		o.search.wanted, o.search.complete, o.search.kept = found, false, true
 		n := 0
 		err := drain(ctx, o.input, func(b *batch) error {
@@ -105,7 +109,7 @@ func (o *widenSearchOp) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n >= wanted || o.search.complete || found >= o.search.searcher.rows {
+		if n >= wanted || o.search.complete || found >= o.search.searcher.rows || most > 0 && found >= most {
 			return nil
 		}
 		o.drop()

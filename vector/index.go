@@ -65,6 +65,9 @@ type SearchRequest struct {
 	// Effort, when above 0, is taken instead: hnsw.ef_search, ivfflat.probes.
 	Recall float64
 	Effort int
+	// MaxLists, when above 0, is how many lists are looked at at most, however
+	// few rows they hold that are kept: ivfflat.max_probes.
+	MaxLists int
 	// Keep has a bit a position, least significant first: others are not
 	// proposed. nil keeps all. Kept is the number of bits set.
 	Keep []byte

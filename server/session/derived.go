@@ -71,6 +71,23 @@ func (s *Session) newSearchSettings() executor.SearchSettings {
 			out.Effort[method] = int(s.values.Number(name))
 		}
 	}
+	out.Bounds = map[string]executor.SearchBounds{}
+	if mode, _ := s.values.Get("hnsw.iterative_scan"); mode != "off" {
+		var b executor.SearchBounds
+		if s.values.Given("hnsw.max_scan_tuples") {
+			b.Tuples = int(s.values.Number("hnsw.max_scan_tuples"))
+		}
+		if s.values.Given("hnsw.scan_mem_multiplier") {
+			held := int(s.values.Number("hnsw.scan_mem_multiplier")*s.values.Number("work_mem")*1024) / executor.CandidateBytes
+			if b.Tuples == 0 || held < b.Tuples {
+				b.Tuples = held
+			}
+		}
+		out.Bounds["hnsw"] = b
+	}
+	if mode, _ := s.values.Get("ivfflat.iterative_scan"); mode != "off" && s.values.Given("ivfflat.max_probes") {
+		out.Bounds["ivfflat"] = executor.SearchBounds{Lists: int(s.values.Number("ivfflat.max_probes"))}
+	}
 	return out
 }
 

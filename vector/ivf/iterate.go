@@ -30,7 +30,8 @@ func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vect
 	if x.meta.rows > 0 && r.K > 0 {
 		it.s = x.searchers.Get().(*searcher)
 		it.s.begin(r, stats)
-		it.ranked = it.s.ranker.rank(it.s.wide, it.reach.first)
+		it.ranked = atMost(it.s.ranker.rank(it.s.wide, it.reach.first), r.MaxLists)
+		it.reach.first = min(it.reach.first, len(it.ranked))
 	}
 	return it
 }
@@ -79,7 +80,7 @@ func (it *iterator) more(ctx context.Context) error {
 	next := it.reach.first
 	if it.done > 0 {
 		next = min(it.done+max(it.reach.first/2, 1), len(it.ranked))
-		s.ranker.order(it.done, next)
+		orderFirst(it.ranked[it.done:], next-it.done)
 	}
 	s.candidates = it.heap
 	err := s.x.load(ctx, it.ranked[it.done:next], s.stats, s.all)

@@ -56,7 +56,7 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kth func() float64) error {
 	reach := s.x.reach(s.r)
 	next := reach.first
-	rest := s.ranker.rank(s.wide, next)
+	rest := atMost(s.ranker.rank(s.wide, next), s.r.MaxLists)
 	for len(rest) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -81,6 +81,15 @@ func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kt
 		orderFirst(rest, next)
 	}
 	return nil
+}
+
+// atMost are the nearest lists, so many of them; all with most 0.
+func atMost(lists []rankedList, most int) []rankedList {
+	if most <= 0 || most >= len(lists) {
+		return lists
+	}
+	orderFirst(lists, most)
+	return lists[:most]
 }
 
 // withKept are the lists of some that have rows to propose: the others need not
