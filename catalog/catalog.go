@@ -120,6 +120,9 @@ func (c *Catalog) load(ctx context.Context) error {
 	if err := c.loadStaged(ctx, v); err != nil {
 		return err
 	}
+	if err := c.loadStatistics(ctx, v); err != nil {
+		return err
+	}
 	v.stamp = nextStamp()
 	c.current.Store(v)
 	return c.dropOrphanSequences(ctx, v)

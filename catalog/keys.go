@@ -19,6 +19,7 @@ import (
 //	segments                              the number of the last change of segments
 //	checkpoint/{table}/{partition}/{shard}
 //	sequence/{oid}/{generation}           the last value that may have been given out
+//	statistics/{oid}                      rows and pages of a table or index
 //	next/{name}                           the first id of that name not reserved yet
 //	bound/timestamp                       no timestamp given out is above it
 const rootPrefix = "quiver/"
@@ -43,6 +44,7 @@ func (k keyspace) segmentChange() string       { return string(k) + "segments" }
 func (k keyspace) checkpoints() string         { return string(k) + "checkpoint/" }
 func (k keyspace) sequences() string           { return string(k) + "sequence/" }
 func (k keyspace) sequencePrefix(o OID) string { return fmt.Sprintf("%ssequence/%010d/", k, o) }
+func (k keyspace) statistics() string          { return string(k) + "statistics/" }
 func (k keyspace) next(name string) string     { return string(k) + "next/" + name }
 func (k keyspace) timestampBound() string      { return string(k) + "bound/timestamp" }
 
@@ -56,6 +58,10 @@ func (k keyspace) checkpoint(table, partition StorageID, shard int) string {
 
 func (k keyspace) sequence(oid OID, generation uint64) string {
 	return fmt.Sprintf("%s%020d", k.sequencePrefix(oid), generation)
+}
+
+func (k keyspace) relationStatistics(oid OID) string {
+	return fmt.Sprintf("%s%010d", k.statistics(), oid)
 }
 
 // numbers reads the numbers of a key after prefix, want of them.

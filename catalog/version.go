@@ -19,7 +19,9 @@ type Version struct {
 	children  tree[childKey, Descriptor]
 	storages  tree[StorageID, Descriptor]
 	virtual   *virtualSet
-	live      *Live
+	// statistics is no descriptor's: see RelationStatistics.
+	statistics tree[OID, RelationStatistics]
+	live       *Live
 }
 
 // nameKey is a name within its parent: a schema in a database, a relation in a

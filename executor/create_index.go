@@ -366,7 +366,13 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 		return sqlerr.Wrap(err, sqlerr.ProgramLimitExceeded, "%s", err.Error()).
 			WithHint("Increase maintenance_work_mem, or choose a quantization.")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return d.withStatistics(ctx, func(s *statistics) error {
+		s.table(table)
+		return s.index(ctx, table, index)
+	})
 }
 
 // setting is the value of a numeric setting, in its unit.

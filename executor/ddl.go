@@ -59,7 +59,7 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 	case *ast.CallStmt:
 		return d.call(ctx, s)
 	case *ast.VacuumStmt:
-		return d.vacuum(s)
+		return d.vacuum(ctx, s)
 	case *ast.LockStmt:
 		return d.lock(ctx, s)
 	case *ast.CheckpointStmt:

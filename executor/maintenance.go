@@ -13,13 +13,14 @@ import (
 )
 
 // vacuum is VACUUM and ANALYZE. Row counts are always known and dead rows are
-// left out by every scan, so there is nothing to do but to look at the names;
+// left out by every scan, so there is nothing to do but to tell pg_class;
 // VACUUM FULL, which promises space, waits for compaction.
-func (d *ddl) vacuum(s *ast.VacuumStmt) error {
+func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
 	analyze, err := vacuumOptions(s)
 	if err != nil {
 		return err
 	}
+	var tables []*catalog.Table
 	for i, r := range s.Tables {
 		if len(s.Columns[i]) > 0 && !analyze {
 			return sqlerr.New(sqlerr.FeatureNotSupported, "ANALYZE option must be specified when a column list is provided")
@@ -34,8 +35,33 @@ func (d *ddl) vacuum(s *ast.VacuumStmt) error {
 		if err := analyzedColumns(rel, s.Columns[i]); err != nil {
 			return err
 		}
+		if table, ok := rel.(*catalog.Table); ok {
+			tables = append(tables, table)
+		}
 	}
-	return nil
+	if len(s.Tables) == 0 {
+		tables = d.allTables()
+	}
+	return d.withStatistics(ctx, func(seen *statistics) error {
+		for _, table := range tables {
+			if err := seen.look(ctx, table); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// allTables lists the tables of the database.
+func (d *ddl) allTables() (out []*catalog.Table) {
+	for _, schema := range d.catalog().Schemas() {
+		for _, rel := range d.catalog().Relations(schema.OID) {
+			if table, ok := rel.(*catalog.Table); ok {
+				out = append(out, table)
+			}
+		}
+	}
+	return out
 }
 
 // vacuumOptions checks the options and says whether the statement analyzes.

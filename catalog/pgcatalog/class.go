@@ -87,13 +87,17 @@ func columnOf(t *catalog.Table, number int16) *catalog.Column {
 func pgClass(b *rows) error {
 	b.eachRelation(func(s *catalog.Schema, r catalog.Relation) {
 		o, kind := r.Head(), r.Kind()
-		method, tuples, file, identity := catalog.OID(0), -1.0, o.OID, byte('n')
+		method, file, identity := catalog.OID(0), o.OID, byte('n')
+		size := catalog.UnknownStatistics
 		var options []string
 		hasIndex, checks := false, 0
 		switch r := r.(type) {
 		case *catalog.Table:
 			method, identity, options = heapMethod, 'd', optionList(r.Options)
 			hasIndex = len(b.view.Indexes(r.OID)) > 0
+			if known, ok := catalog.StatisticsOf(b.view, r, r.OID); ok {
+				size = known
+			}
 			for _, c := range r.Constraints {
 				if c.Kind == catalog.ConstraintCheck {
 					checks++
@@ -102,17 +106,18 @@ func pgClass(b *rows) error {
 		case *catalog.Partition:
 			method, identity = heapMethod, 'd'
 		case *catalog.Index:
-			method, options, tuples = methodOID(r.Method), r.OptionList(), 0
+			method, options = methodOID(r.Method), r.OptionList()
+			size, _ = catalog.StatisticsOf(b.view, b.view.Table(r.Table), r.OID)
 		case *catalog.Sequence:
-			tuples = 1
+			size = catalog.RelationStatistics{Tuples: 1, Pages: 1}
 		case *catalog.Virtual:
 			if kind == 'r' {
 				method = heapMethod
 			} else {
-				tuples, file = 0, 0
+				size, file = catalog.RelationStatistics{}, 0
 			}
 		}
-		b.add(o.OID, o.Name, s.OID, 0, 0, owner, method, file, 0, 0, tuples, 0, 0, hasIndex, false, byte('p'), kind,
+		b.add(o.OID, o.Name, s.OID, 0, 0, owner, method, file, 0, size.Pages, float64(size.Tuples), 0, 0, hasIndex, false, byte('p'), kind,
 			len(attributes(b.view, r)), checks, kind == 'v', false, false, false, false, true, identity, false, 0, 0, 0, nil, options, nil)
 	})
 	return nil
