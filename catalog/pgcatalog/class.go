@@ -117,7 +117,7 @@ func pgClass(b *rows) error {
 				size, file = catalog.RelationStatistics{}, 0
 			}
 		}
-		b.add(o.OID, o.Name, s.OID, 0, 0, owner, method, file, 0, size.Pages, float64(size.Tuples), 0, 0, hasIndex, false, byte('p'), kind,
+		b.add(o.OID, o.Name, s.OID, rowType(r), 0, owner, method, file, 0, size.Pages, float64(size.Tuples), 0, 0, hasIndex, false, byte('p'), kind,
 			len(attributes(b.view, r)), checks, kind == 'v', false, false, false, false, true, identity, false, 0, 0, 0, nil, options, nil)
 	})
 	return nil

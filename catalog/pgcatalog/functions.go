@@ -47,6 +47,9 @@ func formatType(c call) (any, error) {
 	if c.isNull(0) {
 		return nil, nil
 	}
+	if r := c.view.RelationByOID(c.oid(0)); r != nil && rowType(r) != 0 {
+		return relationName(c.view, c.Session, c.oid(0)), nil
+	}
 	if c.isNull(1) {
 		return types.TypeName(c.oid(0)), nil
 	}

@@ -70,6 +70,9 @@ func inPath(c call, schema string) bool {
 func typeIsVisible(c call) (any, error) {
 	t := types.ByOID(c.oid(0))
 	if t == nil {
+		if r := c.view.RelationByOID(c.oid(0)); r != nil && rowType(r) != 0 {
+			return isVisible(c.view, c.Session, r), nil
+		}
 		return nil, nil
 	}
 	return inPath(c, types.SchemaOf(t)), nil

@@ -43,6 +43,9 @@ func (n Names) name(typ, oid types.OID) string {
 		if types.ByOID(oid) != nil {
 			return types.TypeName(oid)
 		}
+		if r := n.View.RelationByOID(oid); r != nil && rowType(r) != 0 {
+			return relationName(n.View, n.Session, oid)
+		}
 	case types.RegprocOID:
 		return functionName(oid)
 	case types.RegprocedureOID:

@@ -157,7 +157,7 @@ func TestRelations(t *testing.T) {
 		want   string
 	}{
 		{11, "pg_namespace", nil, "13000|information_schema|10|~ 11|pg_catalog|10|~ 13001|quiver|10|~ 2200|public|10|~"},
-		{11, "pg_class", []string{"|items|"}, "30000|items|2200|0|0|10|2|30000|0|0|-1|0|0|t|f|p|r|4|1|f|f|f|f|f|t|d|f|0|0|0|~|{shards=2}|~"},
+		{11, "pg_class", []string{"|items|"}, "30000|items|2200|30000|0|10|2|30000|0|0|-1|0|0|t|f|p|r|4|1|f|f|f|f|f|t|d|f|0|0|0|~|{shards=2}|~"},
 		{11, "pg_attribute", []string{"30000|Vec|"}, "30000|Vec|16385|-1|-1|4|0|-1|3|f|i|e||f|f|f|||f|t|0|0|~|~|~|~"},
 		{11, "pg_attribute", []string{"30000|", "dropped"}, "30000|........pg.dropped.3........|0|-1|8|3|0|-1|-1|t|d|p||f|f|f|||t|t|0|0|~|~|~|~"},
 		{11, "pg_index", []string{"30005|"}, "30005|30000|2|2|f|f|f|f|t|f|t|f|t|t|f|2 1|100 0|3126 1978|3 0|~|~"},

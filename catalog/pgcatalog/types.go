@@ -75,7 +75,25 @@ func pgType(b *rows) error {
 			subscriptOf(t), t.Elem, t.Array, f[0], f[1], f[2], f[3], f[4], f[5], f[6], t.Align, t.Storage, false, 0, -1, 0,
 			collationOf(t.OID), nil, nil, nil)
 	}
+	record := types.ByOID(types.RecordOID)
+	f := functionsOf(record)
+	b.eachRelation(func(s *catalog.Schema, r catalog.Relation) {
+		if oid := rowType(r); oid != 0 {
+			b.add(oid, r.Head().Name, s.OID, owner, -1, false, byte('c'), byte('C'), false, true, byte(','), oid,
+				0, 0, 0, f[0], f[1], f[2], f[3], 0, 0, 0, record.Align, record.Storage, false, 0, -1, 0, 0, nil, nil, nil)
+		}
+	})
 	return nil
+}
+
+// rowType is the OID of the composite type that a table's rows have: the
+// table's own, which is no other type's.
+func rowType(r catalog.Relation) catalog.OID {
+	switch r.(type) {
+	case *catalog.Table, *catalog.Partition:
+		return r.Head().OID
+	}
+	return 0
 }
 
 // firstCastOID numbers casts, to which nothing refers, by rank.
