@@ -123,14 +123,19 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 // learned ones have: estimates count with it before the rows are seen.
 const sparseUsual = 804
 
-// buildOverhead is what a build needs besides arrays by node.
+// buildOverhead is what a build needs besides arrays by node: for each worker what
+// it walks with, and its searches for the samples that the recall is measured by.
 func buildOverhead(c *graphCodec, o Options, rows int) int64 {
 	worker := int64(rows)/8 + int64(16*o.EfConstruction) + int64(32*c.padded)
 	if c.form == codeSparse {
 		worker += 4 * int64(min(c.space.Dim, denseMax))
 	}
-	return int64(o.Workers)*worker + 1<<20
+	samples := int64(len(newEffortSamples(rows))) * (searchBytes + int64(4*c.padded))
+	return int64(o.Workers)*(worker+samples) + 2<<20
 }
+
+// searchBytes is about what a Search for the nearest of effortK takes.
+const searchBytes = 3584
 
 // Open implements Kind.
 func (hnsw) Open(parts Parts) (Index, error) {

@@ -14,6 +14,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,6 +22,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // memoryParts keeps the parts of an index in memory, aligned as mapped ones.
@@ -650,7 +653,7 @@ func TestHNSWLimits(t *testing.T) {
 		return make([]byte, n), func() { scratch -= n }, nil
 	}
 	little.Progress = func(phase string, _, _ int64) {
-		if phase == "building graph" && scratch < need/8 {
+		if phase == "building graph" && scratch < need/9 {
 			t.Errorf("%d bytes in files of %d bytes beyond the memory", scratch, need/8)
 		}
 	}
@@ -813,3 +816,56 @@ func TestHNSWGrowing(t *testing.T) {
 		})
 	}
 }
+
+// TestHNSWBuildsHoldNoMoreThanTheirMemory: what the heap holds at each step is
+// within what a build needs besides its arrays, and arrays beyond the limit are
+// in files.
+func TestHNSWBuildsHoldNoMoreThanTheirMemory(t *testing.T) {
+	column := floatColumn(Float32, vectorSets["uniform"](rand.New(rand.NewPCG(41, 42)), 4000, 32))
+	s := Space{Float32, L2, 32}
+	live := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for _, quantization := range []string{"sq8", "rabitq"} {
+		o := hnswDefaults(s, Options{Workers: 2, Quantization: quantization})
+		form, err := codeFormOf(s, quantization)
+		if err != nil {
+			t.Fatal(err)
+		}
+		need, over := KindByName("hnsw").Estimate(s, column.Len(), o).BuildBytes, buildOverhead(newGraphCodec(s, form.built()), o, column.Len())
+		o.MemoryBytes = over + (need-over)/2
+		scratch, before := int64(0), live()
+		o.Scratch = func(n int64) ([]byte, func(), error) {
+			scratch += n
+			b, err := unix.Mmap(-1, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+			return b, func() { err = errors.Join(err, unix.Munmap(b)) }, err
+		}
+		var mu sync.Mutex
+		most := int64(0)
+		o.Progress = func(string, int64, int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			most = max(most, live()-before)
+		}
+		if err := KindByName("hnsw").Build(context.Background(), s, column, o, discard{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %d bytes on the heap, %d reckoned with; %d of %d in files", quantization, most, over, scratch, need-over)
+		if most > over {
+			t.Errorf("%s: %d bytes on the heap, %d reckoned with", quantization, most, over)
+		}
+		if scratch*10 < (need-o.MemoryBytes)*9 {
+			t.Errorf("%s: %d bytes in files, %d needed with %d in memory", quantization, scratch, need, o.MemoryBytes)
+		}
+	}
+}
+
+// discard is a PartWriter that keeps nothing.
+type discard struct{}
+
+func (discard) Create(string) (io.WriteCloser, error) { return discard{}, nil }
+func (discard) Write(b []byte) (int, error)           { return len(b), nil }
+func (discard) Close() error                          { return nil }

@@ -2,7 +2,6 @@ package ivf
 
 import (
 	"context"
-	"encoding/binary"
 	"hash/crc32"
 	"math"
 	"math/rand/v2"
@@ -25,6 +24,7 @@ type builder struct {
 	column vector.Column
 	o      vector.Options
 	plan   plan
+	memory arrays
 	held   []uint32 // positions that have a place in the index
 
 	meta  meta
@@ -40,12 +40,20 @@ func (k *kind) Build(ctx context.Context, s vector.Space, column vector.Column, 
 	if err := k.Check(s, o); err != nil {
 		return err
 	}
-	b := &builder{kind: k, space: s, column: column, o: o}
+	b := &builder{kind: k, space: s, column: column, o: o, plan: k.plan(s, column.Len(), o)}
+	if need := k.Estimate(s, column.Len(), o).BuildBytes; o.MemoryBytes > 0 && need > o.MemoryBytes {
+		work := workBytes(s, column.Len(), b.plan)
+		if o.Scratch == nil {
+			return &vector.MemoryError{Needed: need, Limit: o.MemoryBytes}
+		}
+		if work > o.MemoryBytes {
+			return &vector.MemoryError{Needed: work, Limit: o.MemoryBytes}
+		}
+		b.memory = arrays{limit: max(o.MemoryBytes-work, 1), scratch: o.Scratch}
+	}
+	defer b.memory.free()
 	if err := b.hold(ctx); err != nil {
 		return err
-	}
-	if need := k.Estimate(s, len(b.held), o).BuildBytes; o.MemoryBytes > 0 && need > o.MemoryBytes {
-		return &vector.MemoryError{Needed: need, Limit: o.MemoryBytes}
 	}
 	b.plan = k.plan(s, len(b.held), o)
 	if err := b.cluster(ctx); err != nil {
@@ -62,7 +70,11 @@ func (b *builder) progress(phase string, done, total int64) {
 
 // hold lists the rows that have distances: not null, and under cosine with a
 // length.
-func (b *builder) hold(ctx context.Context) error {
+func (b *builder) hold(ctx context.Context) (err error) {
+	if b.held, _, err = b.memory.words(b.column.Len()); err != nil {
+		return err
+	}
+	b.held = b.held[:0]
 	wide := make([]float32, b.space.Dim)
 	for p := range b.column.Len() {
 		if p%4096 == 0 {
@@ -134,22 +146,8 @@ func (b *builder) cluster(ctx context.Context) error {
 	dim := b.space.Dim
 	centroids := &kmeans.Centroids{Matrix: kmeans.Matrix{Dim: dim}}
 	if len(b.held) > 0 {
-		sample := kmeans.Matrix{Values: make([]float32, b.plan.sample*dim), Dim: dim}
-		r := rand.New(rand.NewPCG(seed, 1))
-		at := 0
-		for i, p := range b.held { // every row with the same probability
-			if r.IntN(len(b.held)-i) < b.plan.sample-at {
-				b.row(sample.Row(at), p)
-				at++
-			}
-		}
 		var err error
-		centroids, err = kmeans.Cluster(ctx, sample, kmeans.Options{
-			K: b.plan.lists, Spherical: spherical(b.space), Seed: seed, Workers: b.plan.workers,
-			Progress: func(done float64) { b.progress("performing k-means", int64(1000*done), 1000) },
-			Rest:     b.o.Rest,
-		})
-		if err != nil {
+		if centroids, err = b.centroids(ctx); err != nil {
 			return err
 		}
 	}
@@ -163,15 +161,53 @@ func (b *builder) cluster(ctx context.Context) error {
 	return b.assign(ctx)
 }
 
+// centroids clusters a sample of the rows.
+func (b *builder) centroids(ctx context.Context) (*kmeans.Centroids, error) {
+	dim := b.space.Dim
+	values, release, err := b.memory.floats(b.plan.sample * dim)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	sample := kmeans.Matrix{Values: values, Dim: dim}
+	r := rand.New(rand.NewPCG(seed, 1))
+	at := 0
+	for i, p := range b.held { // every row with the same probability
+		if r.IntN(len(b.held)-i) < b.plan.sample-at {
+			b.row(sample.Row(at), p)
+			if at++; at%4096 == 0 {
+				b.rest(0)
+			}
+		}
+	}
+	return kmeans.Cluster(ctx, sample, kmeans.Options{
+		K: b.plan.lists, Spherical: spherical(b.space), Seed: seed, Workers: b.plan.workers,
+		Progress: func(done float64) { b.progress("performing k-means", int64(1000*done), 1000) },
+		Rest:     b.o.Rest,
+	})
+}
+
+// assignedRows is how many rows are assigned at a time.
+const assignedRows = 480
+
 // assign sorts the rows by their nearest centroids.
 func (b *builder) assign(ctx context.Context) error {
-	const chunk = 480
+	const chunk = assignedRows
 	dim := b.space.Dim
-	lists, squares := make([]uint32, len(b.held)), make([]float32, len(b.held))
+	lists, releaseLists, err := b.memory.words(len(b.held))
+	if err != nil {
+		return err
+	}
+	defer releaseLists()
+	squares, releaseSquares, err := b.memory.floats(len(b.held))
+	if err != nil {
+		return err
+	}
+	defer releaseSquares()
 	chunks := (len(b.held) + chunk - 1) / chunk
 	var done atomic.Int64
 	shared := b.meta.centroids.NewAssigner()
-	err := b.parallel(ctx, chunks, func(int) func(int) error {
+	err = b.parallel(ctx, chunks, func(int) func(int) error {
 		a, wide := shared.Fork(), kmeans.Matrix{Values: make([]float32, chunk*dim), Dim: dim}
 		return func(c int) error {
 			from, end := c*chunk, min((c+1)*chunk, len(b.held))
@@ -201,7 +237,9 @@ func (b *builder) assign(ctx context.Context) error {
 		b.radii[l] = float32(math.Sqrt(sums[l] / float64(max(b.starts[l+1], 1))))
 		b.starts[l+1] += b.starts[l]
 	}
-	b.positions = make([]uint32, len(b.held))
+	if b.positions, _, err = b.memory.words(len(b.held)); err != nil {
+		return err
+	}
 	at := slices.Clone(b.starts)
 	for i, l := range lists {
 		b.positions[at[l]] = b.held[i]
@@ -270,11 +308,7 @@ func (b *builder) write(ctx context.Context, parts vector.PartWriter) error {
 	if err := b.calibrate(ctx); err != nil {
 		return err
 	}
-	positions := make([]byte, 4*len(b.positions))
-	for i, p := range b.positions {
-		binary.LittleEndian.PutUint32(positions[4*i:], p)
-	}
-	if err := writePart(parts, partPositions, identity, positions); err != nil {
+	if err := writePart(parts, partPositions, identity, bytesOf(b.positions)); err != nil {
 		return err
 	}
 	return writePart(parts, partCentroids, identity, b.meta.append(nil))
@@ -296,40 +330,60 @@ func (b *builder) writeLists(ctx context.Context, parts vector.PartWriter, ident
 	if _, err := w.Write(header(partLists, identity, int(size), 0)); err != nil {
 		return abort(w, err)
 	}
-	together := 8 * b.plan.workers
 	encoders := make([]*encoder, b.plan.workers)
-	for w := range encoders {
-		encoders[w] = newEncoder(b.space, b.codec, b.plan.blocks)
-		encoders[w].rest = func() { b.rest(w) }
+	for i := range encoders {
+		encoders[i] = newEncoder(b.space, b.codec, b.plan.blocks)
+		encoders[i].rest = func() { b.rest(i) }
 	}
-	end := int64(0)
-	for from := 0; from < len(b.meta.lists); from += together {
-		n := min(together, len(b.meta.lists)-from)
-		encoded := make([][]byte, n)
-		err := b.parallel(ctx, n, func(w int) func(int) error {
+	var batch []byte
+	most := int64(b.plan.workers) * batchBytes
+	for from := 0; from < len(b.meta.lists); {
+		// Lists that lie within so many bytes, or one.
+		start, to := b.meta.lists[from].offset, from+1
+		for to < len(b.meta.lists) && b.meta.lists[to].offset+b.meta.lists[to].bytes-start <= most {
+			to++
+		}
+		last := b.meta.lists[to-1]
+		size, release := last.offset+last.bytes-start, func() {}
+		if out := batch; size <= most {
+			if int64(cap(out)) < size {
+				out = alignedBytes(int(most))
+				batch = out
+			}
+			batch = batch[:size]
+			clear(batch)
+		} else if batch, release, err = b.memory.bytes(size); err != nil {
+			return abort(w, err)
+		}
+		err := b.parallel(ctx, to-from, func(w int) func(int) error {
 			e := encoders[w]
 			return func(i int) error {
 				l := from + i
-				encoded[i] = e.list(b.column, b.positions[b.starts[l]:b.starts[l+1]], b.meta.centroids.Row(l))
-				b.meta.lists[l].sum = crc32.Checksum(encoded[i], castagnoli)
+				entry := &b.meta.lists[l]
+				list := batch[entry.offset-start:][:entry.bytes]
+				e.list(list, b.column, b.positions[b.starts[l]:b.starts[l+1]], b.meta.centroids.Row(l))
+				entry.sum = crc32.Checksum(list, castagnoli)
 				return nil
 			}
 		})
+		if err == nil {
+			_, err = w.Write(batch)
+		}
+		if size > most {
+			batch = nil
+			release()
+		}
 		if err != nil {
 			return abort(w, err)
 		}
-		for i, list := range encoded {
-			e := &b.meta.lists[from+i]
+		if to < len(b.meta.lists) {
 			var zeros [64]byte
-			if _, err := w.Write(zeros[:e.offset-end]); err != nil {
+			if _, err := w.Write(zeros[:b.meta.lists[to].offset-start-size]); err != nil {
 				return abort(w, err)
 			}
-			if _, err := w.Write(list); err != nil {
-				return abort(w, err)
-			}
-			end = e.offset + e.bytes
 		}
-		b.progress("loading tuples", int64(b.starts[from+n]), int64(len(b.held)))
+		from = to
+		b.progress("loading tuples", int64(b.starts[from]), int64(len(b.held)))
 	}
 	return w.Close()
 }

@@ -66,6 +66,15 @@ func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float3
 // calibrationPairs bounds the comparisons of a calibration, and with it its time.
 const calibrationPairs = 1 << 27
 
+// calibrationQueries is how many of so many rows are asked for.
+func calibrationQueries(rows int) int { return max(32, min(256, calibrationPairs/max(rows, 1), rows)) }
+
+// nearestMost is how many neighbours are found: of few rows the nearest thousand
+// would be all.
+func nearestMost(rows int) int {
+	return max(0, min(effortK[len(effortK)-1], max(rows/8, effortK[1]), rows-1))
+}
+
 // neighbour is one of the nearest rows to a query: its distance in the measure of
 // scores, and its list.
 type neighbour struct {
@@ -88,7 +97,7 @@ func (b *builder) calibrate(ctx context.Context) error {
 	if n < 2 || len(b.meta.lists) < 2 {
 		return nil
 	}
-	queries := max(32, min(256, calibrationPairs/n, n))
+	queries := calibrationQueries(n)
 	r := rand.New(rand.NewPCG(seed, 2))
 	picked := make([]uint32, queries)
 	for i := range picked {
@@ -133,8 +142,7 @@ func (b *builder) calibrate(ctx context.Context) error {
 // neighbours finds the rows nearest to each row of some positions, but for
 // itself.
 func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
-	// Of few rows the nearest thousand would be all.
-	most := min(effortK[len(effortK)-1], max(len(b.held)/8, effortK[1]), len(b.held)-1)
+	most := nearestMost(len(b.held))
 	compare := b.compareExactly
 	if b.space.Element != vector.Bit && b.space.Distance != vector.L1 {
 		compare = b.compareByPanels

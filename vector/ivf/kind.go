@@ -100,19 +100,12 @@ func (k *kind) plan(s vector.Space, rows int, o vector.Options) plan {
 		}
 	}
 	p.listBytes = perRow * int64(rows)
-	if o.MemoryBytes > 0 {
+	if o.MemoryBytes > 0 && o.Scratch == nil {
 		// The sample may be thinned to eight rows a list.
-		spare := o.MemoryBytes - k.fixedBytes(s, rows, p)
-		p.sample = max(min(p.sample, int(spare/(4*int64(s.Dim)+16))), min(rows, 8*p.lists))
+		spare := o.MemoryBytes - workBytes(s, rows, p) - 4*int64(rows)
+		p.sample = max(min(p.sample, int(spare/(4*int64(s.Dim)+clusterBytes))), min(rows, 8*p.lists))
 	}
 	return p
-}
-
-// fixedBytes is the memory of a build without the sample: the lists of rows,
-// the centroids while they move, and the lists that are being encoded.
-func (k *kind) fixedBytes(s vector.Space, rows int, p plan) int64 {
-	inWork := int64(8*p.workers) * 2 * (p.listBytes/int64(p.lists) + 1<<12)
-	return 16*int64(rows) + 12*int64(p.lists)*int64(s.Dim) + inWork + 1<<20
 }
 
 // Estimate is what an index will take.
@@ -128,7 +121,7 @@ func (k *kind) Estimate(s vector.Space, rows int, o vector.Options) vector.Estim
 		resident -= p.listBytes
 	}
 	return vector.Estimate{
-		BuildBytes:    k.fixedBytes(s, rows, p) + int64(p.sample)*(4*int64(s.Dim)+16),
+		BuildBytes:    workBytes(s, rows, p) + arrayBytes(s, rows, p),
 		ResidentBytes: resident, StoredBytes: stored,
 	}
 }

@@ -90,15 +90,14 @@ func newEncoder(s vector.Space, codec *rabitq.Codec, blocks bool) *encoder {
 	return e
 }
 
-// list encodes the rows at positions around a centroid.
-func (e *encoder) list(column vector.Column, positions []uint32, centroid []float32) []byte {
-	out := make([]byte, e.layout.size(len(positions)))
+// list encodes the rows at positions around a centroid into out, which is zeros.
+func (e *encoder) list(out []byte, column vector.Column, positions []uint32, centroid []float32) {
 	rows := e.layout.rows(out, len(positions))
 	if e.codec == nil {
 		for i, p := range positions {
 			copy(rows[i*e.layout.rowBytes:], column.Row(int(p)))
 		}
-		return out
+		return
 	}
 	e.codec.Rotate(e.centre, centroid)
 	for i, p := range positions {
@@ -116,5 +115,4 @@ func (e *encoder) list(column vector.Column, positions []uint32, centroid []floa
 			factors.Set(i%rabitq.BlockCodes, e.enc.Sign())
 		}
 	}
-	return out
 }

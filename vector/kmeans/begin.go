@@ -17,17 +17,8 @@ const beginChunk = 4096
 // probability that grows with the squared distance from those chosen before.
 func (l *lloyd) begin(ctx context.Context, r *rand.Rand) error {
 	dim, k := l.vectors.Dim, l.o.K
-	n := min(l.len(), beginRows*k)
-	sample := make([]int, 0, n)
-	for i := range l.len() { // every row with the same probability
-		if r.IntN(l.len()-i) < n-len(sample) {
-			sample = append(sample, i)
-		}
-	}
-	values := make([]float32, 0, n*dim)
-	for _, i := range sample {
-		values = append(values, l.row(i)...)
-	}
+	values := l.sample(min(l.len(), beginRows*k), r)
+	n := len(values) / dim
 	l.centroids = Matrix{Values: make([]float32, 0, k*dim), Dim: dim}
 	distance, scores := make([]float32, n), make([]float32, n)
 	totals := make([]float64, (n+beginChunk-1)/beginChunk)
@@ -61,6 +52,21 @@ func (l *lloyd) begin(ctx context.Context, r *rand.Rand) error {
 		at = choose(distance, totals, r.Float64()*total, at)
 	}
 	return nil
+}
+
+// sample returns n of the rows, each with the same probability, or all if they
+// are not many more: those need no copy.
+func (l *lloyd) sample(n int, r *rand.Rand) []float32 {
+	if l.rows == nil && l.len() <= 2*n {
+		return l.vectors.Values
+	}
+	values := make([]float32, 0, n*l.vectors.Dim)
+	for i := range l.len() {
+		if r.IntN(l.len()-i) < n-len(values)/l.vectors.Dim {
+			values = append(values, l.row(i)...)
+		}
+	}
+	return values
 }
 
 // choose finds the row at which the distances, added up, reach so much: the last
