@@ -140,7 +140,7 @@ func combinations(dim int) (spaces []vector.Space, quantizations [][]string) {
 // TestRecallFloors: the wanted recall is reached for each kind, type, distance
 // and quantisation, on data of each sort, without tuning.
 func TestRecallFloors(t *testing.T) {
-	const n, nq = 700, 40
+	const n, nq = 1000, 60
 	for _, d := range datasets {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
