@@ -62,11 +62,14 @@ func (e *Engine) collect(f *flushedSegment) {
 // nobody reads it.
 func (e *Engine) discard(f *flushedSegment) { f.OnFree(func() { e.removeSegment(f) }) }
 
+// collectKind is of the jobs that remove the objects of a segment.
+const collectKind = "collect"
+
 // removeSegment removes objects that nothing names. A second time is harmless.
 func (e *Engine) removeSegment(f *flushedSegment) {
 	m, key := f.Current(), f.descriptor().Manifest
 	e.jobs.Submit(jobs.Job{
-		Kind: "collect", Object: fmt.Sprintf("segment %d", f.id()), Priority: jobs.Collect,
+		Kind: collectKind, Object: fmt.Sprintf("segment %d", f.id()), Priority: jobs.Collect,
 		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.removeObjects(ctx, m.Files, key) },
 	})
 }

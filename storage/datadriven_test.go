@@ -39,7 +39,7 @@ import (
 //	snapshot S, close S              a REPEATABLE READ transaction that has read
 //	scan T [txn=X | snapshot=S]
 //	seal T, flush T, checkpoint      flush does not cut the log, checkpoint does
-//	merge T                          all of its small segments
+//	vacuum T [full]
 //	crash [survive=N]                the power goes; N records that were not synced survive
 //	recover [retention=1ms]          open what the crash left
 //	show segments T, show wal, show objects
@@ -209,14 +209,9 @@ func (s *script) run(d *datadriven.TestData) error {
 			sh.seal()
 			return nil
 		})
-	case "merge":
-		return s.eachShard(name(d, 0), func(sh *shard) error {
-			if err := sh.shape(s.ctx); err != nil {
-				return err
-			}
-			defer sh.shaped()
-			return s.e.mergeSmall(s.ctx, sh)
-		})
+	case "vacuum":
+		full := len(d.CmdArgs) > 1 && d.CmdArgs[1].Key == "full"
+		return s.eachShard(name(d, 0), func(sh *shard) error { return s.e.Vacuum(s.ctx, sh.table, sh.key.partition, full) })
 	case "checkpoint":
 		return s.e.Checkpoint(s.ctx)
 	case "crash":

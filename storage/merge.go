@@ -42,6 +42,7 @@ type merge struct {
 	s      *shard
 	table  *catalog.Table
 	inputs []*flushedSegment
+	scope  mergeScope
 	pace   paced
 
 	at      hlc.Timestamp
@@ -63,22 +64,34 @@ const movedAway = ^uint32(0)
 // horizonLocked is the time before which deleted rows need not be kept. The
 // caller holds the apply lock.
 func (e *Engine) horizonLocked() hlc.Timestamp {
-	p := &e.pipeline
-	retained := hlc.At(p.appliedAt.Time().Add(-e.opts.Retention))
-	return min(retained, e.readers.oldest(p), p.appliedAt)
+	retained := hlc.At(e.pipeline.appliedAt.Time().Add(-e.opts.Retention))
+	return min(retained, e.snapshotHorizonLocked())
 }
 
-func (e *Engine) horizon() hlc.Timestamp {
+// snapshotHorizonLocked is the same without the retention.
+func (e *Engine) snapshotHorizonLocked() hlc.Timestamp {
+	return min(e.readers.oldest(&e.pipeline), e.pipeline.appliedAt)
+}
+
+// horizon is what a merge of the scope goes by.
+func (e *Engine) horizon(scope mergeScope) hlc.Timestamp {
 	e.pipeline.apply.Lock()
 	defer e.pipeline.apply.Unlock()
+	return e.scopeHorizonLocked(scope)
+}
+
+func (e *Engine) scopeHorizonLocked(scope mergeScope) hlc.Timestamp {
+	if scope == mergeFull {
+		return e.snapshotHorizonLocked()
+	}
 	return e.horizonLocked()
 }
 
 // mergeSegments merges inputs. The caller holds the shard's token and a pin of
 // the view that they are of. The indexes that an input has are built of the new
 // segment before it replaces the old ones; others later, by reconcile.
-func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, pace paced) error {
-	m := &merge{e: e, s: s, inputs: inputs, pace: pace}
+func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, scope mergeScope, pace paced) error {
+	m := &merge{e: e, s: s, inputs: inputs, scope: scope, pace: pace}
 	if !m.begin() {
 		return nil
 	}
@@ -107,7 +120,7 @@ func (m *merge) begin() bool {
 	if m.s.dropped {
 		return false
 	}
-	m.at, m.horizon, m.delta = p.appliedAt, m.e.horizonLocked(), m.s.checkpoint
+	m.at, m.horizon, m.delta = p.appliedAt, m.e.scopeHorizonLocked(m.scope), m.s.checkpoint
 	m.table = m.e.catalog.Current().TableByStorage(m.s.table)
 	return m.table != nil
 }

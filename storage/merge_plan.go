@@ -33,18 +33,25 @@ const (
 	mergeBare
 	// mergeAll: all.
 	mergeAll
+	// mergeFull: also any segment with a row that no snapshot sees, whatever the
+	// retention.
+	mergeFull
 )
 
 // mergePlan chooses the segments of a view to merge into one; nil if there is
 // nothing to gain.
 func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, scope mergeScope) []*flushedSegment {
 	for _, f := range v.flushed {
-		if f.shrinks(horizon) {
+		switch {
+		case scope == mergeFull && f.Tombstones.CountBefore(uint64(horizon)) > 0:
+			// With the segments of deletes alone, which may have been its own.
+			return slices.DeleteFunc(slices.Clone(v.flushed), func(g *flushedSegment) bool { return g != f && g.Rows() > 0 })
+		case f.shrinks(horizon):
 			return []*flushedSegment{f}
 		}
 	}
 	group, worthIt := e.mergeGroup(v.flushed)
-	if len(group) >= 2 && (worthIt || scope == mergeAll) {
+	if len(group) >= 2 && (worthIt || scope >= mergeAll) {
 		return group
 	}
 	if scope == mergeBare {
@@ -117,11 +124,11 @@ func (f *flushedSegment) shrinks(horizon hlc.Timestamp) bool {
 	return f.Tombstones.Count()*deletedShare > rows && rows > 0 && f.Tombstones.CountBefore(uint64(horizon))*deletedShare > rows
 }
 
-// mergeSmall merges what can be of a shard, at once. The caller holds the shard's
+// mergeSmall does every merge of the scope in a shard, at once. The caller holds the shard's
 // token.
-func (e *Engine) mergeSmall(ctx context.Context, s *shard) error {
+func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope) error {
 	for {
-		done, err := e.mergeOnce(ctx, s, mergeAll, atOnce())
+		done, err := e.mergeOnce(ctx, s, scope, atOnce())
 		if done || err != nil {
 			return err
 		}
@@ -132,9 +139,9 @@ func (e *Engine) mergeSmall(ctx context.Context, s *shard) error {
 func (e *Engine) mergeOnce(ctx context.Context, s *shard, scope mergeScope, pace paced) (done bool, err error) {
 	v := s.pin()
 	defer v.release()
-	inputs := e.mergePlan(v, e.horizon(), scope)
+	inputs := e.mergePlan(v, e.horizon(scope), scope)
 	if inputs == nil {
 		return true, nil
 	}
-	return false, e.mergeSegments(ctx, s, inputs, pace)
+	return false, e.mergeSegments(ctx, s, inputs, scope, pace)
 }

@@ -51,18 +51,18 @@ func TestPowerCuts(t *testing.T) {
 		}
 		p.end()
 	}
-	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes, %d index builds, %d background jobs",
-		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load(), tally.kind.built.Load(), tally.jobs)
-	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 || tally.kind.built.Load() == 0 || tally.jobs == 0 {
+	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes, %d times VACUUM FULL, %d index builds, %d background jobs",
+		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load(), tally.vacuums.Load(), tally.kind.built.Load(), tally.jobs)
+	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 || tally.vacuums.Load() == 0 || tally.kind.built.Load() == 0 || tally.jobs == 0 {
 		t.Error("the load did nothing")
 	}
 }
 
 type powerTally struct {
-	commits, ddl, flushes atomic.Int64
-	inFlight, survived    int
-	jobs                  int64
-	kind                  testKind
+	commits, ddl, flushes, vacuums atomic.Int64
+	inFlight, survived             int
+	jobs                           int64
+	kind                           testKind
 }
 
 // powerWorld is a cluster on simulated hardware.
@@ -181,6 +181,9 @@ func (p *powerWorld) run() {
 				p.tally.flushes.Add(1)
 			}
 			p.steps.Add(1)
+			if p.steps.Load()%4 == 0 {
+				p.vacuum()
+			}
 		}
 	})
 	sessions.Go(func() {
@@ -209,6 +212,14 @@ func (p *powerWorld) run() {
 	}
 	p.cutPower()
 	<-gone
+}
+
+// vacuum is VACUUM FULL of some shard.
+func (p *powerWorld) vacuum() {
+	shards := p.e.allShards() // in no order
+	if len(shards) > 0 && p.e.Vacuum(p.e.background, shards[0].table, shards[0].key.partition, true) == nil {
+		p.tally.vacuums.Add(1)
+	}
 }
 
 func (p *powerWorld) isOff() bool {

@@ -31,7 +31,7 @@ type settledShard struct {
 func (e *Engine) reconcile() (submitted int) {
 	e.reconciling.Lock()
 	defer e.reconciling.Unlock()
-	horizon := e.horizon()
+	horizon := e.horizon(mergeBare)
 	for _, s := range e.allShards() {
 		submitted += e.reconcileShard(s, horizon)
 	}

@@ -148,6 +148,23 @@ func (r *Runner) Wait() {
 	}
 }
 
+// WaitFor blocks until no job is left that match is true of, or ctx ends.
+func (r *Runner) WaitFor(ctx context.Context, match func(*Job) bool) error {
+	defer context.AfterFunc(ctx, r.wake)()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for slices.ContainsFunc(r.jobs, func(e *entry) bool { return match(&e.Job) }) {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case r.ctx.Err() != nil:
+			return context.Cause(r.ctx)
+		}
+		r.changed.Wait()
+	}
+	return nil
+}
+
 // Stats returns how many jobs are waiting, and how many attempts succeeded and
 // failed.
 func (r *Runner) Stats() (waiting int, completed, failed int64) {

@@ -1,0 +1,39 @@
+package storage
+
+import (
+	"context"
+
+	"quiver/catalog"
+	"quiver/storage/jobs"
+)
+
+// Vacuum flushes a table, or one of its partitions if that is not 0, and merges
+// its small segments and those of which a good part was deleted. full also gives
+// back the room of every other row that no open snapshot sees, within the
+// retention as well, before it returns.
+func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error {
+	scope := mergeAll
+	if full {
+		scope = mergeFull
+	}
+	for _, s := range e.shardsOf(table, partition) {
+		if err := e.vacuumShard(ctx, s, scope); err != nil {
+			return err
+		}
+	}
+	if !full {
+		return nil
+	}
+	return e.jobs.WaitFor(ctx, func(j *jobs.Job) bool { return j.Kind == collectKind })
+}
+
+func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) error {
+	if err := s.shape(ctx); err != nil {
+		return err
+	}
+	defer s.shaped()
+	if err := e.flushShard(ctx, s); err != nil {
+		return err
+	}
+	return e.mergeSmall(ctx, s, scope)
+}
