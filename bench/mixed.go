@@ -20,7 +20,7 @@ const (
 
 // mixed is searching while rows pour in.
 func (b *bench) mixed() error {
-	if err := b.indexWords(); err != nil {
+	if err := b.wordVectors(); err != nil {
 		return err
 	}
 	dsn := b.quiver.DSN()

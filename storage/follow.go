@@ -130,7 +130,7 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 // growthEfConstruction and growthM are the most that a growth takes: rows are
 // to be added as fast as they come, and the flushed segment gets its own index in
 // time.
-const growthEfConstruction = 48
+const growthEfConstruction = 40
 
 func growthM(o vector.Options) int {
 	const most = 16
@@ -251,19 +251,14 @@ type growthView struct {
 	indexed int
 }
 
-// growthSpare is how many more candidates are asked for than wanted, since some
-// may be rows that came during the search.
-const growthSpare = 16
-
-// Search proposes rows below indexed alone.
+// Search proposes rows below indexed alone. Only where rows that came during the
+// search are in the way does it search once more.
 func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
 	if r.Keep != nil {
 		return v.Growing.Search(ctx, dst, v.bounded(r), stats)
 	}
 	start := len(dst)
-	more := *r
-	more.K += growthSpare
-	dst, err := v.Growing.Search(ctx, dst, &more, stats)
+	dst, err := v.Growing.Search(ctx, dst, r, stats)
 	if err != nil {
 		return dst, err
 	}

@@ -38,6 +38,47 @@ func (s *Search) AddBatch(b *Batch, id func(i int) uint64) {
 	b.N = 0
 }
 
+// AddColumn offers the rows of a column at positions from to to, of which keep has
+// a bit a position; nil keeps all. id is as in AddBatch, by position. It returns
+// how many were offered, and how many were null.
+func (s *Search) AddColumn(c Column, from, to int, keep []byte, id func(position int) uint64) (offered, nulls int) {
+	runs, _ := c.(Runs)
+	for p := from; p < to; {
+		row, n := c.Row(p), 1
+		switch {
+		case keep != nil && keep[p>>3]&(1<<(p&7)) == 0:
+			p++
+			continue
+		case keep == nil && runs != nil && s.element != Sparse:
+			row, n = runs.Run(p)
+			n = min(n, to-p)
+		}
+		if row == nil {
+			nulls += n
+		} else if offered += n; s.top.k > 0 {
+			var r Rows
+			if n > 1 {
+				r = s.several(row, n)
+			} else {
+				r = s.single(row)
+			}
+			r.idOf, r.number = id, p
+			s.Add(r)
+		}
+		p += n
+	}
+	return offered, nulls
+}
+
+// several is n rows, one after the other, as Rows.
+func (s *Search) several(rows []byte, n int) Rows {
+	r := viewRows(Space{Element: s.element, Dim: len(s.query)}, rows, n, 0)
+	if s.element == Bit {
+		r.Stride = len(rows) / n
+	}
+	return r
+}
+
 // single is one row as Rows.
 func (s *Search) single(row []byte) Rows {
 	r := Rows{N: 1, Stride: len(s.query)}

@@ -200,15 +200,17 @@ func (c *graphCodec) train(column Column, end int) {
 	// The step leaves values far beyond nearly all others out: those are cut, and
 	// the others are the finer for it.
 	every *= max(1, n*dim/(1<<20))
-	var deviations []float32
+	deviations := 0
+	sample(func(v []float32) { deviations += len(v) })
+	far := newLargest(deviations/2000 + 1)
 	sample(func(v []float32) {
 		for i, x := range v {
-			deviations = append(deviations, abs32(x-c.mean[i]))
+			far.add(abs32(x - c.mean[i]))
 		}
 	})
-	slices.Sort(deviations)
-	reach := deviations[len(deviations)-1] * 1.05
-	if usual := deviations[len(deviations)-1-len(deviations)/2000]; usual > 0 {
+	usual, most := far.ends()
+	reach := most * 1.05
+	if usual > 0 {
 		reach = min(reach, 2*usual)
 	}
 	// The longest vectors have the largest inner products: none is cut.
@@ -217,6 +219,40 @@ func (c *graphCodec) train(column Column, end int) {
 	if !(c.step > 1e-30) || c.step > 1e30 {
 		c.step = 1
 	}
+}
+
+// largest keeps the n largest of the numbers it is shown: at least twice as many
+// at times, of which the lesser are then dropped.
+type largest struct {
+	n     int
+	kept  []float32
+	floor float32 // no less is among the n largest
+}
+
+func newLargest(n int) *largest { return &largest{n: n, kept: make([]float32, 0, 4*n)} }
+
+func (l *largest) add(x float32) {
+	if x < l.floor {
+		return
+	}
+	if len(l.kept) == cap(l.kept) {
+		l.drop()
+	}
+	l.kept = append(l.kept, x)
+}
+
+func (l *largest) drop() {
+	slices.Sort(l.kept)
+	if extra := len(l.kept) - l.n; extra > 0 {
+		l.kept = l.kept[:copy(l.kept, l.kept[extra:])]
+		l.floor = l.kept[0]
+	}
+}
+
+// ends are the least and the greatest of the n largest.
+func (l *largest) ends() (least, greatest float32) {
+	l.drop()
+	return l.kept[0], l.kept[len(l.kept)-1]
 }
 
 // trainReach looks at all vectors, for the longest counts, and returns their

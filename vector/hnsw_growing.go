@@ -142,7 +142,7 @@ func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Optio
 	meta.codec = codec
 	v.graphMeta, v.graph, v.codes, v.room = &meta, next, codes, room
 	v.positions, v.twins, v.heads = larger(v.positions, room), larger(v.twins, room), larger(v.heads, room)
-	b := &graphBuilder{graph: next, codec: codec, codes: codes, room: room, ef: o.EfConstruction, twins: v.twins, heads: v.heads}
+	b := &graphBuilder{graph: next, codec: codec, codes: codes, room: room, ef: o.EfConstruction, few: true, twins: v.twins, heads: v.heads}
 	b.spares, b.upperSpares = make([]uint32, room*spareWords(2*o.M)), make([]uint32, int(blocks)*spareWords(o.M))
 	if g.builder != nil {
 		copy(b.spares, g.builder.spares)
@@ -219,7 +219,7 @@ const growingSamples = 48
 const measureAgain = 3
 
 // growingMargin is for what is added until efforts are measured again.
-const growingMargin = 1.2
+const growingMargin = 1.0
 
 // add encodes the rows up to a position and adds them as nodes. It is not to be
 // stopped half way.

@@ -16,6 +16,9 @@ type graphBuilder struct {
 	codes []byte
 	room  int // nodes
 	ef    int // ef_construction
+	// few: a new node takes as many links on layer 0 as on the others, and gets
+	// the rest from nodes to come. It is added in half the time.
+	few bool
 	// twins chains nodes of equal codes: only the first of a chain has links.
 	// Where many vectors are equal, or nearly so, links between them would leave
 	// no room for links to others.
@@ -85,7 +88,11 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 		if len(in.candidates) > 0 {
 			nearest, score = in.candidates[0].node(), in.candidates[0].score()
 		}
-		links, needed := in.choose(in.candidates, in.linksOf(layer))
+		most := in.linksOf(layer)
+		if layer == 0 && in.few {
+			most = in.m
+		}
+		links, needed := in.choose(in.candidates, most)
 		in.own[layer], in.needed[layer] = append(in.own[layer][:0], links...), needed
 	}
 	// All lists of the node stand before any other leads to it, and the lower

@@ -78,7 +78,7 @@ type Rows struct {
 	// IDs are the row ids; nil numbers the rows from FirstID.
 	IDs     []uint64
 	FirstID uint64
-	// idOf(number) is the row id of the one row, found out only when needed.
+	// idOf(number+i) is the row id of row i, found out only when needed.
 	idOf   func(number int) uint64
 	number int
 	// Keep has a bit a row, least significant first; nil keeps all.
@@ -103,7 +103,7 @@ func (r *Rows) id(i int) uint64 {
 	case r.IDs != nil:
 		return r.IDs[i]
 	case r.idOf != nil:
-		return r.idOf(r.number)
+		return r.idOf(r.number + i)
 	}
 	return r.FirstID + uint64(i)
 }

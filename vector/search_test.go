@@ -150,3 +150,95 @@ func BenchmarkSearch(b *testing.B) {
 		})
 	}
 }
+
+// runsColumn is float32 vectors side by side, some of them null.
+type runsColumn struct {
+	values []float32
+	dim    int
+	null   []bool
+}
+
+func (c *runsColumn) Len() int { return len(c.null) }
+
+func (c *runsColumn) Row(p int) []byte {
+	if c.null[p] {
+		return nil
+	}
+	return EncodeFloat32s(c.values[p*c.dim : (p+1)*c.dim])
+}
+
+func (c *runsColumn) Run(p int) ([]byte, int) {
+	n := 1
+	for p+n < len(c.null) && c.null[p+n] == c.null[p] {
+		n++
+	}
+	if c.null[p] {
+		return nil, n
+	}
+	return EncodeFloat32s(c.values[p*c.dim : (p+n)*c.dim]), n
+}
+
+func TestSearchAddColumn(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for range 200 {
+		dim, n, k := 1+r.IntN(40), 1+r.IntN(600), r.IntN(20)
+		c := &runsColumn{values: randomVector(r, dim*n, false), dim: dim, null: make([]bool, n)}
+		for p := range c.null {
+			c.null[p] = r.IntN(1+r.IntN(10)) == 1
+		}
+		from := r.IntN(n)
+		to := from + r.IntN(n-from+1)
+		var keep []byte
+		if r.IntN(2) == 0 {
+			keep = make([]byte, n/8+1)
+			for i := range keep {
+				keep[i] = byte(r.Uint32())
+			}
+		}
+		rows := Rows{N: n, Stride: dim, Values: c.values, IDs: make([]uint64, n), Keep: make([]byte, n/8+1)}
+		offered, nulls := 0, 0
+		for p := range n {
+			rows.IDs[p] = uint64(n - p)
+			switch {
+			case p < from || p >= to || keep != nil && keep[p>>3]>>(p&7)&1 == 0:
+			case c.null[p]:
+				nulls++
+			default:
+				rows.Keep[p>>3] |= 1 << (p & 7)
+				offered++
+			}
+		}
+		query := randomVector(r, dim, false)
+		var column Column = c
+		if r.IntN(2) == 0 {
+			column = struct{ Column }{c} // without Runs
+		}
+		for _, d := range []Distance{L2, InnerProduct, Cosine, L1} {
+			s := NewSearch(d, query, k)
+			gotOffered, gotNulls := s.AddColumn(column, from, to, keep, func(p int) uint64 { return rows.IDs[p] })
+			if gotOffered != offered || gotNulls != nulls {
+				t.Fatalf("%d offered and %d null, want %d and %d", gotOffered, gotNulls, offered, nulls)
+			}
+			if got, want := s.Top().Sorted(), bruteForce(d, query, rows, k); !sameNeighbors(got, want) {
+				t.Fatalf("%v: got %v, want %v", d, got, want)
+			}
+		}
+	}
+}
+
+func TestLargest(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 100 {
+		n := 1 + r.IntN(5000)
+		kept := 1 + r.IntN(n)
+		l, all := newLargest(kept), make([]float32, n)
+		for i := range all {
+			all[i] = float32(r.IntN(1000))
+			l.add(all[i])
+		}
+		slices.Sort(all)
+		if least, greatest := l.ends(); least != all[n-kept] || greatest != all[n-1] {
+			t.Fatalf("%d of %d: from %v to %v, want %v to %v", kept, n, least, greatest, all[n-kept], all[n-1])
+		}
+	}
+}
