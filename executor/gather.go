@@ -36,8 +36,12 @@ func gatherRows(mem memory.Allocator, refs []rowRef) (*batch, error) {
 	taken := make([]*batch, len(parts))
 	base := int32(0)
 	for i, p := range parts {
-		taken[i] = takeBatch(mem, p.b, p.rows)
-		defer taken[i].release()
+		if isWhole(p.rows, p.b.rows) {
+			taken[i] = p.b
+		} else {
+			taken[i] = takeBatch(mem, p.b, p.rows)
+			defer taken[i].release()
+		}
 		p.base = base
 		base += int32(len(p.rows))
 	}
@@ -50,4 +54,17 @@ func gatherRows(mem memory.Allocator, refs []rowRef) (*batch, error) {
 	}
 	defer all.release()
 	return takeBatch(mem, all, at), nil
+}
+
+// isWhole says whether rows are those of a batch of n rows, in their order.
+func isWhole(rows []int32, n int) bool {
+	if len(rows) != n {
+		return false
+	}
+	for i, row := range rows {
+		if int(row) != i {
+			return false
+		}
+	}
+	return true
 }

@@ -56,10 +56,16 @@ type segmentSearch struct {
 	matching storage.Bitmap
 	kept     int
 	matched  bool
+	// beyond are the positions after those of the index that pass, once tailed.
+	beyond storage.Bitmap
+	tailed bool
 
 	found []foundRow
 	// left: rows that pass are not among the found, and not in the index.
-	left     bool
+	left bool
+	// covered are the positions that the last run looked at, from 0 on: those of
+	// the index, and the few after them that it does not have yet.
+	covered  int
 	passing  float64
 	way      string
 	runs     int64
@@ -71,22 +77,77 @@ type segmentSearch struct {
 	ids        []storage.RowID
 }
 
+// tailMax is how many positions beyond those of the index a run compares: more are
+// shared among workers.
+const tailMax = 4096
+
 func (s *segmentSearch) run(ctx context.Context) (err error) {
 	s.runs++
-	s.found, s.left = s.found[:0], false
+	s.found, s.left, s.covered = s.found[:0], false, s.indexed
 	if s.column == nil {
 		if s.column, err = s.segment.Column(ctx); err != nil {
 			return err
 		}
 	}
 	if s.o.spec.Filter != nil {
-		return s.filtered(ctx)
+		err = s.filtered(ctx)
+	} else {
+		err = s.unfiltered(ctx)
 	}
+	if err != nil {
+		return err
+	}
+	if rows := s.segment.Rows(); rows > s.indexed && rows-s.indexed <= tailMax {
+		return s.tail(ctx, rows)
+	}
+	return nil
+}
+
+func (s *segmentSearch) unfiltered(ctx context.Context) error {
 	keep, kept, err := s.segment.Visible(ctx)
 	if err != nil {
 		return err
 	}
 	return s.searchKept(ctx, keep, kept)
+}
+
+// tail compares the rows from the end of the index on.
+func (s *segmentSearch) tail(ctx context.Context, to int) error {
+	if !s.tailed {
+		var err error
+		if s.o.spec.Filter != nil {
+			s.beyond, _, err = s.segment.Matching(ctx, s.indexed, to)
+		} else {
+			s.beyond, _, err = s.segment.Visible(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		s.tailed = true
+	}
+	n := newNearest(s.o.space, s.q, s.k)
+	if len(s.found) == s.k {
+		if last := s.found[s.k-1]; !last.null && !math.IsNaN(last.distance) {
+			n.search.Within(last.distance)
+		}
+	}
+	s.positions, s.ids = s.positions[:0], s.ids[:0]
+	var failed error
+	offered, nulls := n.search.AddColumn(s.column, s.indexed, to, s.beyond, func(position int) uint64 {
+		return s.rowID(ctx, uint32(position), &failed)
+	})
+	if failed != nil {
+		return failed
+	}
+	s.compared += int64(offered)
+	s.left = s.left || nulls > 0
+	s.covered = to
+	near := n.sorted()
+	s.locate(near)
+	s.found = append(s.found, near...)
+	slices.SortFunc(s.found, compareFound)
+	s.found = s.found[:min(s.k, len(s.found))]
+	return nil
 }
 
 // request is what the index is asked, for k candidates.
@@ -301,16 +362,24 @@ func (s *segmentSearch) exact(ctx context.Context, keep storage.Bitmap, kept int
 	}
 	s.compared += int64(kept)
 	s.found = n.sorted()
-	at := make(map[storage.RowID]int, len(s.found))
-	for i := range s.found {
-		at[s.found[i].id] = i
+	s.locate(s.found)
+	return nil
+}
+
+// locate notes where rows lie whose ids rowID has read.
+func (s *segmentSearch) locate(found []foundRow) {
+	if len(found) == 0 {
+		return
+	}
+	at := make(map[storage.RowID]int, len(found))
+	for i := range found {
+		at[found[i].id] = i
 	}
 	for i, id := range s.ids {
 		if f, ok := at[id]; ok {
-			s.found[f].segment, s.found[f].position = s.number, s.positions[i]
+			found[f].segment, found[f].position = s.number, s.positions[i]
 		}
 	}
-	return nil
 }
 
 // rowID reads one row id and notes it and the position. It is asked only of rows

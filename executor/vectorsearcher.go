@@ -310,20 +310,24 @@ type exactRange struct{ segment, from, to int }
 // positions are left to compare.
 func (o *vectorSearcher) findIndexed(ctx context.Context, set []*segmentSearch, q []byte, k, workers int) (found []foundRow, rest []exactRange, err error) {
 	var searches []*segmentSearch
-	for i, s := range set {
-		from := 0
+	for _, s := range set {
 		if s.index != nil && q != nil {
-			from = s.indexed
 			s.q, s.k = q, k
 			searches = append(searches, s)
-		}
-		if from < s.segment.Rows() {
-			rest = append(rest, exactRange{i, from, s.segment.Rows()})
 		}
 	}
 	err = inParallel(ctx, len(searches), workers, func(ctx context.Context, i int) error { return searches[i].run(ctx) })
 	if err != nil {
 		return nil, nil, err
+	}
+	for i, s := range set {
+		from := 0
+		if s.index != nil && q != nil {
+			from = s.covered
+		}
+		if from < s.segment.Rows() {
+			rest = append(rest, exactRange{i, from, s.segment.Rows()})
+		}
 	}
 	for _, s := range searches {
 		found = append(found, s.found...)
@@ -332,7 +336,7 @@ func (o *vectorSearcher) findIndexed(ctx context.Context, set []*segmentSearch, 
 		// Rows that no index holds, nulls above all, belong to the answer.
 		for _, s := range searches {
 			if s.left {
-				rest = append(rest, exactRange{int(s.number), 0, s.indexed})
+				rest = append(rest, exactRange{int(s.number), 0, s.covered})
 				found = slices.DeleteFunc(found, func(f foundRow) bool { return f.segment == s.number })
 			}
 		}

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -73,11 +74,41 @@ func (t *rowTaker) read(ctx context.Context, pos int) (takenArray, error) {
 	if !ok {
 		return takenArray{}, &binlog.CorruptionError{Object: t.file.Reader.Name(), Reason: "file has fewer rows than its manifest says"}
 	}
-	a, err := f.Event(ctx, t.file, t.field, event)
+	a, err := f.eventOnce(ctx, t.file, t.field, event)
 	if err != nil {
 		return takenArray{}, err
 	}
 	return takenArray{a, pos - row, pos - row + a.Len()}, nil
+}
+
+// eventsOfFile is what cache.File.Derived knows the events of a field by that
+// eventOnce has read: []atomic.Pointer[arrow.Array].
+type eventsOfFile struct{ field catalog.FieldID }
+
+// eventOnce is Event, but an event that is used in place is decoded once for all
+// readers of the file.
+func (f *flushedSegment) eventOnce(ctx context.Context, file *cache.File, field catalog.FieldID, event int) (arrow.Array, error) {
+	if file.Reader.Event(int32(field), event).Codec != binlog.None {
+		return f.Event(ctx, file, field, event)
+	}
+	v, err := file.Derived(eventsOfFile{field}, func() (any, error) {
+		return make([]atomic.Pointer[arrow.Array], file.Reader.Events(int32(field))), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	place := &v.([]atomic.Pointer[arrow.Array])[event]
+	if known := place.Load(); known != nil {
+		(*known).Retain()
+		return *known, nil
+	}
+	a, err := f.Event(ctx, file, field, event)
+	if err == nil {
+		// A view of the mapped file, which outlives it.
+		a.Retain()
+		place.Store(&a)
+	}
+	return a, err
 }
 
 // close gives back what was read; what was gathered of it is a copy.

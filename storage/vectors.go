@@ -234,29 +234,33 @@ func (f *flushedSegment) vectors(ctx context.Context, h *holder, c *catalog.Colu
 		return missingVectors(c, f.Rows(), h)
 	}
 	h.free = append(h.free, file.Unpin)
-	type key struct{ field catalog.FieldID }
-	plain := true
-	for i := range file.Reader.Events(int32(c.Field)) {
-		plain = plain && file.Reader.Event(int32(c.Field), i).Codec == binlog.None
-	}
-	if !plain {
-		return f.eventVectors(ctx, file.Reader, c.Field, func(i int) (arrow.Array, error) {
-			a, err := f.Event(ctx, file, c.Field, i)
-			if err == nil {
-				h.arrays = append(h.arrays, a)
+	v, err := file.Derived(columnOfFile{c.Field}, func() (any, error) {
+		for i := range file.Reader.Events(int32(c.Field)) {
+			if file.Reader.Event(int32(c.Field), i).Codec != binlog.None {
+				return nil, nil
 			}
-			return a, err
-		})
-	}
-	v, err := file.Derived(key{c.Field}, func() (any, error) {
+		}
 		// The arrays are views of the mapped file, which outlives them.
 		return f.eventVectors(ctx, file.Reader, c.Field, func(i int) (arrow.Array, error) { return f.Event(ctx, file, c.Field, i) })
 	})
 	if err != nil {
 		return nil, err
 	}
-	return v.(vector.Column), nil
+	if column, plain := v.(vector.Column); plain {
+		return column, nil
+	}
+	return f.eventVectors(ctx, file.Reader, c.Field, func(i int) (arrow.Array, error) {
+		a, err := f.Event(ctx, file, c.Field, i)
+		if err == nil {
+			h.arrays = append(h.arrays, a)
+		}
+		return a, err
+	})
 }
+
+// columnOfFile is what cache.File.Derived knows the vectors of a field by, nil if
+// they are packed.
+type columnOfFile struct{ field catalog.FieldID }
 
 func (f *flushedSegment) eventVectors(ctx context.Context, r *binlog.Reader, field catalog.FieldID, event func(int) (arrow.Array, error)) (vector.Column, error) {
 	events := r.Events(int32(field))

@@ -131,6 +131,11 @@ func (m *Manifest) Parts(index catalog.StorageID) (parts []File) {
 	return parts
 }
 
+// HasParts says whether Parts has any.
+func (m *Manifest) HasParts(index catalog.StorageID) bool {
+	return index != 0 && slices.ContainsFunc(m.Files, func(f File) bool { return f.Index == index })
+}
+
 // Indexes returns the storage ids of the vector indexes built, each once.
 func (m *Manifest) Indexes() (indexes []catalog.StorageID) {
 	for i := range m.Files {

@@ -36,6 +36,8 @@ type Flushed struct {
 	columns map[catalog.FieldID]*manifest.File
 	bounds  map[catalog.FieldID]*manifest.Column
 	refs    atomic.Int32
+	// indexPrefix begins the keys of vector indexes in the cache.
+	indexPrefix string
 
 	onFree func()
 
@@ -56,6 +58,7 @@ type openRun[T any] struct {
 // OpenFlushed opens the segment of a manifest. The caller owns one reference.
 func OpenFlushed(m *manifest.Manifest, shelf *Shelf) (*Flushed, error) {
 	s := &Flushed{Manifest: m, shelf: shelf, columns: map[catalog.FieldID]*manifest.File{}, bounds: map[catalog.FieldID]*manifest.Column{}}
+	s.indexPrefix = m.Name().Prefix(manifest.KindIndex) + "#"
 	s.refs.Store(1)
 	s.current.Store(m)
 	for i := range m.Files {

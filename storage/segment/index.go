@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+	"strconv"
 	"sync"
 
 	"quiver/catalog"
@@ -37,13 +38,13 @@ func (s *Flushed) Install(m *manifest.Manifest) {
 }
 
 func (s *Flushed) indexKey(index catalog.StorageID) string {
-	return fmt.Sprintf("%s#%d", s.Manifest.Name().Prefix(manifest.KindIndex), index)
+	return s.indexPrefix + strconv.FormatUint(uint64(index), 10)
 }
 
 // Index opens a vector index of the segment, pinned: the File's Value is what
 // open made of the parts. It is nil if the index was not built.
 func (s *Flushed) Index(ctx context.Context, index catalog.StorageID, open func(vector.Parts) (vector.Index, error)) (*cache.File, error) {
-	if len(s.Current().Parts(index)) == 0 {
+	if !s.Current().HasParts(index) {
 		return nil, nil
 	}
 	f, err := s.shelf.Files.OpenWith(ctx, s.indexKey(index), func(f *cache.File) (any, func() error, int64, error) {
@@ -59,7 +60,7 @@ func (s *Flushed) Index(ctx context.Context, index catalog.StorageID, open func(
 		}
 		return x, func() error { x.Close(); return parts.Close() }, parts.copied, nil
 	})
-	if err != nil && len(s.Current().Parts(index)) == 0 {
+	if err != nil && !s.Current().HasParts(index) {
 		return nil, nil // dropped meanwhile
 	}
 	return f, err
