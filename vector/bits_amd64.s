@@ -2,146 +2,491 @@
 
 #include "textflag.h"
 
-// func hammingPOPCNT(query *byte, rows *byte, words int, stride int, n int, out *float32)
-// Requires: MMX+, POPCNT, SSE
-TEXT ·hammingPOPCNT(SB), NOSPLIT, $0-48
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ words+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ out+40(FP), DI
+// func hammingAVX2(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
+// Requires: AVX, AVX2, MMX+, POPCNT
+TEXT ·hammingAVX2(SB), NOSPLIT, $0-48
+	MOVQ           query+0(FP), AX
+	MOVQ           rows+8(FP), DX
+	MOVQ           bytes+16(FP), BX
+	MOVQ           stride+24(FP), SI
+	MOVQ           n+32(FP), DI
+	MOVQ           out+40(FP), R8
+	MOVL           $0x0f0f0f0f, CX
+	VMOVD          CX, X0
+	VPBROADCASTD   X0, Y0
+	VPXOR          Y1, Y1, Y1
+	VBROADCASTI128 nibbleCountshamming<>+0(SB), Y2
 
 row:
-	MOVQ AX, R8
-	MOVQ CX, R10
-	MOVQ DX, R9
-	XORQ R11, R11
+	MOVQ  AX, CX
+	MOVQ  DX, R11
+	MOVQ  BX, R10
+	VPXOR Y3, Y3, Y3
 
-words4:
-	CMPQ       R9, $0x04
-	JL         words4_end
-	PREFETCHT0 1024(R10)
-	MOVQ       (R10), R12
-	XORQ       (R8), R12
-	POPCNTQ    R12, R12
-	ADDQ       R12, R11
-	MOVQ       8(R10), R12
-	XORQ       8(R8), R12
-	POPCNTQ    R12, R12
-	ADDQ       R12, R11
-	MOVQ       16(R10), R12
-	XORQ       16(R8), R12
-	POPCNTQ    R12, R12
-	ADDQ       R12, R11
-	MOVQ       24(R10), R12
-	XORQ       24(R8), R12
-	POPCNTQ    R12, R12
-	ADDQ       R12, R11
-	ADDQ       $0x20, R8
-	ADDQ       $0x20, R10
-	SUBQ       $0x04, R9
-	JMP        words4
+by4:
+	CMPQ       R10, $0x00000080
+	JL         by4_end
+	PREFETCHT0 1024(R11)
+	PREFETCHT0 1088(R11)
+	VMOVDQU    (R11), Y4
+	VPXOR      (CX), Y4, Y4
+	VPSRLW     $0x04, Y4, Y5
+	VPAND      Y0, Y4, Y4
+	VPAND      Y0, Y5, Y5
+	VPSHUFB    Y4, Y2, Y4
+	VPSHUFB    Y5, Y2, Y5
+	VPADDB     Y5, Y4, Y4
+	VMOVDQU    32(R11), Y5
+	VPXOR      32(CX), Y5, Y5
+	VPSRLW     $0x04, Y5, Y6
+	VPAND      Y0, Y5, Y5
+	VPAND      Y0, Y6, Y6
+	VPSHUFB    Y5, Y2, Y5
+	VPSHUFB    Y6, Y2, Y6
+	VPADDB     Y6, Y5, Y5
+	VPADDB     Y5, Y4, Y4
+	VMOVDQU    64(R11), Y5
+	VPXOR      64(CX), Y5, Y5
+	VPSRLW     $0x04, Y5, Y6
+	VPAND      Y0, Y5, Y5
+	VPAND      Y0, Y6, Y6
+	VPSHUFB    Y5, Y2, Y5
+	VPSHUFB    Y6, Y2, Y6
+	VPADDB     Y6, Y5, Y5
+	VPADDB     Y5, Y4, Y4
+	VMOVDQU    96(R11), Y5
+	VPXOR      96(CX), Y5, Y5
+	VPSRLW     $0x04, Y5, Y6
+	VPAND      Y0, Y5, Y5
+	VPAND      Y0, Y6, Y6
+	VPSHUFB    Y5, Y2, Y5
+	VPSHUFB    Y6, Y2, Y6
+	VPADDB     Y6, Y5, Y5
+	VPADDB     Y5, Y4, Y4
+	VPSADBW    Y1, Y4, Y4
+	VPADDQ     Y4, Y3, Y3
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000080, R11
+	SUBQ       $0x00000080, R10
+	JMP        by4
 
-words4_end:
-words1:
-	CMPQ    R9, $0x01
-	JL      words1_end
-	MOVQ    (R10), R12
-	XORQ    (R8), R12
+by4_end:
+by1:
+	CMPQ       R10, $0x00000020
+	JL         by1_end
+	PREFETCHT0 1024(R11)
+	VMOVDQU    (R11), Y4
+	VPXOR      (CX), Y4, Y4
+	VPSRLW     $0x04, Y4, Y5
+	VPAND      Y0, Y4, Y4
+	VPAND      Y0, Y5, Y5
+	VPSHUFB    Y4, Y2, Y4
+	VPSHUFB    Y5, Y2, Y5
+	VPADDB     Y5, Y4, Y4
+	VPSADBW    Y1, Y4, Y4
+	VPADDQ     Y4, Y3, Y3
+	ADDQ       $0x00000020, CX
+	ADDQ       $0x00000020, R11
+	SUBQ       $0x00000020, R10
+	JMP        by1
+
+by1_end:
+	VEXTRACTI128 $0x01, Y3, X4
+	VPADDQ       X4, X3, X3
+	VPSRLDQ      $0x08, X3, X4
+	VPADDQ       X4, X3, X3
+	VMOVQ        X3, R9
+
+words:
+	CMPQ    R10, $0x08
+	JL      words_end
+	MOVQ    (R11), R12
+	MOVQ    (CX), R13
+	XORQ    R13, R12
 	POPCNTQ R12, R12
-	ADDQ    R12, R11
-	ADDQ    $0x08, R8
-	ADDQ    $0x08, R10
-	SUBQ    $0x01, R9
-	JMP     words1
+	ADDQ    R12, R9
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, R11
+	SUBQ    $0x08, R10
+	JMP     words
 
-words1_end:
-	XORPS    X0, X0
-	CVTSQ2SS R11, X0
-	MOVSS    X0, (DI)
-	ADDQ     $0x04, DI
-	ADDQ     BX, CX
-	DECQ     SI
-	JNZ      row
+words_end:
+	TESTQ   R10, R10
+	JZ      counted
+	MOVQ    -8(R11)(R10*1), R11
+	MOVQ    -8(CX)(R10*1), R12
+	MOVQ    $0x00000008, CX
+	SUBQ    R10, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R11
+	SHRQ    CL, R12
+	XORQ    R12, R11
+	POPCNTQ R11, R11
+	ADDQ    R11, R9
+
+counted:
+	VXORPS     X3, X3, X3
+	VCVTSI2SSQ R9, X3, X3
+	VMOVSS     X3, (R8)
+	ADDQ       $0x04, R8
+	ADDQ       SI, DX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
 	RET
 
-// func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, set *float32)
-// Requires: MMX+, POPCNT, SSE
-TEXT ·jaccardPOPCNT(SB), NOSPLIT, $0-56
-	MOVQ query+0(FP), AX
-	MOVQ rows+8(FP), CX
-	MOVQ words+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ n+32(FP), SI
-	MOVQ both+40(FP), DI
-	MOVQ set+48(FP), R8
+DATA nibbleCountshamming<>+0(SB)/4, $0x02010100
+DATA nibbleCountshamming<>+4(SB)/4, $0x03020201
+DATA nibbleCountshamming<>+8(SB)/4, $0x03020201
+DATA nibbleCountshamming<>+12(SB)/4, $0x04030302
+GLOBL nibbleCountshamming<>(SB), RODATA|NOPTR, $16
+
+// func hammingAVX512(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VPOPCNTDQ, MMX+
+TEXT ·hammingAVX512(SB), NOSPLIT, $0-48
+	MOVQ  query+0(FP), AX
+	MOVQ  rows+8(FP), DX
+	MOVQ  bytes+16(FP), BX
+	MOVQ  stride+24(FP), SI
+	MOVQ  n+32(FP), DI
+	MOVQ  out+40(FP), R8
+	MOVQ  BX, CX
+	ANDQ  $0x3f, CX
+	MOVQ  $0x00000001, R9
+	SHLQ  CL, R9
+	DECQ  R9
+	KMOVQ R9, K1
 
 row:
-	MOVQ AX, R9
-	MOVQ CX, R11
-	MOVQ DX, R10
-	XORQ R12, R12
-	XORQ R13, R13
+	MOVQ   AX, CX
+	MOVQ   DX, R9
+	MOVQ   BX, R10
+	VPXORQ Z0, Z0, Z0
 
-words4:
-	CMPQ       R10, $0x04
-	JL         words4_end
-	PREFETCHT0 1024(R11)
-	MOVQ       (R11), R14
-	ANDQ       (R9), R14
-	POPCNTQ    R14, R14
-	ADDQ       R14, R12
-	POPCNTQ    (R11), R14
-	ADDQ       R14, R13
-	MOVQ       8(R11), R14
-	ANDQ       8(R9), R14
-	POPCNTQ    R14, R14
-	ADDQ       R14, R12
-	POPCNTQ    8(R11), R14
-	ADDQ       R14, R13
-	MOVQ       16(R11), R14
-	ANDQ       16(R9), R14
-	POPCNTQ    R14, R14
-	ADDQ       R14, R12
-	POPCNTQ    16(R11), R14
-	ADDQ       R14, R13
-	MOVQ       24(R11), R14
-	ANDQ       24(R9), R14
-	POPCNTQ    R14, R14
-	ADDQ       R14, R12
-	POPCNTQ    24(R11), R14
-	ADDQ       R14, R13
-	ADDQ       $0x20, R9
-	ADDQ       $0x20, R11
-	SUBQ       $0x04, R10
-	JMP        words4
+by64:
+	CMPQ       R10, $0x40
+	JL         by64_end
+	PREFETCHT0 1024(R9)
+	VMOVDQU64  (R9), Z1
+	VMOVDQU64  (CX), Z2
+	VPXORQ     Z2, Z1, Z1
+	VPOPCNTQ   Z1, Z1
+	VPADDQ     Z1, Z0, Z0
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, R9
+	SUBQ       $0x40, R10
+	JMP        by64
 
-words4_end:
-words1:
-	CMPQ    R10, $0x01
-	JL      words1_end
-	MOVQ    (R11), R14
-	ANDQ    (R9), R14
+by64_end:
+	TESTQ      R10, R10
+	JZ         counted
+	VMOVDQU8.Z (R9), K1, Z1
+	VMOVDQU8.Z (CX), K1, Z2
+	VPXORQ     Z2, Z1, Z1
+	VPOPCNTQ   Z1, Z1
+	VPADDQ     Z1, Z0, Z0
+
+counted:
+	VEXTRACTI64X4 $0x01, Z0, Y1
+	VPADDQ        Y1, Y0, Y1
+	VEXTRACTI128  $0x01, Y1, X2
+	VPADDQ        X2, X1, X1
+	VPSRLDQ       $0x08, X1, X2
+	VPADDQ        X2, X1, X1
+	VMOVQ         X1, CX
+	VXORPS        X1, X1, X1
+	VCVTSI2SSQ    CX, X1, X1
+	VMOVSS        X1, (R8)
+	ADDQ          $0x04, R8
+	ADDQ          SI, DX
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
+	RET
+
+// func jaccardAVX2(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
+// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
+TEXT ·jaccardAVX2(SB), NOSPLIT, $8-56
+	MOVQ           query+0(FP), AX
+	MOVQ           rows+8(FP), DX
+	MOVQ           bytes+16(FP), BX
+	MOVQ           stride+24(FP), SI
+	MOVQ           n+40(FP), DI
+	MOVQ           out+48(FP), R8
+	MOVQ           own+32(FP), R10
+	MOVL           $0x0f0f0f0f, CX
+	VMOVD          CX, X0
+	VPBROADCASTD   X0, Y0
+	VPXOR          Y1, Y1, Y1
+	VBROADCASTI128 nibbleCountsjaccard<>+0(SB), Y2
+
+row:
+	MOVQ  AX, CX
+	MOVQ  DX, R13
+	MOVQ  BX, R12
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+
+by4:
+	CMPQ       R12, $0x00000080
+	JL         by4_end
+	PREFETCHT0 1024(R13)
+	PREFETCHT0 1088(R13)
+	VMOVDQU    (R13), Y5
+	VPAND      (CX), Y5, Y6
+	VPSRLW     $0x04, Y6, Y7
+	VPAND      Y0, Y6, Y6
+	VPAND      Y0, Y7, Y7
+	VPSHUFB    Y6, Y2, Y6
+	VPSHUFB    Y7, Y2, Y7
+	VPADDB     Y7, Y6, Y6
+	VPSRLW     $0x04, Y5, Y7
+	VPAND      Y0, Y5, Y5
+	VPAND      Y0, Y7, Y7
+	VPSHUFB    Y5, Y2, Y5
+	VPSHUFB    Y7, Y2, Y7
+	VPADDB     Y7, Y5, Y5
+	VMOVDQU    32(R13), Y7
+	VPAND      32(CX), Y7, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y0, Y8, Y8
+	VPAND      Y0, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPADDB     Y8, Y6, Y6
+	VPSRLW     $0x04, Y7, Y8
+	VPAND      Y0, Y7, Y7
+	VPAND      Y0, Y8, Y8
+	VPSHUFB    Y7, Y2, Y7
+	VPSHUFB    Y8, Y2, Y8
+	VPADDB     Y8, Y7, Y7
+	VPADDB     Y7, Y5, Y5
+	VMOVDQU    64(R13), Y7
+	VPAND      64(CX), Y7, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y0, Y8, Y8
+	VPAND      Y0, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPADDB     Y8, Y6, Y6
+	VPSRLW     $0x04, Y7, Y8
+	VPAND      Y0, Y7, Y7
+	VPAND      Y0, Y8, Y8
+	VPSHUFB    Y7, Y2, Y7
+	VPSHUFB    Y8, Y2, Y8
+	VPADDB     Y8, Y7, Y7
+	VPADDB     Y7, Y5, Y5
+	VMOVDQU    96(R13), Y7
+	VPAND      96(CX), Y7, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y0, Y8, Y8
+	VPAND      Y0, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPADDB     Y8, Y6, Y6
+	VPSRLW     $0x04, Y7, Y8
+	VPAND      Y0, Y7, Y7
+	VPAND      Y0, Y8, Y8
+	VPSHUFB    Y7, Y2, Y7
+	VPSHUFB    Y8, Y2, Y8
+	VPADDB     Y8, Y7, Y7
+	VPADDB     Y7, Y5, Y5
+	VPSADBW    Y1, Y6, Y6
+	VPADDQ     Y6, Y3, Y3
+	VPSADBW    Y1, Y5, Y5
+	VPADDQ     Y5, Y4, Y4
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000080, R13
+	SUBQ       $0x00000080, R12
+	JMP        by4
+
+by4_end:
+by1:
+	CMPQ       R12, $0x00000020
+	JL         by1_end
+	PREFETCHT0 1024(R13)
+	VMOVDQU    (R13), Y5
+	VPAND      (CX), Y5, Y6
+	VPSRLW     $0x04, Y6, Y7
+	VPAND      Y0, Y6, Y6
+	VPAND      Y0, Y7, Y7
+	VPSHUFB    Y6, Y2, Y6
+	VPSHUFB    Y7, Y2, Y7
+	VPADDB     Y7, Y6, Y6
+	VPSRLW     $0x04, Y5, Y7
+	VPAND      Y0, Y5, Y5
+	VPAND      Y0, Y7, Y7
+	VPSHUFB    Y5, Y2, Y5
+	VPSHUFB    Y7, Y2, Y7
+	VPADDB     Y7, Y5, Y5
+	VPSADBW    Y1, Y6, Y6
+	VPADDQ     Y6, Y3, Y3
+	VPSADBW    Y1, Y5, Y5
+	VPADDQ     Y5, Y4, Y4
+	ADDQ       $0x00000020, CX
+	ADDQ       $0x00000020, R13
+	SUBQ       $0x00000020, R12
+	JMP        by1
+
+by1_end:
+	VEXTRACTI128 $0x01, Y3, X5
+	VPADDQ       X5, X3, X3
+	VPSRLDQ      $0x08, X3, X5
+	VPADDQ       X5, X3, X3
+	VMOVQ        X3, R9
+	VEXTRACTI128 $0x01, Y4, X3
+	VPADDQ       X3, X4, X4
+	VPSRLDQ      $0x08, X4, X3
+	VPADDQ       X3, X4, X4
+	VMOVQ        X4, R11
+
+words:
+	CMPQ    R12, $0x08
+	JL      words_end
+	MOVQ    (R13), R14
+	MOVQ    (CX), R15
+	POPCNTQ R14, BP
+	ADDQ    BP, R11
+	ANDQ    R15, R14
 	POPCNTQ R14, R14
-	ADDQ    R14, R12
-	POPCNTQ (R11), R14
-	ADDQ    R14, R13
-	ADDQ    $0x08, R9
-	ADDQ    $0x08, R11
-	SUBQ    $0x01, R10
-	JMP     words1
+	ADDQ    R14, R9
+	ADDQ    $0x08, CX
+	ADDQ    $0x08, R13
+	SUBQ    $0x08, R12
+	JMP     words
 
-words1_end:
-	XORPS    X0, X0
-	CVTSQ2SS R12, X0
-	MOVSS    X0, (DI)
-	ADDQ     $0x04, DI
-	XORPS    X0, X0
-	CVTSQ2SS R13, X0
-	MOVSS    X0, (R8)
-	ADDQ     $0x04, R8
-	ADDQ     BX, CX
-	DECQ     SI
-	JNZ      row
+words_end:
+	TESTQ   R12, R12
+	JZ      counted
+	MOVQ    -8(R13)(R12*1), R13
+	MOVQ    -8(CX)(R12*1), R14
+	MOVQ    $0x00000008, CX
+	SUBQ    R12, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R13
+	SHRQ    CL, R14
+	POPCNTQ R13, CX
+	ADDQ    CX, R11
+	ANDQ    R14, R13
+	POPCNTQ R13, R13
+	ADDQ    R13, R9
+
+counted:
+	VXORPS     X3, X3, X3
+	MOVQ       R10, CX
+	ADDQ       R11, CX
+	SUBQ       R9, CX
+	MOVQ       CX, R11
+	SUBQ       R9, R11
+	MOVQ       $0x00000001, R9
+	TESTQ      CX, CX
+	CMOVQEQ    R9, R11
+	CMOVQEQ    R9, CX
+	VXORPS     X4, X4, X4
+	VCVTSI2SSQ R11, X3, X3
+	VCVTSI2SSQ CX, X4, X4
+	VDIVSS     X4, X3, X3
+	VMOVSS     X3, (R8)
+	ADDQ       $0x04, R8
+	ADDQ       SI, DX
+	DECQ       DI
+	JNZ        row
+	VZEROUPPER
+	RET
+
+DATA nibbleCountsjaccard<>+0(SB)/4, $0x02010100
+DATA nibbleCountsjaccard<>+4(SB)/4, $0x03020201
+DATA nibbleCountsjaccard<>+8(SB)/4, $0x03020201
+DATA nibbleCountsjaccard<>+12(SB)/4, $0x04030302
+GLOBL nibbleCountsjaccard<>(SB), RODATA|NOPTR, $16
+
+// func jaccardAVX512(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV, MMX+
+TEXT ·jaccardAVX512(SB), NOSPLIT, $0-56
+	MOVQ  query+0(FP), AX
+	MOVQ  rows+8(FP), DX
+	MOVQ  bytes+16(FP), BX
+	MOVQ  stride+24(FP), SI
+	MOVQ  n+40(FP), DI
+	MOVQ  out+48(FP), R8
+	MOVQ  own+32(FP), R9
+	MOVQ  BX, CX
+	ANDQ  $0x3f, CX
+	MOVQ  $0x00000001, R10
+	SHLQ  CL, R10
+	DECQ  R10
+	KMOVQ R10, K1
+
+row:
+	MOVQ   AX, CX
+	MOVQ   DX, R10
+	MOVQ   BX, R11
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+
+by64:
+	CMPQ       R11, $0x40
+	JL         by64_end
+	PREFETCHT0 1024(R10)
+	VMOVDQU64  (R10), Z2
+	VMOVDQU64  (CX), Z3
+	VPANDQ     Z3, Z2, Z3
+	VPOPCNTQ   Z2, Z2
+	VPADDQ     Z2, Z1, Z1
+	VPOPCNTQ   Z3, Z3
+	VPADDQ     Z3, Z0, Z0
+	ADDQ       $0x40, CX
+	ADDQ       $0x40, R10
+	SUBQ       $0x40, R11
+	JMP        by64
+
+by64_end:
+	TESTQ      R11, R11
+	JZ         counted
+	VMOVDQU8.Z (R10), K1, Z2
+	VMOVDQU8.Z (CX), K1, Z3
+	VPANDQ     Z3, Z2, Z3
+	VPOPCNTQ   Z2, Z2
+	VPADDQ     Z2, Z1, Z1
+	VPOPCNTQ   Z3, Z3
+	VPADDQ     Z3, Z0, Z0
+
+counted:
+	VEXTRACTI64X4 $0x01, Z0, Y2
+	VPADDQ        Y2, Y0, Y2
+	VEXTRACTI128  $0x01, Y2, X3
+	VPADDQ        X3, X2, X2
+	VPSRLDQ       $0x08, X2, X3
+	VPADDQ        X3, X2, X2
+	VMOVQ         X2, CX
+	VEXTRACTI64X4 $0x01, Z1, Y2
+	VPADDQ        Y2, Y1, Y2
+	VEXTRACTI128  $0x01, Y2, X3
+	VPADDQ        X3, X2, X2
+	VPSRLDQ       $0x08, X2, X3
+	VPADDQ        X3, X2, X2
+	VMOVQ         X2, R10
+	VXORPS        X2, X2, X2
+	MOVQ          R9, R11
+	ADDQ          R10, R11
+	SUBQ          CX, R11
+	MOVQ          R11, R10
+	SUBQ          CX, R10
+	MOVQ          $0x00000001, CX
+	TESTQ         R11, R11
+	CMOVQEQ       CX, R10
+	CMOVQEQ       CX, R11
+	VXORPS        X3, X3, X3
+	VCVTSI2SSQ    R10, X2, X2
+	VCVTSI2SSQ    R11, X3, X3
+	VDIVSS        X3, X2, X2
+	VMOVSS        X2, (R8)
+	ADDQ          $0x04, R8
+	ADDQ          SI, DX
+	DECQ          DI
+	JNZ           row
+	VZEROUPPER
 	RET

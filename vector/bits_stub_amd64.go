@@ -2,8 +2,14 @@
 
 package vector
 
-// hammingPOPCNT writes the numbers of bits that differ, of n rows.
-func hammingPOPCNT(query *byte, rows *byte, words int, stride int, n int, out *float32)
+// hammingAVX2 writes the Hamming distances of n rows of bytes.
+func hammingAVX2(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
 
-// jaccardPOPCNT writes the numbers of bits set in both, and in the row, of n rows.
-func jaccardPOPCNT(query *byte, rows *byte, words int, stride int, n int, both *float32, set *float32)
+// hammingAVX512 writes the Hamming distances of n rows of bytes.
+func hammingAVX512(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
+
+// jaccardAVX2 writes the Jaccard distances of n rows of bytes.
+func jaccardAVX2(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
+
+// jaccardAVX512 writes the Jaccard distances of n rows of bytes.
+func jaccardAVX512(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)

@@ -8,14 +8,14 @@ func machineKernels() (out []Kernels) {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX2", l2SquaredAVX2, l1AVX2, dotAVX2)
 		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
-		k.bits = machineBits()
+		k.bits = machineBits(false)
 		k.panels = assemblyPanels(16, panelsNearestAVX2, panelsScoresAVX2)
 		out = append(out, k)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX-512", l2SquaredAVX512, l1AVX512, dotAVX512)
 		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
-		k.bits = machineBits()
+		k.bits = machineBits(true)
 		k.panels = assemblyPanels(32, panelsNearestAVX512, panelsScoresAVX512)
 		out = append(out, k)
 	}

@@ -7,8 +7,9 @@ import "fmt"
 // are far shorter than 2^24.
 type bitKernels struct {
 	hamming func(query, rows []byte, stride, n int, out []float32)
-	// jaccard counts the bits set in both, and in the row.
-	jaccard func(query, rows []byte, stride, n int, both, set []float32)
+	// jaccard is right but for the rounding of one division; own is the number
+	// of bits set in the query.
+	jaccard func(query, rows []byte, stride, own, n int, out []float32)
 }
 
 func checkBits(query, rows []byte, stride, n int, out []float32) {
@@ -28,23 +29,10 @@ func (k Kernels) ScoreHamming(query, rows []byte, stride, n int, out []float32) 
 // ScoreJaccard writes the Jaccard distances of n rows to out, right but for the
 // rounding of one division to float32.
 func (k Kernels) ScoreJaccard(query, rows []byte, stride, n int, out []float32) {
-	if n == 0 {
-		return
-	}
-	checkBits(query, rows, stride, n, out)
-	inQuery, _ := jaccardCounts(query, query)
-	var set [blockRows]float32
-	for from := 0; from < n; from += blockRows {
-		m := min(blockRows, n-from)
-		both := out[from : from+m]
-		k.bits.jaccard(query, rows[from*stride:], stride, m, both, set[:m])
-		for i, b := range both {
-			if either := float32(inQuery) + set[i] - b; b > 0 {
-				both[i] = (either - b) / either
-			} else {
-				both[i] = 1 // nothing common, be both empty
-			}
-		}
+	if n > 0 {
+		checkBits(query, rows, stride, n, out)
+		own, _ := jaccardCounts(query, query)
+		k.bits.jaccard(query, rows, stride, own, n, out)
 	}
 }
 
@@ -54,12 +42,12 @@ var portableBits = bitKernels{
 			out[i] = float32(hammingCount(query, rows[i*stride:]))
 		}
 	},
-	jaccard: func(query, rows []byte, stride, n int, both, set []float32) {
+	jaccard: func(query, rows []byte, stride, _, n int, out []float32) {
 		for i := range n {
-			row := rows[i*stride:][:len(query)]
-			common, _ := jaccardCounts(query, row)
-			own, _ := jaccardCounts(row, row)
-			both[i], set[i] = float32(common), float32(own)
+			both, either := jaccardCounts(query, rows[i*stride:])
+			if out[i] = 1; both > 0 { // nothing common, be both empty
+				out[i] = float32(either-both) / float32(either)
+			}
 		}
 	},
 }

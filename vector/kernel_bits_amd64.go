@@ -2,42 +2,33 @@ package vector
 
 import "golang.org/x/sys/cpu"
 
-// machineBits are the assembly kernels of bit strings, if the processor has
-// POPCNT; what is left of a row after its full words is counted in Go.
-func machineBits() bitKernels {
+// bitsBytesMin is the least length of bit strings that the kernels of AVX2 compare.
+const bitsBytesMin = 8
+
+// machineBits are the assembly kernels of bit strings of a processor with AVX2
+// and POPCNT, or, if it may be wide, with AVX-512 and VPOPCNTDQ.
+func machineBits(wide bool) bitKernels {
 	if !cpu.X86.HasPOPCNT {
 		return portableBits
 	}
+	least, hamming, jaccard := bitsBytesMin, hammingAVX2, jaccardAVX2
+	if wide && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VPOPCNTDQ {
+		least, hamming, jaccard = 1, hammingAVX512, jaccardAVX512
+	}
 	return bitKernels{
 		hamming: func(query, rows []byte, stride, n int, out []float32) {
-			words := len(query) / 8
-			if words == 0 {
+			if len(query) < least {
 				portableBits.hamming(query, rows, stride, n, out)
 				return
 			}
-			hammingPOPCNT(&query[0], &rows[0], words, stride, n, &out[0])
-			if query = query[8*words:]; len(query) > 0 {
-				for i := range n {
-					out[i] += float32(hammingCount(query, rows[i*stride+8*words:]))
-				}
-			}
+			hamming(&query[0], &rows[0], len(query), stride, n, &out[0])
 		},
-		jaccard: func(query, rows []byte, stride, n int, both, set []float32) {
-			words := len(query) / 8
-			if words == 0 {
-				portableBits.jaccard(query, rows, stride, n, both, set)
+		jaccard: func(query, rows []byte, stride, own, n int, out []float32) {
+			if len(query) < least {
+				portableBits.jaccard(query, rows, stride, own, n, out)
 				return
 			}
-			jaccardPOPCNT(&query[0], &rows[0], words, stride, n, &both[0], &set[0])
-			if query = query[8*words:]; len(query) > 0 {
-				for i := range n {
-					row := rows[i*stride+8*words:][:len(query)]
-					common, _ := jaccardCounts(query, row)
-					own, _ := jaccardCounts(row, row)
-					both[i] += float32(common)
-					set[i] += float32(own)
-				}
-			}
+			jaccard(&query[0], &rows[0], len(query), stride, own, n, &out[0])
 		},
 	}
 }

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"quiver/vector/roofline"
 )
+
+// together is how many rows are scored by a call, as by Search.
+const together = blockRows
 
 // rooflineBytes of rows are scored: more than caches hold.
 const rooflineBytes = 128 << 20
@@ -25,12 +27,12 @@ func BenchmarkRoofline(b *testing.B) {
 	for i := range floats { // no NaN, nothing huge
 		floats[i] = float32(i%1000) / 1000
 	}
-	out, squares := make([]float32, 1024), make([]float32, 1024)
+	out, squares := make([]float32, together), make([]float32, together)
 	query := make([]float32, 1024)
 	for i := range query {
 		query[i] = r.Float32()
 	}
-	codeQuery, ids := make([]int16, 1024), make([]uint32, 1024)
+	codeQuery, ids := make([]int16, 1024), make([]uint32, together)
 	for i := range codeQuery {
 		codeQuery[i] = int16(r.IntN(200) - 100)
 	}
@@ -72,11 +74,11 @@ func BenchmarkRoofline(b *testing.B) {
 					// Beside each other, since a shared machine's memory is not
 					// always as fast.
 					bandwidth = max(bandwidth, roofline.Bandwidth(memory))
-					start := time.Now()
-					for at := 0; at < rows; at += len(out) {
-						c.score(at, min(len(out), rows-at))
-					}
-					took := time.Since(start)
+					took := roofline.Fastest(func() {
+						for at := 0; at < rows; at += together {
+							c.score(at, min(together, rows-at))
+						}
+					})
 					share = max(share, roofline.Share(took, rows*c.rowBytes, rows*c.perElement*c.count, bandwidth, arithmetic))
 				}
 				b.ReportMetric(share, "of-roofline")

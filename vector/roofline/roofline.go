@@ -6,8 +6,8 @@ import "time"
 // machine only slows it.
 const rounds = 7
 
-// fastest is the shortest time that f takes.
-func fastest(f func()) time.Duration {
+// Fastest is the shortest time that f takes.
+func Fastest(f func()) time.Duration {
 	best := time.Duration(1<<63 - 1)
 	for range rounds {
 		start := time.Now()
@@ -21,13 +21,13 @@ func fastest(f func()) time.Duration {
 // is read from one end to the other.
 func Bandwidth(memory []byte) float64 {
 	memory = memory[:len(memory)&^255]
-	return float64(len(memory)) / fastest(func() { read(memory) }).Seconds()
+	return float64(len(memory)) / Fastest(func() { read(memory) }).Seconds()
 }
 
 // Arithmetic is the float32 operations a second, a fused multiply-add being two.
 func Arithmetic() float64 {
 	const n = 2_000_000
-	return n * operations / fastest(func() { multiplyAdd(n) }).Seconds()
+	return n * operations / Fastest(func() { multiplyAdd(n) }).Seconds()
 }
 
 // Share is the fraction of the roofline that a kernel reaches which takes d for
