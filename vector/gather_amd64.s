@@ -15,85 +15,111 @@ TEXT ·codesDotAVX2(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ  DI, $0x04
-	JL    end4
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y0, Y0, Y0
-	MOVL  4(SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y1, Y1, Y1
-	MOVL  8(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y2, Y2, Y2
-	MOVL  12(SI), R12
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL  (SI), R10
+	IMULQ BX, R10
+	ADDQ  CX, R10
+	VPXOR Y0, Y0, Y0
+	MOVL  4(SI), R11
+	IMULQ BX, R11
+	ADDQ  CX, R11
+	VPXOR Y1, Y1, Y1
+	MOVL  8(SI), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	VPXOR Y2, Y2, Y2
+	MOVL  12(SI), R13
+	IMULQ BX, R13
+	ADDQ  CX, R13
 	VPXOR Y3, Y3, Y3
-	MOVQ  AX, R13
-	MOVQ  DX, R14
+	MOVQ  AX, R14
+	MOVQ  DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y4
-	VPMOVSXBW    (R9), Y5
-	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y0, Y0
+	VMOVUPS      (R14), Y4
 	VPMOVSXBW    (R10), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y1, Y1
+	VPADDD       Y5, Y0, Y0
 	VPMOVSXBW    (R11), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y2, Y2
+	VPADDD       Y5, Y1, Y1
 	VPMOVSXBW    (R12), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y3, Y3
-	VMOVUPS      32(R13), Y4
-	VPMOVSXBW    16(R9), Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVSXBW    (R13), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y0, Y0
+	VPADDD       Y5, Y3, Y3
+	VMOVUPS      32(R14), Y4
 	VPMOVSXBW    16(R10), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y1, Y1
+	VPADDD       Y5, Y0, Y0
 	VPMOVSXBW    16(R11), Y5
 	VPMADDWD     Y4, Y5, Y5
-	VPADDD       Y5, Y2, Y2
+	VPADDD       Y5, Y1, Y1
 	VPMOVSXBW    16(R12), Y5
 	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VPMOVSXBW    16(R13), Y5
+	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	ADDQ         $0x40, R13
-	ADDQ         $0x20, R9
+	ADDQ         $0x40, R14
 	ADDQ         $0x20, R10
 	ADDQ         $0x20, R11
 	ADDQ         $0x20, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x20, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VPHADDD      Y1, Y0, Y0
 	VPHADDD      Y3, Y2, Y1
@@ -161,101 +187,127 @@ TEXT ·codesL2AVX2(SB), NOSPLIT, $0-64
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ  DI, $0x04
-	JL    end4
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y1, Y1, Y1
-	MOVL  4(SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y2, Y2, Y2
-	MOVL  8(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y3, Y3, Y3
-	MOVL  12(SI), R12
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL  (SI), R10
+	IMULQ BX, R10
+	ADDQ  CX, R10
+	VPXOR Y1, Y1, Y1
+	MOVL  4(SI), R11
+	IMULQ BX, R11
+	ADDQ  CX, R11
+	VPXOR Y2, Y2, Y2
+	MOVL  8(SI), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	VPXOR Y3, Y3, Y3
+	MOVL  12(SI), R13
+	IMULQ BX, R13
+	ADDQ  CX, R13
 	VPXOR Y4, Y4, Y4
-	MOVQ  AX, R13
-	MOVQ  DX, R14
+	MOVQ  AX, R14
+	MOVQ  DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y5
-	VPMOVSXBW    (R9), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y1, Y1
+	VMOVUPS      (R14), Y5
 	VPMOVSXBW    (R10), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y2, Y2
+	VPADDD       Y6, Y1, Y1
 	VPMOVSXBW    (R11), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y3, Y3
+	VPADDD       Y6, Y2, Y2
 	VPMOVSXBW    (R12), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVUPS      32(R13), Y5
-	VPMOVSXBW    16(R9), Y6
+	VPADDD       Y6, Y3, Y3
+	VPMOVSXBW    (R13), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y1, Y1
+	VPADDD       Y6, Y4, Y4
+	VMOVUPS      32(R14), Y5
 	VPMOVSXBW    16(R10), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y2, Y2
+	VPADDD       Y6, Y1, Y1
 	VPMOVSXBW    16(R11), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y3, Y3
+	VPADDD       Y6, Y2, Y2
 	VPMOVSXBW    16(R12), Y6
 	VPSLLW       X0, Y6, Y6
 	VPSUBW       Y6, Y5, Y6
 	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPMOVSXBW    16(R13), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
 	VPADDD       Y6, Y4, Y4
-	ADDQ         $0x40, R13
-	ADDQ         $0x20, R9
+	ADDQ         $0x40, R14
 	ADDQ         $0x20, R10
 	ADDQ         $0x20, R11
 	ADDQ         $0x20, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x20, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VPHADDD      Y2, Y1, Y1
 	VPHADDD      Y4, Y3, Y2
@@ -330,109 +382,135 @@ TEXT ·codesL1AVX2(SB), NOSPLIT, $0-64
 	MOVQ         BX, R9
 	ADDQ         $0x3f, R9
 	SHRQ         $0x06, R9
-	MOVQ         $0x00000008, R10
+	MOVQ         $0x00000010, R10
 	CMPQ         R9, R10
 	CMOVQGT      R10, R9
-	MOVQ         SI, R10
-	MOVQ         DI, R11
+	MOVQ         $0x00000010, R10
+	CMPQ         DI, R10
+	CMOVQLT      DI, R10
+	LEAQ         (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ  DI, $0x04
-	JL    end4
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y2, Y2, Y2
-	MOVL  4(SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y3, Y3, Y3
-	MOVL  8(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y4, Y4, Y4
-	MOVL  12(SI), R12
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL  (SI), R10
+	IMULQ BX, R10
+	ADDQ  CX, R10
+	VPXOR Y2, Y2, Y2
+	MOVL  4(SI), R11
+	IMULQ BX, R11
+	ADDQ  CX, R11
+	VPXOR Y3, Y3, Y3
+	MOVL  8(SI), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	VPXOR Y4, Y4, Y4
+	MOVL  12(SI), R13
+	IMULQ BX, R13
+	ADDQ  CX, R13
 	VPXOR Y5, Y5, Y5
-	MOVQ  AX, R13
-	MOVQ  DX, R14
+	MOVQ  AX, R14
+	MOVQ  DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y6
-	VPMOVSXBW    (R9), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
+	VMOVUPS      (R14), Y6
 	VPMOVSXBW    (R10), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y3, Y3
+	VPADDD       Y7, Y2, Y2
 	VPMOVSXBW    (R11), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
+	VPADDD       Y7, Y3, Y3
 	VPMOVSXBW    (R12), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VMOVUPS      32(R13), Y6
-	VPMOVSXBW    16(R9), Y7
+	VPADDD       Y7, Y4, Y4
+	VPMOVSXBW    (R13), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
+	VPADDD       Y7, Y5, Y5
+	VMOVUPS      32(R14), Y6
 	VPMOVSXBW    16(R10), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y3, Y3
+	VPADDD       Y7, Y2, Y2
 	VPMOVSXBW    16(R11), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
+	VPADDD       Y7, Y3, Y3
 	VPMOVSXBW    16(R12), Y7
 	VPSLLW       X0, Y7, Y7
 	VPSUBW       Y7, Y6, Y7
 	VPABSW       Y7, Y7
 	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMOVSXBW    16(R13), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
 	VPADDD       Y7, Y5, Y5
-	ADDQ         $0x40, R13
-	ADDQ         $0x20, R9
+	ADDQ         $0x40, R14
 	ADDQ         $0x20, R10
 	ADDQ         $0x20, R11
 	ADDQ         $0x20, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x20, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VPHADDD      Y3, Y2, Y2
 	VPHADDD      Y5, Y4, Y3
@@ -504,72 +582,98 @@ TEXT ·codesDotAVX512(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R11
+	VPXORD Z0, Z0, Z0
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R12
+	VPXORD Z1, Z1, Z1
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z2, Z2, Z2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z4
-	VPMOVSXBW     (R9), Z5
-	VPMADDWD      Z4, Z5, Z5
-	VPADDD        Z5, Z0, Z0
+	VMOVUPS       (R14), Z4
 	VPMOVSXBW     (R10), Z5
 	VPMADDWD      Z4, Z5, Z5
-	VPADDD        Z5, Z1, Z1
+	VPADDD        Z5, Z0, Z0
 	VPMOVSXBW     (R11), Z5
 	VPMADDWD      Z4, Z5, Z5
-	VPADDD        Z5, Z2, Z2
+	VPADDD        Z5, Z1, Z1
 	VPMOVSXBW     (R12), Z5
 	VPMADDWD      Z4, Z5, Z5
+	VPADDD        Z5, Z2, Z2
+	VPMOVSXBW     (R13), Z5
+	VPMADDWD      Z4, Z5, Z5
 	VPADDD        Z5, Z3, Z3
-	ADDQ          $0x40, R13
-	ADDQ          $0x20, R9
+	ADDQ          $0x40, R14
 	ADDQ          $0x20, R10
 	ADDQ          $0x20, R11
 	ADDQ          $0x20, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VPADDD        Y4, Y0, Y4
@@ -643,80 +747,106 @@ TEXT ·codesL2AVX512(SB), NOSPLIT, $0-64
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z1, Z1, Z1
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z2, Z2, Z2
-	MOVL   8(SI), R11
+	VPXORD Z1, Z1, Z1
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z3, Z3, Z3
-	MOVL   12(SI), R12
+	VPXORD Z2, Z2, Z2
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z3, Z3, Z3
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z4, Z4, Z4
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z5
-	VPMOVSXBW     (R9), Z6
-	VPSLLW        X0, Z6, Z6
-	VPSUBW        Z6, Z5, Z6
-	VPMADDWD      Z6, Z6, Z6
-	VPADDD        Z6, Z1, Z1
+	VMOVUPS       (R14), Z5
 	VPMOVSXBW     (R10), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
-	VPADDD        Z6, Z2, Z2
+	VPADDD        Z6, Z1, Z1
 	VPMOVSXBW     (R11), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
-	VPADDD        Z6, Z3, Z3
+	VPADDD        Z6, Z2, Z2
 	VPMOVSXBW     (R12), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
+	VPADDD        Z6, Z3, Z3
+	VPMOVSXBW     (R13), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPMADDWD      Z6, Z6, Z6
 	VPADDD        Z6, Z4, Z4
-	ADDQ          $0x40, R13
-	ADDQ          $0x20, R9
+	ADDQ          $0x40, R14
 	ADDQ          $0x20, R10
 	ADDQ          $0x20, R11
 	ADDQ          $0x20, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z1, Y5
 	VPADDD        Y5, Y1, Y5
@@ -795,84 +925,110 @@ TEXT ·codesL1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         BX, R9
 	ADDQ         $0x3f, R9
 	SHRQ         $0x06, R9
-	MOVQ         $0x00000008, R10
+	MOVQ         $0x00000010, R10
 	CMPQ         R9, R10
 	CMOVQGT      R10, R9
-	MOVQ         SI, R10
-	MOVQ         DI, R11
+	MOVQ         $0x00000010, R10
+	CMPQ         DI, R10
+	CMOVQLT      DI, R10
+	LEAQ         (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z2, Z2, Z2
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z3, Z3, Z3
-	MOVL   8(SI), R11
+	VPXORD Z2, Z2, Z2
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z4, Z4, Z4
-	MOVL   12(SI), R12
+	VPXORD Z3, Z3, Z3
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z4, Z4, Z4
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z5, Z5, Z5
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z7
-	VPMOVSXBW     (R9), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z2, Z2
+	VMOVUPS       (R14), Z7
 	VPMOVSXBW     (R10), Z8
 	VPSLLW        X0, Z8, Z8
 	VPSUBW        Z8, Z7, Z8
 	VPABSW        Z8, Z8
 	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z3, Z3
+	VPADDD        Z8, Z2, Z2
 	VPMOVSXBW     (R11), Z8
 	VPSLLW        X0, Z8, Z8
 	VPSUBW        Z8, Z7, Z8
 	VPABSW        Z8, Z8
 	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z4, Z4
+	VPADDD        Z8, Z3, Z3
 	VPMOVSXBW     (R12), Z8
 	VPSLLW        X0, Z8, Z8
 	VPSUBW        Z8, Z7, Z8
 	VPABSW        Z8, Z8
 	VPMADDWD      Z1, Z8, Z8
+	VPADDD        Z8, Z4, Z4
+	VPMOVSXBW     (R13), Z8
+	VPSLLW        X0, Z8, Z8
+	VPSUBW        Z8, Z7, Z8
+	VPABSW        Z8, Z8
+	VPMADDWD      Z1, Z8, Z8
 	VPADDD        Z8, Z5, Z5
-	ADDQ          $0x40, R13
-	ADDQ          $0x20, R9
+	ADDQ          $0x40, R14
 	ADDQ          $0x20, R10
 	ADDQ          $0x20, R11
 	ADDQ          $0x20, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z2, Y7
 	VPADDD        Y7, Y2, Y7
@@ -947,95 +1103,121 @@ TEXT ·floatsDotAVX2(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y0, Y0, Y0
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VXORPS Y1, Y1, Y1
-	MOVL   8(SI), R11
+	VXORPS Y0, Y0, Y0
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VXORPS Y2, Y2, Y2
-	MOVL   12(SI), R12
+	VXORPS Y1, Y1, Y1
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VXORPS Y2, Y2, Y2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VXORPS Y3, Y3, Y3
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R9), Y5
-	VFMADD231PS  Y4, Y5, Y0
+	VMOVUPS      (R14), Y4
 	VMOVUPS      (R10), Y5
-	VFMADD231PS  Y4, Y5, Y1
+	VFMADD231PS  Y4, Y5, Y0
 	VMOVUPS      (R11), Y5
-	VFMADD231PS  Y4, Y5, Y2
+	VFMADD231PS  Y4, Y5, Y1
 	VMOVUPS      (R12), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VMOVUPS      (R13), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      32(R13), Y4
-	VMOVUPS      32(R9), Y5
-	VFMADD231PS  Y4, Y5, Y0
+	VMOVUPS      32(R14), Y4
 	VMOVUPS      32(R10), Y5
-	VFMADD231PS  Y4, Y5, Y1
+	VFMADD231PS  Y4, Y5, Y0
 	VMOVUPS      32(R11), Y5
-	VFMADD231PS  Y4, Y5, Y2
+	VFMADD231PS  Y4, Y5, Y1
 	VMOVUPS      32(R12), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VMOVUPS      32(R13), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      64(R13), Y4
-	VMOVUPS      64(R9), Y5
-	VFMADD231PS  Y4, Y5, Y0
+	VMOVUPS      64(R14), Y4
 	VMOVUPS      64(R10), Y5
-	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      64(R11), Y5
-	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      64(R12), Y5
-	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      96(R13), Y4
-	VMOVUPS      96(R9), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VMOVUPS      96(R10), Y5
+	VMOVUPS      64(R11), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      96(R11), Y5
+	VMOVUPS      64(R12), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      96(R12), Y5
+	VMOVUPS      64(R13), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x80, R13
-	ADDQ         $0x80, R9
+	VMOVUPS      96(R14), Y4
+	VMOVUPS      96(R10), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VMOVUPS      96(R11), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VMOVUPS      96(R12), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VMOVUPS      96(R13), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $0x80, R14
 	ADDQ         $0x80, R10
 	ADDQ         $0x80, R11
 	ADDQ         $0x80, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x80, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
@@ -1103,111 +1285,137 @@ TEXT ·floatsL2AVX2(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y0, Y0, Y0
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VXORPS Y1, Y1, Y1
-	MOVL   8(SI), R11
+	VXORPS Y0, Y0, Y0
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VXORPS Y2, Y2, Y2
-	MOVL   12(SI), R12
+	VXORPS Y1, Y1, Y1
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VXORPS Y2, Y2, Y2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VXORPS Y3, Y3, Y3
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y4
-	VMOVUPS      (R9), Y5
-	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y0
+	VMOVUPS      (R14), Y4
 	VMOVUPS      (R10), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y1
+	VFMADD231PS  Y5, Y5, Y0
 	VMOVUPS      (R11), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y2
+	VFMADD231PS  Y5, Y5, Y1
 	VMOVUPS      (R12), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      32(R13), Y4
-	VMOVUPS      32(R9), Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VMOVUPS      (R13), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y0
+	VFMADD231PS  Y5, Y5, Y3
+	VMOVUPS      32(R14), Y4
 	VMOVUPS      32(R10), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y1
+	VFMADD231PS  Y5, Y5, Y0
 	VMOVUPS      32(R11), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y2
+	VFMADD231PS  Y5, Y5, Y1
 	VMOVUPS      32(R12), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      64(R13), Y4
-	VMOVUPS      64(R9), Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VMOVUPS      32(R13), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y0
+	VFMADD231PS  Y5, Y5, Y3
+	VMOVUPS      64(R14), Y4
 	VMOVUPS      64(R10), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y1
+	VFMADD231PS  Y5, Y5, Y0
 	VMOVUPS      64(R11), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y2
+	VFMADD231PS  Y5, Y5, Y1
 	VMOVUPS      64(R12), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      96(R13), Y4
-	VMOVUPS      96(R9), Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VMOVUPS      64(R13), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y0
+	VFMADD231PS  Y5, Y5, Y3
+	VMOVUPS      96(R14), Y4
 	VMOVUPS      96(R10), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y1
+	VFMADD231PS  Y5, Y5, Y0
 	VMOVUPS      96(R11), Y5
 	VSUBPS       Y4, Y5, Y5
-	VFMADD231PS  Y5, Y5, Y2
+	VFMADD231PS  Y5, Y5, Y1
 	VMOVUPS      96(R12), Y5
 	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VMOVUPS      96(R13), Y5
+	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y3
-	ADDQ         $0x80, R13
-	ADDQ         $0x80, R9
+	ADDQ         $0x80, R14
 	ADDQ         $0x80, R10
 	ADDQ         $0x80, R11
 	ADDQ         $0x80, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x80, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VHADDPS      Y1, Y0, Y0
 	VHADDPS      Y3, Y2, Y1
@@ -1282,127 +1490,153 @@ TEXT ·floatsL1AVX2(SB), NOSPLIT, $0-56
 	MOVQ         BX, R9
 	ADDQ         $0x3f, R9
 	SHRQ         $0x06, R9
-	MOVQ         $0x00000008, R10
+	MOVQ         $0x00000010, R10
 	CMPQ         R9, R10
 	CMOVQGT      R10, R9
-	MOVQ         SI, R10
-	MOVQ         DI, R11
+	MOVQ         $0x00000010, R10
+	CMPQ         DI, R10
+	CMOVQLT      DI, R10
+	LEAQ         (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y1, Y1, Y1
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VXORPS Y2, Y2, Y2
-	MOVL   8(SI), R11
+	VXORPS Y1, Y1, Y1
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VXORPS Y3, Y3, Y3
-	MOVL   12(SI), R12
+	VXORPS Y2, Y2, Y2
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VXORPS Y3, Y3, Y3
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VXORPS Y4, Y4, Y4
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS      (R13), Y5
-	VMOVUPS      (R9), Y6
-	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y1, Y1
+	VMOVUPS      (R14), Y5
 	VMOVUPS      (R10), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y2, Y2
+	VADDPS       Y6, Y1, Y1
 	VMOVUPS      (R11), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y3, Y3
+	VADDPS       Y6, Y2, Y2
 	VMOVUPS      (R12), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VMOVUPS      32(R13), Y5
-	VMOVUPS      32(R9), Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      (R13), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y1, Y1
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      32(R14), Y5
 	VMOVUPS      32(R10), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y2, Y2
+	VADDPS       Y6, Y1, Y1
 	VMOVUPS      32(R11), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y3, Y3
+	VADDPS       Y6, Y2, Y2
 	VMOVUPS      32(R12), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VMOVUPS      64(R13), Y5
-	VMOVUPS      64(R9), Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      32(R13), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y1, Y1
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      64(R14), Y5
 	VMOVUPS      64(R10), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y2, Y2
+	VADDPS       Y6, Y1, Y1
 	VMOVUPS      64(R11), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y3, Y3
+	VADDPS       Y6, Y2, Y2
 	VMOVUPS      64(R12), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y4, Y4
-	VMOVUPS      96(R13), Y5
-	VMOVUPS      96(R9), Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      64(R13), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y1, Y1
+	VADDPS       Y6, Y4, Y4
+	VMOVUPS      96(R14), Y5
 	VMOVUPS      96(R10), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y2, Y2
+	VADDPS       Y6, Y1, Y1
 	VMOVUPS      96(R11), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
-	VADDPS       Y6, Y3, Y3
+	VADDPS       Y6, Y2, Y2
 	VMOVUPS      96(R12), Y6
 	VSUBPS       Y5, Y6, Y6
 	VANDPS       Y0, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      96(R13), Y6
+	VSUBPS       Y5, Y6, Y6
+	VANDPS       Y0, Y6, Y6
 	VADDPS       Y6, Y4, Y4
-	ADDQ         $0x80, R13
-	ADDQ         $0x80, R9
+	ADDQ         $0x80, R14
 	ADDQ         $0x80, R10
 	ADDQ         $0x80, R11
 	ADDQ         $0x80, R12
-	SUBQ         $0x20, R14
+	ADDQ         $0x80, R13
+	SUBQ         $0x20, R15
 	JG           rows4_steps
 	VHADDPS      Y2, Y1, Y1
 	VHADDPS      Y4, Y3, Y2
@@ -1478,77 +1712,103 @@ TEXT ·floatsDotAVX512(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R11
+	VPXORD Z0, Z0, Z0
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R12
+	VPXORD Z1, Z1, Z1
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z2, Z2, Z2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z4
-	VMOVUPS       (R9), Z5
-	VFMADD231PS   Z4, Z5, Z0
+	VMOVUPS       (R14), Z4
 	VMOVUPS       (R10), Z5
-	VFMADD231PS   Z4, Z5, Z1
-	VMOVUPS       (R11), Z5
-	VFMADD231PS   Z4, Z5, Z2
-	VMOVUPS       (R12), Z5
-	VFMADD231PS   Z4, Z5, Z3
-	VMOVUPS       64(R13), Z4
-	VMOVUPS       64(R9), Z5
 	VFMADD231PS   Z4, Z5, Z0
-	VMOVUPS       64(R10), Z5
+	VMOVUPS       (R11), Z5
 	VFMADD231PS   Z4, Z5, Z1
-	VMOVUPS       64(R11), Z5
+	VMOVUPS       (R12), Z5
 	VFMADD231PS   Z4, Z5, Z2
-	VMOVUPS       64(R12), Z5
+	VMOVUPS       (R13), Z5
 	VFMADD231PS   Z4, Z5, Z3
-	ADDQ          $0x80, R13
-	ADDQ          $0x80, R9
+	VMOVUPS       64(R14), Z4
+	VMOVUPS       64(R10), Z5
+	VFMADD231PS   Z4, Z5, Z0
+	VMOVUPS       64(R11), Z5
+	VFMADD231PS   Z4, Z5, Z1
+	VMOVUPS       64(R12), Z5
+	VFMADD231PS   Z4, Z5, Z2
+	VMOVUPS       64(R13), Z5
+	VFMADD231PS   Z4, Z5, Z3
+	ADDQ          $0x80, R14
 	ADDQ          $0x80, R10
 	ADDQ          $0x80, R11
 	ADDQ          $0x80, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x80, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
@@ -1620,85 +1880,111 @@ TEXT ·floatsL2AVX512(SB), NOSPLIT, $0-56
 	MOVQ    BX, R9
 	ADDQ    $0x3f, R9
 	SHRQ    $0x06, R9
-	MOVQ    $0x00000008, R10
+	MOVQ    $0x00000010, R10
 	CMPQ    R9, R10
 	CMOVQGT R10, R9
-	MOVQ    SI, R10
-	MOVQ    DI, R11
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R11
+	VPXORD Z0, Z0, Z0
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R12
+	VPXORD Z1, Z1, Z1
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z2, Z2, Z2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z4
-	VMOVUPS       (R9), Z5
-	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z0
+	VMOVUPS       (R14), Z4
 	VMOVUPS       (R10), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z1
+	VFMADD231PS   Z5, Z5, Z0
 	VMOVUPS       (R11), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z2
+	VFMADD231PS   Z5, Z5, Z1
 	VMOVUPS       (R12), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z3
-	VMOVUPS       64(R13), Z4
-	VMOVUPS       64(R9), Z5
+	VFMADD231PS   Z5, Z5, Z2
+	VMOVUPS       (R13), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z0
+	VFMADD231PS   Z5, Z5, Z3
+	VMOVUPS       64(R14), Z4
 	VMOVUPS       64(R10), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z1
+	VFMADD231PS   Z5, Z5, Z0
 	VMOVUPS       64(R11), Z5
 	VSUBPS        Z4, Z5, Z5
-	VFMADD231PS   Z5, Z5, Z2
+	VFMADD231PS   Z5, Z5, Z1
 	VMOVUPS       64(R12), Z5
 	VSUBPS        Z4, Z5, Z5
+	VFMADD231PS   Z5, Z5, Z2
+	VMOVUPS       64(R13), Z5
+	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z3
-	ADDQ          $0x80, R13
-	ADDQ          $0x80, R9
+	ADDQ          $0x80, R14
 	ADDQ          $0x80, R10
 	ADDQ          $0x80, R11
 	ADDQ          $0x80, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x80, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
@@ -1775,93 +2061,119 @@ TEXT ·floatsL1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         BX, R9
 	ADDQ         $0x3f, R9
 	SHRQ         $0x06, R9
-	MOVQ         $0x00000008, R10
+	MOVQ         $0x00000010, R10
 	CMPQ         R9, R10
 	CMOVQGT      R10, R9
-	MOVQ         SI, R10
-	MOVQ         DI, R11
+	MOVQ         $0x00000010, R10
+	CMPQ         DI, R10
+	CMOVQLT      DI, R10
+	LEAQ         (SI), R11
 
-prefetch:
-	TESTQ R11, R11
-	JZ    prefetched
-	MOVL  (R10), R12
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
 	IMULQ BX, R12
 	ADDQ  CX, R12
 	MOVQ  R9, R13
 
-line:
+first_line:
 	PREFETCHT0 (R12)
 	ADDQ       $0x40, R12
 	DECQ       R13
-	JNZ        line
-	ADDQ       $0x04, R10
-	DECQ       R11
-	JMP        prefetch
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
 
-prefetched:
+first_end:
 rows4:
-	CMPQ   DI, $0x04
-	JL     end4
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z1, Z1, Z1
-	MOVL   4(SI), R10
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
 	IMULQ  BX, R10
 	ADDQ   CX, R10
-	VPXORD Z2, Z2, Z2
-	MOVL   8(SI), R11
+	VPXORD Z1, Z1, Z1
+	MOVL   4(SI), R11
 	IMULQ  BX, R11
 	ADDQ   CX, R11
-	VPXORD Z3, Z3, Z3
-	MOVL   12(SI), R12
+	VPXORD Z2, Z2, Z2
+	MOVL   8(SI), R12
 	IMULQ  BX, R12
 	ADDQ   CX, R12
+	VPXORD Z3, Z3, Z3
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
 	VPXORD Z4, Z4, Z4
-	MOVQ   AX, R13
-	MOVQ   DX, R14
+	MOVQ   AX, R14
+	MOVQ   DX, R15
 
 rows4_steps:
-	VMOVUPS       (R13), Z6
-	VMOVUPS       (R9), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z1, Z1
+	VMOVUPS       (R14), Z6
 	VMOVUPS       (R10), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z2, Z2
+	VADDPS        Z7, Z1, Z1
 	VMOVUPS       (R11), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z3, Z3
+	VADDPS        Z7, Z2, Z2
 	VMOVUPS       (R12), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z4, Z4
-	VMOVUPS       64(R13), Z6
-	VMOVUPS       64(R9), Z7
+	VADDPS        Z7, Z3, Z3
+	VMOVUPS       (R13), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z1, Z1
+	VADDPS        Z7, Z4, Z4
+	VMOVUPS       64(R14), Z6
 	VMOVUPS       64(R10), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z2, Z2
+	VADDPS        Z7, Z1, Z1
 	VMOVUPS       64(R11), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z3, Z3
+	VADDPS        Z7, Z2, Z2
 	VMOVUPS       64(R12), Z7
 	VSUBPS        Z6, Z7, Z7
 	VPANDD        Z0, Z7, Z7
+	VADDPS        Z7, Z3, Z3
+	VMOVUPS       64(R13), Z7
+	VSUBPS        Z6, Z7, Z7
+	VPANDD        Z0, Z7, Z7
 	VADDPS        Z7, Z4, Z4
-	ADDQ          $0x80, R13
-	ADDQ          $0x80, R9
+	ADDQ          $0x80, R14
 	ADDQ          $0x80, R10
 	ADDQ          $0x80, R11
 	ADDQ          $0x80, R12
-	SUBQ          $0x20, R14
+	ADDQ          $0x80, R13
+	SUBQ          $0x20, R15
 	JG            rows4_steps
 	VEXTRACTF64X4 $0x01, Z1, Y6
 	VADDPS        Y6, Y1, Y6

@@ -2,8 +2,9 @@
 // Run it by go generate in package vector.
 //
 // Each kernel scores n rows of a table, named by their numbers, against one
-// query. A row's number is known before its bytes are at hand, so all rows are
-// prefetched first; then four rows go together: the query is loaded once for
+// query. A row's number is known before its bytes are at hand, so the first rows
+// are prefetched at once, and then those further on, a fixed number of rows
+// ahead, lest many rows push each other out of the cache. Four rows go together: the query is loaded once for
 // all, and their independent sums hide latencies. What is left goes one by one.
 //
 // Query and rows are filled up with zeros to whole steps of 32 elements, so
@@ -20,7 +21,10 @@ import (
 
 // prefetchBytesMax is how much of a long row is prefetched; the processor sees
 // the rest coming.
-const prefetchBytesMax = 512
+const prefetchBytesMax = 1024
+
+// rowsAhead is how many rows before they are scored rows are prefetched.
+const rowsAhead = 16
 
 // family is a kind of element and an instruction set.
 type family struct {
@@ -200,12 +204,25 @@ func generate(f family, name, what string, do step) {
 		VPBROADCASTD(x, k.mask)
 	}
 
-	prefetch(rows, stride, ids, n)
+	lines := linesOf(stride)
+	first := GP64()
+	MOVQ(U32(rowsAhead), first)
+	CMPQ(n, first)
+	CMOVQLT(n, first)
+	prefetch("first", rows, stride, lines, ids, 0, first)
 	for _, together := range []int{4, 1} {
 		label := fmt.Sprintf("rows%d", together)
 		Label(label)
 		CMPQ(n, Imm(uint64(together)))
 		JL(LabelRef(fmt.Sprintf("end%d", together)))
+		if together > 1 {
+			CMPQ(n, Imm(uint64(rowsAhead+together)))
+			JL(LabelRef(label + "_last"))
+			left := GP64()
+			MOVQ(U32(uint32(together)), left)
+			prefetch("next", rows, stride, lines, ids, rowsAhead, left)
+			Label(label + "_last")
+		}
 		k.block(label, together, query, rows, stride, dim, ids, do, out)
 		SUBQ(Imm(uint64(together)), n)
 		ADDQ(Imm(uint64(4*together)), ids)
@@ -226,33 +243,38 @@ func address(rows, stride, ids reg.Register, i int) reg.GPVirtual {
 	return a
 }
 
-// prefetch asks for the beginning of every row.
-func prefetch(rows, stride, ids, n reg.Register) {
-	lines, id, left := GP64(), GP64(), GP64()
+// linesOf is how many cache lines of a row are prefetched.
+func linesOf(stride reg.Register) reg.GPVirtual {
+	lines, most := GP64(), GP64()
 	MOVQ(stride, lines)
 	ADDQ(Imm(63), lines)
 	SHRQ(Imm(6), lines)
-	most := GP64()
 	MOVQ(U32(prefetchBytesMax/64), most)
 	CMPQ(lines, most)
 	CMOVQGT(most, lines)
-	MOVQ(ids, id)
-	MOVQ(n, left)
-	Label("prefetch")
+	return lines
+}
+
+// prefetch asks for the beginning of so many (left) rows, from the one numbered
+// ids[from] on.
+func prefetch(label string, rows, stride, lines, ids reg.Register, from int, left reg.Register) {
+	id := GP64()
+	LEAQ(Mem{Base: ids, Disp: 4 * from}, id)
+	Label(label)
 	TESTQ(left, left)
-	JZ(LabelRef("prefetched"))
+	JZ(LabelRef(label + "_end"))
 	a := address(rows, stride, id, 0)
 	line := GP64()
 	MOVQ(lines, line)
-	Label("line")
+	Label(label + "_line")
 	PREFETCHT0(Mem{Base: a})
 	ADDQ(Imm(64), a)
 	DECQ(line)
-	JNZ(LabelRef("line"))
+	JNZ(LabelRef(label + "_line"))
 	ADDQ(Imm(4), id)
 	DECQ(left)
-	JMP(LabelRef("prefetch"))
-	Label("prefetched")
+	JMP(LabelRef(label))
+	Label(label + "_end")
 }
 
 // block scores so many rows.
