@@ -71,66 +71,48 @@ func (d *ddl) dropPartition(ctx context.Context, s *ast.DropPartitionStmt) error
 }
 
 // call is CALL: the twins of Quiver's own statements, quiver.create_partition
-// (table, partition) and quiver.drop_partition (table, partition).
+// (table, partition) and quiver.drop_partition (table, partition). The planner
+// has looked at the name and the types.
 func (d *ddl) call(ctx context.Context, s *ast.CallStmt) error {
+	args, err := d.arguments(ctx)
+	if err != nil {
+		return err
+	}
 	names := s.Call.Names
-	name := names[len(names)-1]
-	known := (name == "create_partition" || name == "drop_partition") && (len(names) == 1 || names[0] == "quiver")
-	if !known || len(s.Call.Args) != 2 {
-		return sqlerr.New(sqlerr.UndefinedFunction, "procedure %s(%s) does not exist", strings.Join(names, "."), argumentTypes(s.Call.Args)).At(s.Call.Position()).
-			WithHint("No procedure matches the given name and argument types. You might need to add explicit type casts.")
-	}
-	table, err := textArgument(s.Call.Args[0])
-	if err != nil {
-		return err
-	}
-	partition, err := textArgument(s.Call.Args[1])
-	if err != nil {
-		return err
-	}
+	table, partition := args[0], args[1]
 	parts := splitQualified(table)
 	if len(parts) == 0 || len(parts) > 2 || partition == "" {
 		return sqlerr.New(sqlerr.InvalidName, "invalid name syntax").At(s.Call.Position())
 	}
 	r := rangeVarOf(parts)
-	if name == "create_partition" {
+	if names[len(names)-1] == "create_partition" {
 		return d.createPartition(ctx, &ast.CreatePartitionStmt{Name: partition, Table: r})
 	}
 	return d.dropPartition(ctx, &ast.DropPartitionStmt{Name: partition, Table: r})
 }
 
-// argumentTypes spells the types of literals; of other arguments nothing is known
-// here.
-func argumentTypes(args []ast.Expr) string {
-	var names []string
-	for _, arg := range args {
-		name := "unknown"
-		if c, ok := arg.(*ast.Const); ok {
-			switch c.Kind {
-			case ast.ConstInteger:
-				name = "integer"
-			case ast.ConstFloat:
-				name = "numeric"
-			case ast.ConstBool:
-				name = "boolean"
-			}
-		}
-		names = append(names, name)
+// arguments are the texts that a procedure is called with.
+func (d *ddl) arguments(ctx context.Context) ([]string, error) {
+	if err := d.query.open(ctx); err != nil {
+		return nil, err
 	}
-	return strings.Join(names, ", ")
-}
-
-// textArgument reads a string literal, possibly cast.
-func textArgument(e ast.Expr) (string, error) {
-	switch e := e.(type) {
-	case *ast.Const:
-		if e.Kind == ast.ConstString {
-			return e.Text, nil
-		}
-	case *ast.Cast:
-		return textArgument(e.Arg)
+	defer d.query.close()
+	row, err := d.query.next(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return "", sqlerr.New(sqlerr.FeatureNotSupported, "arguments of this procedure must be string literals").At(e.Position())
+	if row == nil || row.rows != 1 {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "set-returning functions are not allowed in CALL arguments")
+	}
+	defer row.release()
+	args := make([]string, len(row.cols))
+	for i, col := range row.cols {
+		if col.IsNull(0) {
+			return nil, sqlerr.New(sqlerr.NullValueNotAllowed, "arguments of this procedure cannot be null")
+		}
+		args[i] = string(d.queryColumns[i].Type.Type().AppendText(nil, col, 0, d.x.c.Format))
+	}
+	return args, nil
 }
 
 // splitQualified reads a possibly qualified name as SQL writes it.

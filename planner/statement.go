@@ -39,7 +39,8 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 	if u, ok := stmt.Stmt.(*ast.UnsupportedStmt); ok {
 		return nil, sqlerr.Unsupported("%s", u.Feature)
 	}
-	if stmt.Params > 0 {
+	call, isCall := stmt.Stmt.(*ast.CallStmt)
+	if stmt.Params > 0 && !isCall {
 		return nil, sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", stmt.Params)
 	}
 	node := &plan.Utility{Stmt: stmt.Stmt, Text: stmt.Text}
@@ -54,6 +55,14 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 		if create.WithData {
 			out.Tag, out.Counted = "SELECT", true
 		}
+	}
+	if isCall {
+		args, err := planCall(ctx, stmt, call.Call, opts)
+		if err != nil {
+			return nil, err
+		}
+		node.Query, node.QueryColumns = args.Root, args.Columns
+		out.Params, out.Failure = args.Params, args.Failure
 	}
 	if create, ok := stmt.Stmt.(*ast.CreateIndexStmt); ok {
 		var err error

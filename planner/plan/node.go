@@ -444,8 +444,8 @@ type Utility struct {
 	Stmt ast.Stmt
 	// Text is the statement's text (defaults and checks are stored as text).
 	Text string
-	// Query is the planned query of CREATE TABLE AS, QueryColumns its result;
-	// nil otherwise.
+	// Query is the planned query of CREATE TABLE AS, or the one row of the
+	// arguments of CALL, QueryColumns its result; nil otherwise.
 	Query        Node
 	QueryColumns []OutputColumn
 	// Index is what CREATE INDEX is about; nil otherwise.

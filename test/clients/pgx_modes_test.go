@@ -67,6 +67,15 @@ func pgxMode(ctx context.Context, t *testing.T, conn *pgx.Conn) {
 	}
 	exec("INSERT INTO pgx_modes (id, name) VALUES ($1, $2)", int64(9), (*string)(nil))
 
+	// Procedures take their names as parameters, too.
+	exec("CALL quiver.create_partition($1, $2)", "pgx_modes", "pgx_part")
+	exec("INSERT INTO pgx_part (id) VALUES ($1)", int64(77))
+	exec("CALL quiver.drop_partition($1, 'pgx_' || $2)", "public.pgx_modes", "part")
+	_, err := conn.Exec(ctx, "CALL quiver.drop_partition($1, $2)", "pgx_modes", "pgx_part")
+	if e := new(pgconn.PgError); !errors.As(err, &e) || e.Code != "42P01" {
+		t.Fatalf("a partition that is gone: %v", err)
+	}
+
 	var (
 		small     int16
 		whole     int32
@@ -83,7 +92,7 @@ func pgxMode(ctx context.Context, t *testing.T, conn *pgx.Conn) {
 		nothing   *string
 		neighbour int64
 	)
-	err := conn.QueryRow(ctx, "SELECT small, whole, real4, real8, flag, name, at, day, raw, doc, tags, v FROM pgx_modes WHERE id = $1", int64(1<<62)).
+	err = conn.QueryRow(ctx, "SELECT small, whole, real4, real8, flag, name, at, day, raw, doc, tags, v FROM pgx_modes WHERE id = $1", int64(1<<62)).
 		Scan(&small, &whole, &real4, &real8, &flag, &name, &gotAt, &gotDay, &raw, &doc, &tags, &v)
 	if err != nil {
 		t.Fatal(err)
