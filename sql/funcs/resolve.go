@@ -467,6 +467,9 @@ func errNoFunction(call Call) error {
 			}
 		}
 	}
+	if textSearch[call.Name] && (call.Schema == "" || call.Schema == "pg_catalog") {
+		return sqlerr.Unsupported("full text search")
+	}
 	return sqlerr.New(sqlerr.UndefinedFunction, "function %s does not exist", spell(call)).
 		WithHint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }

@@ -56,6 +56,11 @@ func (w *worker) run(ctx context.Context, dsn string) error {
 				return gone(err)
 			}
 		}
+		if w.worker == 1 && w.rnd.IntN(25) == 0 {
+			if _, err := conn.Exec(ctx, "REINDEX INDEX kv_l2"); err != nil {
+				return gone(err)
+			}
+		}
 		t := w.transaction(w.acked)
 		if err := w.play(ctx, conn, t); err != nil {
 			return gone(err)
@@ -200,6 +205,53 @@ func (w *worker) settle(ctx context.Context, conn *pgx.Conn) error {
 	return fmt.Errorf("worker %d: after %d commits the server differs: %s", w.worker, w.commits, d)
 }
 
+// searches are ways to order the shared table that have an index.
+var searches = []string{"vec <-> '%s'", "vec::sparsevec(4) <+> '%s'::vector::sparsevec"}
+
+// checkSearches compares what the indexes find with the exact answer. At a wanted
+// recall of 1 hardly a row is missed.
+func checkSearches(ctx context.Context, conn *pgx.Conn, rnd *rand.Rand) error {
+	const nearest, queries = 10, 8
+	if _, err := conn.Exec(ctx, "SET quiver.target_recall = 1"); err != nil {
+		return err
+	}
+	found, all := 0, 0
+	for _, order := range searches {
+		for range queries {
+			by := fmt.Sprintf(order, vectorOf(rnd.Int64N(workers*keysPerWorker)))
+			var answers [2][]float64
+			for i, exact := range []string{"on", "off"} {
+				if _, err := conn.Exec(ctx, "SET enable_indexscan = "+exact); err != nil {
+					return err
+				}
+				rows, err := conn.Query(ctx, fmt.Sprintf("SELECT %s FROM kv ORDER BY %[1]s LIMIT %d", by, nearest))
+				if err != nil {
+					return err
+				}
+				if answers[i], err = pgx.CollectRows(rows, pgx.RowTo[float64]); err != nil {
+					return fmt.Errorf("%s: %w", by, err)
+				}
+			}
+			if len(answers[0]) != len(answers[1]) {
+				return fmt.Errorf("%s: %d rows by the index, %d without", by, len(answers[0]), len(answers[1]))
+			}
+			for i, d := range answers[0] {
+				if i > 0 && d < answers[0][i-1] {
+					return fmt.Errorf("%s: %v comes after %v", by, d, answers[0][i-1])
+				}
+				if d <= answers[1][len(answers[1])-1] {
+					found++
+				}
+			}
+			all += len(answers[1])
+		}
+	}
+	if float64(found) < 0.97*float64(all) {
+		return fmt.Errorf("searches find %d of the nearest %d rows", found, all)
+	}
+	return nil
+}
+
 // killLoop is the test on one store.
 func killLoop(t *testing.T, q *servers.Quiver, kills int64) {
 	seed := setting(t, "QUIVER_CRASH_SEED", time.Now().UnixNano())
@@ -214,6 +266,8 @@ func killLoop(t *testing.T, q *servers.Quiver, kills int64) {
 	for _, sql := range []string{
 		"CREATE EXTENSION IF NOT EXISTS vector",
 		"CREATE TABLE kv (id bigint PRIMARY KEY, worker int NOT NULL, v bigint NOT NULL, vec vector(4))",
+		"CREATE INDEX kv_l2 ON kv USING hnsw (vec vector_l2_ops)",
+		"CREATE INDEX kv_l1 ON kv USING hnsw ((vec::sparsevec(4)) sparsevec_l1_ops)",
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
@@ -250,6 +304,9 @@ func killLoop(t *testing.T, q *servers.Quiver, kills int64) {
 			if err := w.settle(ctx, conn); err != nil {
 				t.Fatalf("kill %d: %v\n%s", kill, err, q.Log())
 			}
+		}
+		if err := checkSearches(ctx, conn, rnd); err != nil {
+			t.Fatalf("kill %d: %v\n%s", kill, err, q.Log())
 		}
 		conn.Close(ctx)
 		commits = 0
