@@ -83,6 +83,9 @@ const CandidateBytes = 32
 type Engine interface {
 	// Checkpoint seals and flushes every growing segment and cuts the WAL.
 	Checkpoint(ctx context.Context) error
+	// Vacuum merges segments of a table, or of a partition of it if that is not
+	// 0; full also gives back the room of every row that no snapshot sees.
+	Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 	// Reading is how many snapshots are open.

@@ -12,35 +12,22 @@ import (
 	"quiver/storage"
 )
 
-// vacuum is VACUUM and ANALYZE. Row counts are always known and dead rows are
-// left out by every scan, so there is nothing to do but to tell pg_class;
-// VACUUM FULL, which promises space, waits for compaction.
+// vacuum is VACUUM and ANALYZE.
 func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
-	analyze, err := vacuumOptions(s)
+	o, err := readVacuumOptions(s)
 	if err != nil {
 		return err
 	}
-	var tables []*catalog.Table
-	for i, r := range s.Tables {
-		if len(s.Columns[i]) > 0 && !analyze {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "ANALYZE option must be specified when a column list is provided")
-		}
-		rel, err := d.find(r)
-		if err != nil {
-			return err
-		}
-		if rel == nil {
-			return noRelation(r)
-		}
-		if err := analyzedColumns(rel, s.Columns[i]); err != nil {
-			return err
-		}
-		if table, ok := rel.(*catalog.Table); ok {
-			tables = append(tables, table)
-		}
+	tables, parts, err := d.vacuumed(s, o.analyze)
+	if err != nil {
+		return err
 	}
-	if len(s.Tables) == 0 {
-		tables = d.allTables()
+	if !s.Analyze {
+		for i, table := range tables {
+			if err := d.compact(ctx, table, parts[i], o.full); err != nil {
+				return err
+			}
+		}
 	}
 	return d.withStatistics(ctx, func(seen *statistics) error {
 		for _, table := range tables {
@@ -50,6 +37,49 @@ func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
 		}
 		return nil
 	})
+}
+
+// vacuumed are the tables that VACUUM or ANALYZE names, each with the partition
+// that is meant, 0 for all; without a name all tables of the database.
+func (d *ddl) vacuumed(s *ast.VacuumStmt, analyze bool) (tables []*catalog.Table, parts []catalog.StorageID, err error) {
+	if len(s.Tables) == 0 {
+		tables = d.allTables()
+		return tables, make([]catalog.StorageID, len(tables)), nil
+	}
+	for i, r := range s.Tables {
+		if len(s.Columns[i]) > 0 && !analyze {
+			return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported, "ANALYZE option must be specified when a column list is provided")
+		}
+		rel, err := d.find(r)
+		if err != nil {
+			return nil, nil, err
+		}
+		if rel == nil {
+			return nil, nil, noRelation(r)
+		}
+		if err := analyzedColumns(rel, s.Columns[i]); err != nil {
+			return nil, nil, err
+		}
+		switch rel := rel.(type) {
+		case *catalog.Table:
+			tables, parts = append(tables, rel), append(parts, 0)
+		case *catalog.Partition:
+			tables, parts = append(tables, d.catalog().Table(rel.Table)), append(parts, rel.Storage)
+		}
+	}
+	return tables, parts, nil
+}
+
+// compact has storage merge the segments of a table.
+func (d *ddl) compact(ctx context.Context, table *catalog.Table, partition catalog.StorageID, full bool) error {
+	if d.x.env.Engine == nil {
+		return sqlerr.Unsupported("VACUUM in this process")
+	}
+	err := d.x.env.Engine.Vacuum(ctx, table.Storage, partition, full)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
 }
 
 // allTables lists the tables of the database.
@@ -64,29 +94,37 @@ func (d *ddl) allTables() (out []*catalog.Table) {
 	return out
 }
 
-// vacuumOptions checks the options and says whether the statement analyzes.
-func vacuumOptions(s *ast.VacuumStmt) (analyze bool, err error) {
-	analyze = s.Analyze
+// vacuumOptions are the options of VACUUM and ANALYZE that matter here.
+type vacuumOptions struct{ analyze, full bool }
+
+func readVacuumOptions(s *ast.VacuumStmt) (out vacuumOptions, err error) {
+	out.analyze = s.Analyze
 	for _, o := range s.Options {
 		name := strings.ToLower(o.Name)
+		on, ok := o.Boolean()
 		switch {
 		case name == "verbose", name == "skip_locked":
 		case s.Analyze:
-			return false, sqlerr.New(sqlerr.SyntaxError, "unrecognized ANALYZE option %s", quoted(o.Name)).At(o.Position())
+			return out, sqlerr.New(sqlerr.SyntaxError, "unrecognized ANALYZE option %s", quoted(o.Name)).At(o.Position())
 		case name == "analyze":
-			analyze = true
+			out.analyze = on
+		case name == "full":
+			out.full = on
 		case slices.Contains(laterVacuumOptions, name):
-			return false, sqlerr.Unsupported("VACUUM %s", strings.ToUpper(o.Name)).At(o.Position())
+			return out, sqlerr.Unsupported("VACUUM %s", strings.ToUpper(o.Name)).At(o.Position())
 		default:
-			return false, sqlerr.New(sqlerr.SyntaxError, "unrecognized VACUUM option %s", quoted(o.Name)).At(o.Position())
+			return out, sqlerr.New(sqlerr.SyntaxError, "unrecognized VACUUM option %s", quoted(o.Name)).At(o.Position())
+		}
+		if !ok {
+			return out, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", name)
 		}
 	}
-	return analyze, nil
+	return out, nil
 }
 
 // laterVacuumOptions are Postgres' options that are not supported.
 var laterVacuumOptions = []string{
-	"freeze", "full", "disable_page_skipping", "index_cleanup", "process_toast", "truncate", "parallel",
+	"freeze", "disable_page_skipping", "index_cleanup", "process_toast", "truncate", "parallel",
 }
 
 // analyzedColumns checks the column list of ANALYZE.

@@ -95,23 +95,11 @@ func shown(s ast.Stmt, analyze bool) ast.Stmt {
 }
 
 func explainBool(o *ast.Option) (bool, error) {
-	c, ok := o.Value.(*ast.Const)
-	if o.Value == nil {
-		return true, nil
+	on, ok := o.Boolean()
+	if !ok {
+		return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)
 	}
-	word := ""
-	if ok {
-		word = strings.ToLower(c.Text)
-	} else if r, isName := o.Value.(*ast.ColumnRef); isName {
-		word = strings.ToLower(strings.Join(r.Names, "."))
-	}
-	switch word {
-	case "true", "on", "1", "t":
-		return true, nil
-	case "false", "off", "0", "f":
-		return false, nil
-	}
-	return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)
+	return on, nil
 }
 
 func explainFormat(o *ast.Option) (string, error) {

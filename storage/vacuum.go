@@ -10,7 +10,8 @@ import (
 // Vacuum flushes a table, or one of its partitions if that is not 0, and merges
 // its small segments and those of which a good part was deleted. full also gives
 // back the room of every other row that no open snapshot sees, within the
-// retention as well, before it returns.
+// retention as well, and builds the vector indexes that segments lack, before it
+// returns.
 func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error {
 	scope := mergeAll
 	if full {
@@ -35,5 +36,18 @@ func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) er
 	if err := e.flushShard(ctx, s); err != nil {
 		return err
 	}
-	return e.mergeSmall(ctx, s, scope)
+	if err := e.mergeSmall(ctx, s, scope); err != nil || scope != mergeFull {
+		return err
+	}
+	v := s.pin()
+	defer v.release()
+	for _, x := range e.vectorIndexes(s.table) {
+		for _, f := range v.flushed {
+			err := e.inBackground(x, atOnce(), func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

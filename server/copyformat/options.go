@@ -144,18 +144,11 @@ func (p *parser) option(o *ast.Option) error {
 }
 
 func boolean(o *ast.Option) (bool, error) {
-	if o.Value == nil {
-		return true, nil
+	on, ok := o.Boolean()
+	if !ok {
+		return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)
 	}
-	if c, ok := o.Value.(*ast.Const); ok {
-		switch strings.ToLower(c.Text) {
-		case "true", "on", "1":
-			return true, nil
-		case "false", "off", "0":
-			return false, nil
-		}
-	}
-	return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)
+	return on, nil
 }
 
 // defaults fills in what was not given and checks what belongs together, in

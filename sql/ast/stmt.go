@@ -1,5 +1,7 @@
 package ast
 
+import "strings"
+
 // Stmt is a statement.
 type Stmt interface{ stmt() }
 
@@ -327,6 +329,27 @@ type Option struct {
 	Names []string
 	Star  bool
 	// Reset of ALTER … RESET and SET of ALTER SEQUENCE travel elsewhere.
+}
+
+// Boolean is the value of an option that is on or off; without a value it is on.
+// ok is false for another value.
+func (o *Option) Boolean() (value, ok bool) {
+	word := ""
+	switch v := o.Value.(type) {
+	case nil:
+		return true, true
+	case *Const:
+		word = v.Text
+	case *ColumnRef:
+		word = strings.Join(v.Names, ".")
+	}
+	switch strings.ToLower(word) {
+	case "true", "on", "1", "t":
+		return true, true
+	case "false", "off", "0", "f":
+		return false, true
+	}
+	return false, false
 }
 
 // CreateTableStmt is CREATE TABLE.
