@@ -3,6 +3,9 @@ package wal
 import (
 	"context"
 	"errors"
+	"io"
+
+	"quiver/storage/vfs"
 )
 
 // Read calls f for every durable record at or after from, in order. What is
@@ -36,7 +39,7 @@ func (l *FileLog) Read(ctx context.Context, from Position, f func(p Position, re
 
 // readFile reads records up to the sequence stop; one that cannot be read is
 // corrupt, since the end of the log is known.
-func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from Position, f func(Position, []byte) error) error {
+func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from Position, f func(Position, []byte) error) (err error) {
 	if file.sequence == stop {
 		return nil
 	}
@@ -44,16 +47,23 @@ func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from
 	if err != nil {
 		return err
 	}
-	content, err := readWhole(r, int64(file.size))
-	if err = errors.Join(err, r.Close()); err != nil {
+	defer func() { err = errors.Join(err, r.Close()) }()
+	head := prefix{file: r, bytesMax: int64(file.size)}
+	if err := head.extend(); err != nil {
 		return err
 	}
-	at := min(fileHeaderBytes, len(content))
+	at := min(fileHeaderBytes, len(head.content))
 	for sequence := file.sequence; sequence < stop; sequence++ {
 		if sequence%64 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		frame, reason := decodeFrame(content[at:], file.base)
+		frame, reason := decodeFrame(head.content[at:], file.base)
+		for reason != "" && !head.whole {
+			if err := head.extend(); err != nil {
+				return err
+			}
+			frame, reason = decodeFrame(head.content[at:], file.base)
+		}
 		if reason == "" && frame.sequence != sequence {
 			reason = "record out of sequence"
 		}
@@ -68,6 +78,36 @@ func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from
 		}
 		at += frame.bytes
 	}
+	return nil
+}
+
+// prefixBytesMin is how much of a file is read first: each start begins a new
+// file, so after many starts in a row there are many with little in them.
+const prefixBytesMin = 128 << 10
+
+// prefix is the first part of a file, as far as somebody asked.
+type prefix struct {
+	file     vfs.File
+	bytesMax int64
+	content  []byte
+	whole    bool // there is no more
+}
+
+// extend reads on; slices of the content stay what they are.
+func (p *prefix) extend() error {
+	have, err := p.file.Size()
+	if err != nil {
+		return err
+	}
+	size := min(max(prefixBytesMin, 4*int64(len(p.content))), p.bytesMax, have)
+	content := make([]byte, size)
+	n := copy(content, p.content)
+	more, err := p.file.ReadAt(content[n:], int64(n))
+	if err != nil && err != io.EOF {
+		return err
+	}
+	p.content = content[:n+more]
+	p.whole = size == min(p.bytesMax, have) || more < len(content)-n
 	return nil
 }
 
