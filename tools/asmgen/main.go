@@ -253,7 +253,7 @@ func (k *kernel) block(label string, together, results int, query, rows, stride,
 			// The same place of the next rows: where rows are short, they are
 			// further ahead than a processor looks by itself.
 			for _, start := range starts {
-				PREFETCHT0(Mem{Base: start, Index: stride, Scale: 8})
+				PREFETCHT0(Mem{Base: start, Index: stride, Scale: 4})
 			}
 		}
 		for set := range registers {
