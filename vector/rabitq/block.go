@@ -85,22 +85,21 @@ func (q *Query) prepareBlocks() {
 // of 32 codes each.
 func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes]Estimate) {
 	q.prepareBlocks()
-	var sums [BlockCodes]uint32
+	sums := &q.blockSums
+	clear(sums[:])
 	block = block[:q.codec.BlockBytes()]
 	for tables := q.tables.bytes; len(tables) > 0; {
 		n := min(len(tables), tablesMax*16)
-		kernel.blockSums(block[:n], tables[:n], &sums)
+		kernel.blockSums(block[:n], tables[:n], sums)
 		block, tables = block[n:], tables[n:]
 	}
 	b := &q.tables
-	scale, base := b.step*q.scale, b.base*q.scale+q.signSum
-	// A byte of a table is off by half a step at most, evenly spread.
-	rounding := scale * float32(math.Sqrt(float64(q.codec.padded/4)/12))
-	for i, s := range sums {
-		rescale := factors.Rescale[i]
-		score := factors.Add[i] + q.add + rescale*(float32(s)*scale+base)
-		out[i] = Estimate{Score: score, Low: score - q.Epsilon*(factors.Error[i]*q.length-rescale*rounding)}
+	q.finishing = finishing{
+		scale: b.step * q.scale, base: b.base*q.scale + q.signSum, add: q.add, epsilon: q.Epsilon, length: q.length,
+		// A byte of a table is off by half a step at most, evenly spread.
+		rounding: b.step * q.scale * float32(math.Sqrt(float64(q.codec.padded/4)/12)),
 	}
+	kernel.finish(sums, factors, &q.finishing, out)
 }
 
 // BlockFactors are the factors of the sign bits of a block's codes.

@@ -9,9 +9,17 @@ type implementation struct {
 	// blockSums adds the bytes of the tables, an even number and at most
 	// tablesMax of them, that each code of a block selects.
 	blockSums func(block, tables []byte, sums *[BlockCodes]uint32)
+	// finish makes estimates of the sums of a block.
+	finish func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate)
 }
 
-var portable = implementation{name: "portable", dots: portableDots, blockSums: portableBlockSums}
+// finishing is what makes a score of a sum: see Query.ScoreBlock.
+type finishing struct {
+	scale, base, add          float32
+	epsilon, length, rounding float32
+}
+
+var portable = implementation{name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish}
 
 // implementations are those that this machine can run, the fastest last.
 var implementations = append([]implementation{portable}, machineImplementations()...)
@@ -40,5 +48,13 @@ func portableBlockSums(block, tables []byte, sums *[BlockCodes]uint32) {
 			sums[i] += uint32(table[b&15])
 			sums[i+16] += uint32(table[b>>4])
 		}
+	}
+}
+
+func portableFinish(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {
+	for i, s := range sums {
+		rescale := factors.Rescale[i]
+		score := factors.Add[i] + f.add + rescale*(float32(s)*f.scale+f.base)
+		out[i] = Estimate{Score: score, Low: score - f.epsilon*(factors.Error[i]*f.length-rescale*f.rounding)}
 	}
 }

@@ -1,6 +1,10 @@
 package rabitq
 
-import "golang.org/x/sys/cpu"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
 
 // machineImplementations are the assembly kernels that this processor allows.
 func machineImplementations() (out []implementation) {
@@ -37,6 +41,9 @@ func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(b
 			if len(tables) > 0 {
 				blockSums(&block[0], &tables[0], len(tables)/32, &sums[0])
 			}
+		},
+		finish: func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {
+			finishBlockAVX2(&sums[0], &factors.Add[0], &f.scale, (*float32)(unsafe.Pointer(out)))
 		},
 	}
 }

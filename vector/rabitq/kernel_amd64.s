@@ -1013,3 +1013,91 @@ sum:
 end:
 	VZEROUPPER
 	RET
+
+// func finishBlockAVX2(sums *uint32, factors *float32, terms *float32, out *float32)
+// Requires: AVX
+TEXT ·finishBlockAVX2(SB), NOSPLIT, $0-32
+	MOVQ         sums+0(FP), AX
+	MOVQ         factors+8(FP), CX
+	MOVQ         terms+16(FP), DX
+	MOVQ         out+24(FP), BX
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 8(DX), Y2
+	VBROADCASTSS 12(DX), Y3
+	VBROADCASTSS 16(DX), Y4
+	VBROADCASTSS 20(DX), Y5
+	VCVTDQ2PS    (AX), Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMOVUPS      128(CX), Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       (CX), Y2, Y8
+	VADDPS       Y6, Y8, Y8
+	VMULPS       256(CX), Y4, Y6
+	VMULPS       Y5, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VSUBPS       Y6, Y8, Y6
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VPERM2F128   $0x20, Y6, Y7, Y8
+	VMOVUPS      Y8, (BX)
+	VPERM2F128   $0x31, Y6, Y7, Y8
+	VMOVUPS      Y8, 32(BX)
+	VCVTDQ2PS    32(AX), Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMOVUPS      160(CX), Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       32(CX), Y2, Y8
+	VADDPS       Y6, Y8, Y8
+	VMULPS       288(CX), Y4, Y6
+	VMULPS       Y5, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VSUBPS       Y6, Y8, Y6
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VPERM2F128   $0x20, Y6, Y7, Y8
+	VMOVUPS      Y8, 64(BX)
+	VPERM2F128   $0x31, Y6, Y7, Y8
+	VMOVUPS      Y8, 96(BX)
+	VCVTDQ2PS    64(AX), Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMOVUPS      192(CX), Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       64(CX), Y2, Y8
+	VADDPS       Y6, Y8, Y8
+	VMULPS       320(CX), Y4, Y6
+	VMULPS       Y5, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMULPS       Y3, Y6, Y6
+	VSUBPS       Y6, Y8, Y6
+	VUNPCKLPS    Y6, Y8, Y7
+	VUNPCKHPS    Y6, Y8, Y6
+	VPERM2F128   $0x20, Y6, Y7, Y8
+	VMOVUPS      Y8, 128(BX)
+	VPERM2F128   $0x31, Y6, Y7, Y8
+	VMOVUPS      Y8, 160(BX)
+	VCVTDQ2PS    96(AX), Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMOVUPS      224(CX), Y0
+	VMULPS       Y0, Y6, Y6
+	VADDPS       96(CX), Y2, Y1
+	VADDPS       Y6, Y1, Y1
+	VMULPS       352(CX), Y4, Y2
+	VMULPS       Y5, Y0, Y0
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VSUBPS       Y2, Y1, Y0
+	VUNPCKLPS    Y0, Y1, Y2
+	VUNPCKHPS    Y0, Y1, Y0
+	VPERM2F128   $0x20, Y0, Y2, Y1
+	VMOVUPS      Y1, 192(BX)
+	VPERM2F128   $0x31, Y0, Y2, Y1
+	VMOVUPS      Y1, 224(BX)
+	VZEROUPPER
+	RET

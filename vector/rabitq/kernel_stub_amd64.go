@@ -31,3 +31,6 @@ func dots2AVX512(weights *int16, codes *byte, ordinals *uint32, stride int, fiel
 
 // dots1AVX512 adds the products of 1-bit fields with weights, shifted left, to out.
 func dots1AVX512(weights *int16, codes *byte, ordinals *uint32, stride int, fieldBytes int, partBytes int, n int, shift uint64, out *int32)
+
+// finishBlockAVX2 writes the estimates of 32 codes: score and bound side by side.
+func finishBlockAVX2(sums *uint32, factors *float32, terms *float32, out *float32)

@@ -62,6 +62,28 @@ func TestKernelsAgree(t *testing.T) {
 	}
 }
 
+// TestFinishingAgrees: to the bit.
+func TestFinishingAgrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(61, 62))
+	for _, k := range implementations[1:] {
+		for range 50 {
+			var sums [BlockCodes]uint32
+			var factors BlockFactors
+			f := finishing{r.Float32(), r.Float32() - 1, r.Float32() * 9, 1.9, r.Float32() * 3, r.Float32()}
+			for i := range sums {
+				sums[i] = r.Uint32N(70000)
+				factors.Set(i, Factors{Add: float32(r.NormFloat64()), Rescale: -r.Float32(), Error: r.Float32()})
+			}
+			var got, want [BlockCodes]Estimate
+			k.finish(&sums, &factors, &f, &got)
+			portableFinish(&sums, &factors, &f, &want)
+			if got != want {
+				t.Fatalf("%s: %v, not %v", k.name, got, want)
+			}
+		}
+	}
+}
+
 func TestRecordsOutOfRangePanic(t *testing.T) {
 	c := newCodec(t, L2, 10, 4, 1)
 	q := c.NewQuery(make([]float32, 10))

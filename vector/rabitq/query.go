@@ -33,9 +33,13 @@ type Query struct {
 	signSum  float32 // the same for sign bits alone
 	// q16 is the residual in integers: for each field, for each of its 8/width
 	// parts, n of them, padded with zeros to a multiple of partPad.
-	q16    []int16
-	flat   []int16 // by dimension
-	tables blockTables
+	q16  []int16
+	flat []int16 // by dimension
+	// What kernels write into is the query's, lest each call allocate.
+	sums      [batch]int32
+	blockSums [BlockCodes]uint32
+	finishing finishing
+	tables    blockTables
 }
 
 // partPad is what the integers of a part of a field are padded to: the bytes
@@ -146,9 +150,9 @@ func (q *Query) estimate(f Factors, dot int32) Estimate {
 
 // Estimate is the estimate of a code.
 func (q *Query) Estimate(f Factors, code []byte) Estimate {
-	var out [1]int32
-	q.dots(code[:q.codec.codeBytes], 0, consecutive[:1], out[:])
-	return q.estimate(f, out[0])
+	q.sums[0] = 0
+	q.dots(code[:q.codec.codeBytes], 0, consecutive[:1], q.sums[:1])
+	return q.estimate(f, q.sums[0])
 }
 
 // batch is how many codes go through a kernel at a time.
@@ -191,8 +195,9 @@ func (q *Query) scoreBatch(records []byte, stride int, ordinals []uint32, out []
 		}
 		panic("rabitq: record out of range")
 	}
-	var sums [batch]int32
-	q.dots(records[factorBytes:], stride, ordinals, sums[:])
+	sums := q.sums[:len(ordinals)]
+	clear(sums)
+	q.dots(records[factorBytes:], stride, ordinals, sums)
 	out = out[:len(ordinals)]
 	for i, o := range ordinals {
 		out[i] = q.estimate(ReadFactors(records[int(o)*stride:]), sums[i])

@@ -80,7 +80,49 @@ func main() {
 			dots(s, width)
 		}
 	}
+	finishBlock()
 	Generate()
+}
+
+// finishBlock makes estimates of the sums of a block, in the order of operations
+// that Go has, so that both give the same bits.
+func finishBlock() {
+	TEXT("finishBlockAVX2", NOSPLIT, "func(sums *uint32, factors, terms, out *float32)")
+	Doc("finishBlockAVX2 writes the estimates of 32 codes: score and bound side by side.")
+	sums, factors := Load(Param("sums"), GP64()), Load(Param("factors"), GP64())
+	terms, out := Load(Param("terms"), GP64()), Load(Param("out"), GP64())
+	var t [6]reg.VecVirtual // of finishing
+	for i := range t {
+		t[i] = YMM()
+		VBROADCASTSS(Mem{Base: terms, Disp: 4 * i}, t[i])
+	}
+	scale, base, add, epsilon, length, rounding := t[0], t[1], t[2], t[3], t[4], t[5]
+	const codes = 32
+	for from := 0; from < codes; from += 8 {
+		factor := func(number int) Mem { return Mem{Base: factors, Disp: 4 * (codes*number + from)} }
+		sum, rescale, score, low, miss := YMM(), YMM(), YMM(), YMM(), YMM()
+		VCVTDQ2PS(Mem{Base: sums, Disp: 4 * from}, sum)
+		VMULPS(scale, sum, sum)
+		VADDPS(base, sum, sum)
+		VMOVUPS(factor(1), rescale)
+		VMULPS(rescale, sum, sum)
+		VADDPS(factor(0), add, score)
+		VADDPS(sum, score, score)
+		VMULPS(factor(2), length, miss)
+		VMULPS(rounding, rescale, rescale)
+		VSUBPS(rescale, miss, miss)
+		VMULPS(epsilon, miss, miss)
+		VSUBPS(miss, score, low)
+		a, b, pairs := YMM(), YMM(), YMM()
+		VUNPCKLPS(low, score, a)
+		VUNPCKHPS(low, score, b)
+		VPERM2F128(Imm(0x20), b, a, pairs)
+		VMOVUPS(pairs, Mem{Base: out, Disp: 8 * from})
+		VPERM2F128(Imm(0x31), b, a, pairs)
+		VMOVUPS(pairs, Mem{Base: out, Disp: 8*from + 32})
+	}
+	VZEROUPPER()
+	RET()
 }
 
 // multiplyAdd is VPDPWSSD, of the extension VNNI, which avo does not know.
