@@ -86,6 +86,12 @@ type Engine interface {
 	// Vacuum merges segments of a table, or of a partition of it if that is not
 	// 0; full also gives back the room of every row that no snapshot sees.
 	Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error
+	// Flush moves what they hold in memory into objects.
+	Flush(ctx context.Context, table, partition catalog.StorageID) error
+	// Compact has Vacuum done in the background; WaitJob waits for the end of
+	// such a job, or returns jobs.ErrUnknownJob or the error of an attempt.
+	Compact(object string, table, partition catalog.StorageID) (job int64)
+	WaitJob(ctx context.Context, job int64) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 	// Reading is how many snapshots are open.

@@ -17,8 +17,11 @@ import (
 
 // The OIDs of Quiver's own functions.
 const (
-	recallOID types.OID = 9990
-	adviseOID types.OID = 9991
+	recallOID  types.OID = 9990
+	adviseOID  types.OID = 9991
+	flushOID   types.OID = 9996 // after those of quiver.rrf
+	compactOID types.OID = 9997
+	waitOID    types.OID = 9998
 )
 
 // Bounds of quiver.recall.

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 
 	"quiver/catalog"
 	"quiver/storage/jobs"
@@ -27,6 +28,31 @@ func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID,
 	}
 	return e.jobs.WaitFor(ctx, func(j *jobs.Job) bool { return j.Kind == collectKind })
 }
+
+// Flush moves what a table, or one of its partitions, holds in memory into
+// objects.
+func (e *Engine) Flush(ctx context.Context, table, partition catalog.StorageID) error {
+	for _, s := range e.shardsOf(table, partition) {
+		if err := e.flushShard(ctx, s); err != nil {
+			return err
+		}
+	}
+	return e.cutLog(ctx)
+}
+
+// Compact has Vacuum, not in full, done in the background and returns the number
+// of the job. object names the table for people.
+func (e *Engine) Compact(object string, table, partition catalog.StorageID) (job int64) {
+	job, _ = e.jobs.SubmitID(jobs.Job{
+		Kind: "compact", Object: object, Key: fmt.Sprintf("compact %d/%d", table, partition), Priority: jobs.Merge, Costly: true,
+		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.Vacuum(ctx, table, partition, false) },
+	})
+	return job
+}
+
+// WaitJob waits for the end of a background job; jobs.ErrUnknownJob if there was
+// none of that number.
+func (e *Engine) WaitJob(ctx context.Context, job int64) error { return e.jobs.WaitID(ctx, job) }
 
 func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) error {
 	if err := s.shape(ctx); err != nil {

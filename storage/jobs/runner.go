@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -119,10 +120,19 @@ func (r *Runner) wake() {
 
 // Submit queues a job; false if one of its key is there.
 func (r *Runner) Submit(j Job) bool {
+	_, fresh := r.SubmitID(j)
+	return fresh
+}
+
+// SubmitID is Submit that tells the number of the job, or of the one that is
+// there.
+func (r *Runner) SubmitID(j Job) (id int64, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if j.Key != "" && slices.ContainsFunc(r.jobs, func(e *entry) bool { return e.Key == j.Key }) {
-		return false
+	if j.Key != "" {
+		if i := slices.IndexFunc(r.jobs, func(e *entry) bool { return e.Key == j.Key }); i >= 0 {
+			return r.jobs[i].id, false
+		}
 	}
 	r.nextID++
 	e := &entry{Job: j, id: r.nextID, submitted: time.Now()}
@@ -131,7 +141,35 @@ func (r *Runner) Submit(j Job) bool {
 	})
 	r.jobs = slices.Insert(r.jobs, at, e)
 	r.changed.Broadcast()
-	return true
+	return e.id, true
+}
+
+// ErrUnknownJob: no job ever had the number.
+var ErrUnknownJob = errors.New("jobs: no such job")
+
+// WaitID blocks until a job is done, or ctx ends; an attempt that failed ends it
+// with its error, though the job goes on.
+func (r *Runner) WaitID(ctx context.Context, id int64) error {
+	defer context.AfterFunc(ctx, r.wake)()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if id <= 0 || id > r.nextID {
+		return ErrUnknownJob
+	}
+	for {
+		i := slices.IndexFunc(r.jobs, func(e *entry) bool { return e.id == id })
+		switch {
+		case i < 0:
+			return nil
+		case r.jobs[i].err != nil && !r.jobs[i].running:
+			return r.jobs[i].err
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case r.ctx.Err() != nil:
+			return context.Cause(r.ctx)
+		}
+		r.changed.Wait()
+	}
 }
 
 // Go queues a quick job. kind is for people.
