@@ -37,6 +37,7 @@ type Encoder struct {
 	o     []float32 // the rotated residual
 	u     []uint8   // the code, a byte a dimension
 	sign  Factors
+	sums  [2]float32 // what a kernel writes into
 }
 
 // NewEncoder returns an encoder.
@@ -116,13 +117,21 @@ func normalise(v []float32) {
 	}
 }
 
-// dot is ⟨x,y⟩ in float64.
-func dot(x, y []float32) (sum float64) {
+// dot is ⟨x,y⟩ in float64; four sums hide the latency of additions.
+func dot(x, y []float32) float64 {
 	y = y[:len(x)]
-	for i, v := range x {
-		sum += float64(v) * float64(y[i])
+	var s0, s1, s2, s3 float64
+	for ; len(x) >= 4; x, y = x[4:], y[4:] {
+		a, b := x[:4:4], y[:4:4]
+		s0 += float64(a[0]) * float64(b[0])
+		s1 += float64(a[1]) * float64(b[1])
+		s2 += float64(a[2]) * float64(b[2])
+		s3 += float64(a[3]) * float64(b[3])
 	}
-	return sum
+	for i, v := range x {
+		s0 += float64(v) * float64(y[i])
+	}
+	return s0 + s1 + (s2 + s3)
 }
 
 // factors computes what goes with a code, of |o|², ⟨y,o⟩ and |y|².
@@ -161,28 +170,14 @@ func (e *Encoder) quantise(length float64) {
 		best := -1.0
 		for _, w := range widths {
 			t := float32(base / w)
-			var yo, yy float64
-			for _, o := range e.o {
-				if o < 0 {
-					o = -o
-				}
-				y := float64(min(int(t*o), top)) + 0.5
-				yo += y * float64(o)
-				yy += y * y
-			}
+			kernel.quality(e.o, t, top, &e.sums)
+			yo, yy := float64(e.sums[0]), float64(e.sums[1])
 			if quality := yo * yo / yy; quality > best {
 				best, scale = quality, float64(t)
 			}
 		}
 	}
-	t := float32(scale)
-	for i, o := range e.o {
-		if o < 0 {
-			e.u[i] = uint8(top - min(int(-t*o), top))
-		} else {
-			e.u[i] = uint8(top + 1 + min(int(t*o), top))
-		}
-	}
+	kernel.quantise(e.o, float32(scale), top, e.u)
 }
 
 // pack writes e.u field by field.

@@ -11,6 +11,19 @@ type implementation struct {
 	blockSums func(block, tables []byte, sums *[BlockCodes]uint32)
 	// finish makes estimates of the sums of a block.
 	finish func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate)
+	// quality is ⟨y,o⟩ and |y|² of the code y of o in cells of 1/t, of magnitudes
+	// up to top; quantise writes it, a byte a dimension.
+	quality  func(o []float32, t float32, top int, out *[2]float32)
+	quantise func(o []float32, t float32, top int, u []uint8)
+	rotation rotationKernels
+}
+
+// rotationKernels are the steps of a rotation, on multiples of 8 elements (4 for
+// turn); they give the same bits whichever are taken.
+type rotationKernels struct {
+	multiply func(v, by []float32)
+	hadamard func(v []float32)
+	turn     func(a, b []float32)
 }
 
 // finishing is what makes a score of a sum: see Query.ScoreBlock.
@@ -19,7 +32,11 @@ type finishing struct {
 	epsilon, length, rounding float32
 }
 
-var portable = implementation{name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish}
+var portable = implementation{
+	name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish,
+	quality: portableQuality, quantise: portableQuantise,
+	rotation: rotationKernels{portableMultiply, portableHadamard, portableTurn},
+}
 
 // implementations are those that this machine can run, the fastest last.
 var implementations = append([]implementation{portable}, machineImplementations()...)
@@ -57,4 +74,37 @@ func portableFinish(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishin
 		score := factors.Add[i] + f.add + rescale*(float32(s)*f.scale+f.base)
 		out[i] = Estimate{Score: score, Low: score - f.epsilon*(factors.Error[i]*f.length-rescale*f.rounding)}
 	}
+}
+
+// portableQuality sums eight lanes, and those as the assembly does, so that both
+// choose the same codes.
+func portableQuality(o []float32, t float32, top int, out *[2]float32) {
+	var yo, yy [8]float32
+	for ; len(o) >= 8; o = o[8:] {
+		for i, v := range o[:8] {
+			v = abs(v)
+			y := float32(min(int(t*v), top)) + 0.5
+			yo[i] += y * v
+			yy[i] += y * y
+		}
+	}
+	for i, s := range [][8]float32{yo, yy} {
+		out[i] = s[0] + s[4] + (s[2] + s[6]) + (s[1] + s[5] + (s[3] + s[7]))
+	}
+}
+
+func portableQuantise(o []float32, t float32, top int, u []uint8) {
+	for i, v := range o {
+		magnitude := min(int(t*abs(v)), top)
+		if u[i] = uint8(top + 1 + magnitude); v < 0 {
+			u[i] = uint8(top - magnitude)
+		}
+	}
+}
+
+func abs(v float32) float32 {
+	if v < 0 {
+		return -v
+	}
+	return v
 }

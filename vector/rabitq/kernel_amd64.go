@@ -42,6 +42,17 @@ func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(b
 				blockSums(&block[0], &tables[0], len(tables)/32, &sums[0])
 			}
 		},
+		quality: func(o []float32, t float32, top int, out *[2]float32) {
+			qualityAVX2(&o[0], len(o), t, uint32(top), &out[0])
+		},
+		quantise: func(o []float32, t float32, top int, u []uint8) {
+			quantiseAVX2(&o[0], len(o), t, uint32(top), &u[:len(o)][0])
+		},
+		rotation: rotationKernels{
+			multiply: func(v, by []float32) { multiplyAVX2(&v[0], &by[:len(v)][0], len(v)) },
+			hadamard: func(v []float32) { hadamardAVX2(&v[0], len(v)) },
+			turn:     func(a, b []float32) { turnAVX2(&a[0], &b[:len(a)][0], len(a)) },
+		},
 		finish: func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {
 			finishBlockAVX2(&sums[0], &factors.Add[0], &f.scale, (*float32)(unsafe.Pointer(out)))
 		},

@@ -1101,3 +1101,218 @@ TEXT ·finishBlockAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS      Y1, 224(BX)
 	VZEROUPPER
 	RET
+
+// func qualityAVX2(o *float32, n int, t float32, top uint32, out *float32)
+// Requires: AVX, AVX2
+TEXT ·qualityAVX2(SB), NOSPLIT, $0-32
+	MOVQ         o+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         out+24(FP), DX
+	VBROADCASTSS t+16(FP), Y0
+	VBROADCASTSS top+20(FP), Y1
+	MOVL         $0x7fffffff, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	MOVL         $0x3f000000, BX
+	VMOVD        BX, X3
+	VPBROADCASTD X3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+
+quality:
+	VANDPS       (AX), Y2, Y6
+	VMULPS       Y0, Y6, Y7
+	VCVTTPS2DQ   Y7, Y7
+	VPMINSD      Y1, Y7, Y7
+	VCVTDQ2PS    Y7, Y7
+	VADDPS       Y3, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y7, Y7, Y7
+	VADDPS       Y7, Y5, Y5
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JG           quality
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, (DX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X1
+	VMOVHLPS     X1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSHDUP    X1, X0
+	VADDSS       X0, X1, X1
+	VMOVSS       X1, 4(DX)
+	VZEROUPPER
+	RET
+
+// func quantiseAVX2(o *float32, n int, t float32, top uint32, codes *byte)
+// Requires: AVX, AVX2
+TEXT ·quantiseAVX2(SB), NOSPLIT, $0-32
+	MOVQ         o+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         codes+24(FP), DX
+	VBROADCASTSS t+16(FP), Y0
+	VBROADCASTSS top+20(FP), Y1
+	MOVL         $0x7fffffff, BX
+	VMOVD        BX, X2
+	VPBROADCASTD X2, Y2
+	MOVL         $0x00000001, BX
+	VMOVD        BX, X3
+	VPBROADCASTD X3, Y3
+	VXORPS       Y4, Y4, Y4
+	VPADDD       Y3, Y1, Y3
+
+quantise:
+	VMOVUPS      (AX), Y5
+	VANDPS       Y5, Y2, Y6
+	VCMPPS       $0x11, Y4, Y5, Y5
+	VMULPS       Y0, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
+	VPMINSD      Y1, Y6, Y6
+	VPXOR        Y5, Y6, Y6
+	VPADDD       Y3, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X5
+	VPACKUSDW    X5, X6, X5
+	VPACKUSWB    X5, X5, X5
+	VMOVQ        X5, (DX)
+	ADDQ         $0x20, AX
+	ADDQ         $0x08, DX
+	SUBQ         $0x08, CX
+	JG           quantise
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(v *float32, by *float32, n int)
+// Requires: AVX
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-24
+	MOVQ v+0(FP), AX
+	MOVQ by+8(FP), CX
+	MOVQ n+16(FP), DX
+
+multiply:
+	VMOVUPS (AX), Y0
+	VMULPS  (CX), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x08, DX
+	JG      multiply
+	VZEROUPPER
+	RET
+
+// func hadamardAVX2(v *float32, n int)
+// Requires: AVX
+TEXT ·hadamardAVX2(SB), NOSPLIT, $0-16
+	MOVQ    v+0(FP), AX
+	MOVQ    n+8(FP), CX
+	VMOVUPS hadamardSigns<>+0(SB), Y0
+	VMOVUPS hadamardSigns<>+32(SB), Y1
+	VMOVUPS hadamardSigns<>+64(SB), Y2
+	MOVQ    AX, DX
+	MOVQ    CX, BX
+
+within:
+	VMOVUPS    (DX), Y3
+	VPERMILPS  $0xb1, Y3, Y4
+	VXORPS     Y0, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VPERMILPS  $0x4e, Y3, Y4
+	VXORPS     Y1, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VPERM2F128 $0x01, Y3, Y3, Y4
+	VXORPS     Y2, Y3, Y3
+	VADDPS     Y3, Y4, Y3
+	VMOVUPS    Y3, (DX)
+	ADDQ       $0x20, DX
+	SUBQ       $0x08, BX
+	JG         within
+	SHLQ       $0x02, CX
+	LEAQ       (AX)(CX*1), DI
+	MOVQ       $0x00000020, DX
+
+level:
+	CMPQ DX, CX
+	JGE  done
+	MOVQ AX, BX
+
+pairs:
+	LEAQ (BX)(DX*1), SI
+	MOVQ DX, R8
+
+mix:
+	VMOVUPS (BX), Y0
+	VMOVUPS (SI), Y1
+	VADDPS  Y1, Y0, Y2
+	VSUBPS  Y1, Y0, Y1
+	VMOVUPS Y2, (BX)
+	VMOVUPS Y1, (SI)
+	ADDQ    $0x20, BX
+	ADDQ    $0x20, SI
+	SUBQ    $0x20, R8
+	JG      mix
+	MOVQ    SI, BX
+	CMPQ    BX, DI
+	JL      pairs
+	SHLQ    $0x01, DX
+	JMP     level
+
+done:
+	VZEROUPPER
+	RET
+
+DATA hadamardSigns<>+0(SB)/4, $0x00000000
+DATA hadamardSigns<>+4(SB)/4, $0x80000000
+DATA hadamardSigns<>+8(SB)/4, $0x00000000
+DATA hadamardSigns<>+12(SB)/4, $0x80000000
+DATA hadamardSigns<>+16(SB)/4, $0x00000000
+DATA hadamardSigns<>+20(SB)/4, $0x80000000
+DATA hadamardSigns<>+24(SB)/4, $0x00000000
+DATA hadamardSigns<>+28(SB)/4, $0x80000000
+DATA hadamardSigns<>+32(SB)/4, $0x00000000
+DATA hadamardSigns<>+36(SB)/4, $0x00000000
+DATA hadamardSigns<>+40(SB)/4, $0x80000000
+DATA hadamardSigns<>+44(SB)/4, $0x80000000
+DATA hadamardSigns<>+48(SB)/4, $0x00000000
+DATA hadamardSigns<>+52(SB)/4, $0x00000000
+DATA hadamardSigns<>+56(SB)/4, $0x80000000
+DATA hadamardSigns<>+60(SB)/4, $0x80000000
+DATA hadamardSigns<>+64(SB)/4, $0x00000000
+DATA hadamardSigns<>+68(SB)/4, $0x00000000
+DATA hadamardSigns<>+72(SB)/4, $0x00000000
+DATA hadamardSigns<>+76(SB)/4, $0x00000000
+DATA hadamardSigns<>+80(SB)/4, $0x80000000
+DATA hadamardSigns<>+84(SB)/4, $0x80000000
+DATA hadamardSigns<>+88(SB)/4, $0x80000000
+DATA hadamardSigns<>+92(SB)/4, $0x80000000
+GLOBL hadamardSigns<>(SB), RODATA|NOPTR, $96
+
+// func turnAVX2(a *float32, b *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·turnAVX2(SB), NOSPLIT, $0-24
+	MOVQ         a+0(FP), AX
+	MOVQ         b+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVL         $0x3f3504f3, BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+
+turn:
+	VMOVUPS (AX), X1
+	VMOVUPS (CX), X2
+	VADDPS  X2, X1, X3
+	VSUBPS  X2, X1, X2
+	VMULPS  X0, X3, X3
+	VMULPS  X0, X2, X2
+	VMOVUPS X3, (AX)
+	VMOVUPS X2, (CX)
+	ADDQ    $0x10, AX
+	ADDQ    $0x10, CX
+	SUBQ    $0x04, DX
+	JG      turn
+	VZEROUPPER
+	RET

@@ -34,3 +34,18 @@ func dots1AVX512(weights *int16, codes *byte, ordinals *uint32, stride int, fiel
 
 // finishBlockAVX2 writes the estimates of 32 codes: score and bound side by side.
 func finishBlockAVX2(sums *uint32, factors *float32, terms *float32, out *float32)
+
+// qualityAVX2 writes the inner product of a residual with its code, and the code's square, for cells of 1/t.
+func qualityAVX2(o *float32, n int, t float32, top uint32, out *float32)
+
+// quantiseAVX2 writes the code of a residual in cells of 1/t.
+func quantiseAVX2(o *float32, n int, t float32, top uint32, codes *byte)
+
+// multiplyAVX2 multiplies v by other elements, n of them, a multiple of 8.
+func multiplyAVX2(v *float32, by *float32, n int)
+
+// hadamardAVX2 multiplies v, of n = 2^k elements and at least 8, by the matrix of Walsh and Hadamard.
+func hadamardAVX2(v *float32, n int)
+
+// turnAVX2 replaces (a, b) by (a+b, a-b)/√2, n elements each, a multiple of 4.
+func turnAVX2(a *float32, b *float32, n int)

@@ -84,6 +84,44 @@ func TestFinishingAgrees(t *testing.T) {
 	}
 }
 
+// TestEncodingAgrees: rotations and codes are the same to the bit.
+func TestEncodingAgrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(63, 64))
+	for _, k := range implementations[1:] {
+		for _, n := range []int{8, 16, 24, 104, 128, 200, 768} {
+			p := newRotation(n, 1)
+			v := normal(r, n)
+			v[r.IntN(n)] = 0
+			v[r.IntN(n)] = float32(math.Copysign(0, -1))
+			for round, signs := range p.signs {
+				got, want := slices.Clone(v), slices.Clone(v)
+				k.rotation.multiply(got, signs)
+				portableMultiply(want, signs)
+				start := p.start(round)
+				k.rotation.hadamard(got[start : start+p.mixed])
+				portableHadamard(want[start : start+p.mixed])
+				k.rotation.turn(got[:n/2], got[n/2:])
+				portableTurn(want[:n/2], want[n/2:])
+				if !slices.Equal(got, want) {
+					t.Fatalf("%s, %d dimensions: rotated to %v, not %v", k.name, n, got, want)
+				}
+			}
+			for bits := 1; bits <= BitsMax; bits++ {
+				top, cell := 1<<(bits-1)-1, float32(r.IntN(2<<bits))
+				var gotQuality, wantQuality [2]float32
+				got, want := make([]uint8, n), make([]uint8, n)
+				k.quality(v, cell, top, &gotQuality)
+				portableQuality(v, cell, top, &wantQuality)
+				k.quantise(v, cell, top, got)
+				portableQuantise(v, cell, top, want)
+				if gotQuality != wantQuality || !slices.Equal(got, want) {
+					t.Fatalf("%s, %d dimensions of %d bits: %v %v, not %v %v", k.name, n, bits, gotQuality, got, wantQuality, want)
+				}
+			}
+		}
+	}
+}
+
 func TestRecordsOutOfRangePanic(t *testing.T) {
 	c := newCodec(t, L2, 10, 4, 1)
 	q := c.NewQuery(make([]float32, 10))

@@ -18,7 +18,8 @@ const rounds = 6
 // 45 degrees, so that all of them meet.
 type rotation struct {
 	n, mixed int
-	signs    [rounds][]float32 // ±1
+	// signs are ±1, and 1/√mixed times that where a round mixes.
+	signs [rounds][]float32
 }
 
 func newRotation(n int, seed uint64) *rotation {
@@ -34,35 +35,40 @@ func newRotation(n int, seed uint64) *rotation {
 			p.signs[i][j] = 1 - 2*float32(word&1)
 			word >>= 1
 		}
+		scale := float32(1 / math.Sqrt(float64(p.mixed)))
+		start := p.start(i)
+		for j := range p.signs[i][start : start+p.mixed] {
+			p.signs[i][start+j] *= scale
+		}
 	}
 	return p
 }
 
+// start is the first dimension that a round mixes.
+func (p *rotation) start(round int) int { return round % 2 * (p.n - p.mixed) }
+
 // apply rotates v in place.
 func (p *rotation) apply(v []float32) {
 	v = v[:p.n]
-	scale := float32(1 / math.Sqrt(float64(p.mixed)))
+	k := &kernel.rotation
 	for round, signs := range p.signs {
-		start := 0
-		if round%2 == 1 {
-			start = p.n - p.mixed
-		}
-		for i, s := range signs[:len(v)] {
-			v[i] *= s
-		}
-		part := v[start : start+p.mixed]
-		hadamard(part)
-		for i := range part {
-			part[i] *= scale
-		}
+		k.multiply(v, signs)
+		start := p.start(round)
+		k.hadamard(v[start : start+p.mixed])
 		if p.mixed < p.n {
-			turn(v[:p.n/2], v[p.n/2:])
+			k.turn(v[:p.n/2], v[p.n/2:])
 		}
 	}
 }
 
-// turn replaces (a, b) by (a+b, a-b)/√2.
-func turn(a, b []float32) {
+func portableMultiply(v, by []float32) {
+	for i, s := range by[:len(v)] {
+		v[i] *= s
+	}
+}
+
+// portableTurn replaces (a, b) by (a+b, a-b)/√2.
+func portableTurn(a, b []float32) {
 	b = b[:len(a)]
 	for i, x := range a {
 		y := b[i]
@@ -70,9 +76,9 @@ func turn(a, b []float32) {
 	}
 }
 
-// hadamard multiplies v, of 2^k elements and at least 8, by the matrix of Walsh
+// portableHadamard multiplies v, of 2^k elements and at least 8, by the matrix of Walsh
 // and Hadamard, which lengthens it by √len(v).
-func hadamard(v []float32) {
+func portableHadamard(v []float32) {
 	for i := 0; i+4 <= len(v); i += 4 {
 		w := v[i : i+4 : i+4]
 		a, b, c, d := w[0]+w[1], w[0]-w[1], w[2]+w[3], w[2]-w[3]

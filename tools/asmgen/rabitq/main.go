@@ -81,7 +81,226 @@ func main() {
 		}
 	}
 	finishBlock()
+	quality()
+	quantise()
+	multiply()
+	hadamard()
+	turn()
 	Generate()
+}
+
+// broadcastParam loads a float32 parameter into all lanes.
+func broadcastParam(name string) reg.VecVirtual {
+	v := YMM()
+	address, err := Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	VBROADCASTSS(address.Addr, v)
+	return v
+}
+
+// constant has a word in all lanes.
+func constant(word uint32) reg.VecVirtual {
+	general, x, v := GP32(), XMM(), YMM()
+	MOVL(U32(word), general)
+	VMOVD(general, x)
+	VPBROADCASTD(x, v)
+	return v
+}
+
+// magnitudes are the codes of a register of residuals without their signs.
+func magnitudes(abs, t, top reg.VecVirtual) reg.VecVirtual {
+	i := YMM()
+	VMULPS(t, abs, i)
+	VCVTTPS2DQ(i, i)
+	VPMINSD(top, i, i)
+	return i
+}
+
+// quality sums what tells how near a code is to a residual of n elements, a
+// multiple of 8: in lanes, those added up by halves.
+func quality() {
+	TEXT("qualityAVX2", NOSPLIT, "func(o *float32, n int, t float32, top uint32, out *float32)")
+	Doc("qualityAVX2 writes the inner product of a residual with its code, and the code's square, for cells of 1/t.")
+	o, n, out := Load(Param("o"), GP64()), Load(Param("n"), GP64()), Load(Param("out"), GP64())
+	t, top := broadcastParam("t"), broadcastParam("top")
+	absMask, half := constant(0x7fffffff), constant(0x3f000000)
+	yo, yy := YMM(), YMM()
+	VXORPS(yo, yo, yo)
+	VXORPS(yy, yy, yy)
+	Label("quality")
+	abs := YMM()
+	VANDPS(Mem{Base: o}, absMask, abs)
+	y := magnitudes(abs, t, top)
+	VCVTDQ2PS(y, y)
+	VADDPS(half, y, y)
+	VMULPS(y, abs, abs)
+	VADDPS(abs, yo, yo)
+	VMULPS(y, y, y)
+	VADDPS(y, yy, yy)
+	ADDQ(Imm(32), o)
+	SUBQ(Imm(8), n)
+	JG(LabelRef("quality"))
+	for i, s := range []reg.VecVirtual{yo, yy} {
+		high, low := XMM(), XMM()
+		VEXTRACTF128(Imm(1), s, high)
+		VADDPS(high, s.AsX(), low)
+		VMOVHLPS(low, low, high)
+		VADDPS(high, low, low)
+		VMOVSHDUP(low, high)
+		VADDSS(high, low, low)
+		VMOVSS(low, Mem{Base: out, Disp: 4 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// quantise writes codes, a byte a dimension.
+func quantise() {
+	TEXT("quantiseAVX2", NOSPLIT, "func(o *float32, n int, t float32, top uint32, codes *byte)")
+	Doc("quantiseAVX2 writes the code of a residual in cells of 1/t.")
+	o, n, codes := Load(Param("o"), GP64()), Load(Param("n"), GP64()), Load(Param("codes"), GP64())
+	t, top := broadcastParam("t"), broadcastParam("top")
+	absMask, one, zero, middle := constant(0x7fffffff), constant(1), YMM(), YMM()
+	VXORPS(zero, zero, zero)
+	VPADDD(one, top, middle)
+	Label("quantise")
+	v, abs, negative := YMM(), YMM(), YMM()
+	VMOVUPS(Mem{Base: o}, v)
+	VANDPS(v, absMask, abs)
+	const less = 17 // ordered, quiet
+	VCMPPS(Imm(less), zero, v, negative)
+	i := magnitudes(abs, t, top)
+	VPXOR(negative, i, i) // of a negative one -1-i
+	VPADDD(middle, i, i)
+	high, low := XMM(), XMM()
+	VEXTRACTI128(Imm(1), i, high)
+	VPACKUSDW(high, i.AsX(), low)
+	VPACKUSWB(low, low, low)
+	VMOVQ(low, Mem{Base: codes})
+	ADDQ(Imm(32), o)
+	ADDQ(Imm(8), codes)
+	SUBQ(Imm(8), n)
+	JG(LabelRef("quantise"))
+	VZEROUPPER()
+	RET()
+}
+
+func multiply() {
+	TEXT("multiplyAVX2", NOSPLIT, "func(v, by *float32, n int)")
+	Doc("multiplyAVX2 multiplies v by other elements, n of them, a multiple of 8.")
+	v, by, n := Load(Param("v"), GP64()), Load(Param("by"), GP64()), Load(Param("n"), GP64())
+	Label("multiply")
+	x := YMM()
+	VMOVUPS(Mem{Base: v}, x)
+	VMULPS(Mem{Base: by}, x, x)
+	VMOVUPS(x, Mem{Base: v})
+	ADDQ(Imm(32), v)
+	ADDQ(Imm(32), by)
+	SUBQ(Imm(8), n)
+	JG(LabelRef("multiply"))
+	VZEROUPPER()
+	RET()
+}
+
+// hadamard mixes within registers first, then registers with each other.
+func hadamard() {
+	TEXT("hadamardAVX2", NOSPLIT, "func(v *float32, n int)")
+	Doc("hadamardAVX2 multiplies v, of n = 2^k elements and at least 8, by the matrix of Walsh and Hadamard.")
+	v, n := Load(Param("v"), GP64()), Load(Param("n"), GP64())
+	signs := GLOBL("hadamardSigns", RODATA|NOPTR)
+	for level := range 3 {
+		for i := range 8 {
+			sign := U32(0)
+			if i>>level&1 == 1 {
+				sign = 0x80000000
+			}
+			DATA(4*(8*level+i), sign)
+		}
+	}
+	var minus [3]reg.VecVirtual
+	for level := range minus {
+		minus[level] = YMM()
+		VMOVUPS(signs.Offset(32*level), minus[level])
+	}
+	at, left := GP64(), GP64()
+	MOVQ(v, at)
+	MOVQ(n, left)
+	Label("within")
+	x, other := YMM(), YMM()
+	VMOVUPS(Mem{Base: at}, x)
+	for level, swap := range []func(){
+		func() { VPERMILPS(Imm(0xb1), x, other) },
+		func() { VPERMILPS(Imm(0x4e), x, other) },
+		func() { VPERM2F128(Imm(1), x, x, other) },
+	} {
+		swap()
+		VXORPS(minus[level], x, x)
+		VADDPS(x, other, x)
+	}
+	VMOVUPS(x, Mem{Base: at})
+	ADDQ(Imm(32), at)
+	SUBQ(Imm(8), left)
+	JG(LabelRef("within"))
+
+	// Registers half bytes apart, within pairs of as many.
+	bytes, half, a, b, end := GP64(), GP64(), GP64(), GP64(), GP64()
+	MOVQ(n, bytes)
+	SHLQ(Imm(2), bytes)
+	LEAQ(Mem{Base: v, Index: bytes, Scale: 1}, end)
+	MOVQ(U32(32), half)
+	Label("level")
+	CMPQ(half, bytes)
+	JGE(LabelRef("done"))
+	MOVQ(v, a)
+	Label("pairs")
+	LEAQ(Mem{Base: a, Index: half, Scale: 1}, b)
+	count := GP64()
+	MOVQ(half, count)
+	Label("mix")
+	p, q, sum := YMM(), YMM(), YMM()
+	VMOVUPS(Mem{Base: a}, p)
+	VMOVUPS(Mem{Base: b}, q)
+	VADDPS(q, p, sum)
+	VSUBPS(q, p, q)
+	VMOVUPS(sum, Mem{Base: a})
+	VMOVUPS(q, Mem{Base: b})
+	ADDQ(Imm(32), a)
+	ADDQ(Imm(32), b)
+	SUBQ(Imm(32), count)
+	JG(LabelRef("mix"))
+	MOVQ(b, a)
+	CMPQ(a, end)
+	JL(LabelRef("pairs"))
+	SHLQ(Imm(1), half)
+	JMP(LabelRef("level"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+func turn() {
+	TEXT("turnAVX2", NOSPLIT, "func(a, b *float32, n int)")
+	Doc("turnAVX2 replaces (a, b) by (a+b, a-b)/√2, n elements each, a multiple of 4.")
+	a, b, n := Load(Param("a"), GP64()), Load(Param("b"), GP64()), Load(Param("n"), GP64())
+	root := constant(0x3f3504f3) // √½
+	Label("turn")
+	p, q, sum := XMM(), XMM(), XMM()
+	VMOVUPS(Mem{Base: a}, p)
+	VMOVUPS(Mem{Base: b}, q)
+	VADDPS(q, p, sum)
+	VSUBPS(q, p, q)
+	VMULPS(root.AsX(), sum, sum)
+	VMULPS(root.AsX(), q, q)
+	VMOVUPS(sum, Mem{Base: a})
+	VMOVUPS(q, Mem{Base: b})
+	ADDQ(Imm(16), a)
+	ADDQ(Imm(16), b)
+	SUBQ(Imm(4), n)
+	JG(LabelRef("turn"))
+	VZEROUPPER()
+	RET()
 }
 
 // finishBlock makes estimates of the sums of a block, in the order of operations
