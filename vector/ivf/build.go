@@ -29,6 +29,7 @@ type builder struct {
 
 	meta  meta
 	codec *rabitq.Codec
+	lists []uint32 // by row held
 	// Rows sorted by list: positions of list l from starts[l].
 	positions []uint32
 	starts    []int
@@ -194,11 +195,11 @@ const assignedRows = 480
 func (b *builder) assign(ctx context.Context) error {
 	const chunk = assignedRows
 	dim := b.space.Dim
-	lists, releaseLists, err := b.memory.words(len(b.held))
+	lists, _, err := b.memory.words(len(b.held))
 	if err != nil {
 		return err
 	}
-	defer releaseLists()
+	b.lists = lists
 	squares, releaseSquares, err := b.memory.floats(len(b.held))
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package ivf
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -160,18 +161,54 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 			rankOf[l.list] = uint32(rank)
 		}
 		near = near[:0]
-		for _, n := range tops[i].Sorted() {
-			if b.positions[n.Row] != q {
-				// The last list that begins there or before: empty ones begin
-				// where the next does.
-				list, _ := slices.BinarySearch(b.starts, int(n.Row)+1)
-				rank := rankOf[list-1]
-				near = append(near, neighbour{score: n.Distance, rank: rank, ranked: ranked[rank]})
+		for _, n := range tops[i] {
+			if b.held[n.row] != q {
+				rank := rankOf[b.lists[n.row]]
+				near = append(near, neighbour{score: float64(n.score), rank: rank, ranked: ranked[rank]})
 			}
 		}
 		each(i, ranker, near)
 	}
 	return nil
+}
+
+// nearestRows keeps the k rows of the least scores, and up to as many more until
+// there are 2k: cheaper than a heap, where k is large.
+type nearestRows struct {
+	k     int
+	rows  []scoredRow
+	limit float32 // scores above it are not among the least
+}
+
+// scoredRow is a row, by its number among those held, and its score.
+type scoredRow struct {
+	row   uint32
+	score float32
+}
+
+func compareScored(a, b scoredRow) int {
+	if c := cmp.Compare(a.score, b.score); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.row, b.row)
+}
+
+func newNearestRows(k int) nearestRows {
+	return nearestRows{k: k, rows: make([]scoredRow, 0, 2*k), limit: float32(math.Inf(1))}
+}
+
+func (n *nearestRows) add(row uint32, score float32) {
+	if n.rows = append(n.rows, scoredRow{row, score}); len(n.rows) == cap(n.rows) {
+		selectFirst(n.rows, n.k, compareScored)
+		n.rows = n.rows[:n.k]
+		n.limit = slices.MaxFunc(n.rows, compareScored).score
+	}
+}
+
+// sorted are the nearest k in order.
+func (n *nearestRows) sorted() []scoredRow {
+	slices.SortFunc(n.rows, compareScored)
+	return n.rows[:min(n.k, len(n.rows))]
 }
 
 // compared is how many rows are compared with all the queries at a time.
@@ -180,7 +217,7 @@ const compared = 96
 // compareByPanels finds the k rows nearest to each query in the measure of
 // scores (the square, of the distance of vectors of length one under cosine):
 // float32 will do to measure by.
-func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uint32, k int) ([]*vector.TopK, error) {
+func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredRow, error) {
 	dim, n := b.space.Dim, len(queries)
 	values := make([]float32, n*dim)
 	for i, q := range queries {
@@ -191,9 +228,9 @@ func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uin
 	if inner {
 		panels = vector.NewDotPanels(values, dim)
 	}
-	tops, limits := make([]*vector.TopK, n), make([]float32, n)
+	tops := make([]nearestRows, n)
 	for i := range tops {
-		tops[i], limits[i] = vector.NewTopK(k), float32(math.Inf(1))
+		tops[i] = newNearestRows(k)
 	}
 	var ids [compared]uint32
 	for i := range ids {
@@ -202,12 +239,12 @@ func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uin
 	rows, fromMean := make([]float32, compared*dim), make([]float32, compared)
 	room := panels.Room()
 	scores := make([]float32, compared*room)
-	for at := 0; at < len(b.positions); at += compared {
+	for at := 0; at < len(b.held); at += compared {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		m := min(compared, len(b.positions)-at)
-		for i, p := range b.positions[at : at+m] {
+		m := min(compared, len(b.held)-at)
+		for i, p := range b.held[at : at+m] {
 			b.row(rows[i*dim:(i+1)*dim], p)
 		}
 		panels.Scores(rows, dim, ids[:m], scores)
@@ -220,34 +257,36 @@ func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uin
 				if inner {
 					distance = -s
 				}
-				if distance <= limits[q] {
-					if top := tops[q]; top.Push(vector.Neighbor{Row: uint64(at + i), Distance: float64(distance)}) && top.Full() {
-						limits[q] = float32(top.Farthest().Distance)
-					}
+				if top := &tops[q]; distance <= top.limit {
+					top.add(uint32(at+i), distance)
 				}
 			}
 		}
-		b.progress("calibrating", int64(at+m), int64(len(b.positions)))
+		b.progress("calibrating", int64(at+m), int64(len(b.held)))
 		b.rest(worker)
 	}
-	return tops, nil
+	out := make([][]scoredRow, n)
+	for i := range tops {
+		out[i] = tops[i].sorted()
+	}
+	return out, nil
 }
 
 // compareExactly is compareByPanels for what is no inner product: the rows are
 // copied together a few at a time.
-func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint32, k int) ([]*vector.TopK, error) {
+func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredRow, error) {
 	searches := make([]*vector.Search, len(queries))
 	for i, q := range queries {
 		searches[i] = vector.NewSpaceSearch(b.space, b.column.Row(int(q)), k)
 	}
 	rowBytes := b.space.RowBytes()
 	copied := make([]byte, compared*rowBytes)
-	for at := 0; at < len(b.positions); at += compared {
+	for at := 0; at < len(b.held); at += compared {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := min(compared, len(b.positions)-at)
-		for i, p := range b.positions[at : at+n] {
+		n := min(compared, len(b.held)-at)
+		for i, p := range b.held[at : at+n] {
 			copy(copied[i*rowBytes:], b.column.Row(int(p)))
 		}
 		rows := encodedRows(b.space, copied, n)
@@ -255,14 +294,16 @@ func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint
 		for _, s := range searches {
 			s.Add(rows)
 		}
-		b.progress("calibrating", int64(at+n), int64(len(b.positions)))
+		b.progress("calibrating", int64(at+n), int64(len(b.held)))
 		b.rest(worker)
 	}
-	tops := make([]*vector.TopK, len(queries))
+	out := make([][]scoredRow, len(queries))
 	for i, s := range searches {
-		tops[i] = s.Top()
+		for _, n := range s.Top().Sorted() {
+			out[i] = append(out[i], scoredRow{uint32(n.Row), float32(n.Distance)})
+		}
 	}
-	return tops, nil
+	return out, nil
 }
 
 // encodedRows are n vectors in a row, in the encoding of vector.Column.

@@ -96,18 +96,23 @@ func (r *ranker) order(from, to int) { orderFirst(r.lists[from:], to-from) }
 
 // orderFirst sorts the first n lists of rest, which become the nearest of them.
 func orderFirst(rest []rankedList, n int) {
-	if n = min(n, len(rest)); n <= 0 {
-		return
+	if n = min(n, len(rest)); n > 0 {
+		// Selection first: mostly few of many are wanted.
+		selectFirst(rest, n, compareRanked)
+		slices.SortFunc(rest[:n], compareRanked)
 	}
-	// Selection first: mostly few of many are wanted.
+}
+
+// selectFirst brings the least n of some to the front, in any order.
+func selectFirst[T any](rest []T, n int, compare func(a, b T) int) {
 	for low, high := 0, len(rest); high-low > 1 && n < len(rest); {
 		pivot := rest[low+(high-low)/2]
 		i, j := low, high-1
 		for i <= j {
-			for compareRanked(rest[i], pivot) < 0 {
+			for compare(rest[i], pivot) < 0 {
 				i++
 			}
-			for compareRanked(rest[j], pivot) > 0 {
+			for compare(rest[j], pivot) > 0 {
 				j--
 			}
 			if i <= j {
@@ -124,7 +129,6 @@ func orderFirst(rest []rankedList, n int) {
 			low = high
 		}
 	}
-	slices.SortFunc(rest[:n], compareRanked)
 }
 
 // compareRanked orders by score, NaN last, then by list.
