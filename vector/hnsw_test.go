@@ -296,7 +296,7 @@ func walkRecall(t testing.TB, index Index, column, queries Column, k int) float6
 // TestHNSWRecall: the recall floor of each type, distance and quantisation on
 // words and generated vectors.
 func TestHNSWRecall(t *testing.T) {
-	const rows, asked = 600, 40
+	const asked = 40
 	for _, name := range []string{"words", "uniform", "clustered", "duplicates", "low"} {
 		for _, c := range []struct {
 			element  Element
@@ -315,9 +315,10 @@ func TestHNSWRecall(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(name, "/", c.element, "/", c.distance, "/", c.quantize), func(t *testing.T) {
 				t.Parallel()
-				vectors := words()
+				vectors, rows := words(), 540 // enough to measure how far to look
 				r := rand.New(rand.NewPCG(1, 2))
 				if name != "words" {
+					rows = 400
 					vectors = vectorSets[name](r, rows+asked, 24)
 				} else {
 					vectors = slices.Clone(vectors)
@@ -375,12 +376,12 @@ func TestHNSWFilters(t *testing.T) {
 func TestHNSWIterate(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, set := range []string{"uniform", "duplicates"} {
-		vectors := vectorSets[set](r, 4001, 16)
-		column := floatColumn(Float32, vectors[:4000])
+		vectors := vectorSets[set](r, 3001, 16)
+		column := floatColumn(Float32, vectors[:3000])
 		s := Space{Float32, L2, 16}
 		index, _ := buildIndex(t, s, column, Options{})
 		var stats SearchStats
-		it := index.Iterate(&SearchRequest{Query: EncodeFloat32s(vectors[4000]), K: 10, Recall: 0.95, Column: column}, &stats)
+		it := index.Iterate(&SearchRequest{Query: EncodeFloat32s(vectors[3000]), K: 10, Recall: 0.95, Column: column}, &stats)
 		var all []Candidate
 		batches := 0
 		for {
@@ -399,13 +400,13 @@ func TestHNSWIterate(t *testing.T) {
 		for _, c := range all {
 			seen[c.Position] = true
 		}
-		if len(all) != 4000 || len(seen) != 4000 || batches < 3 {
+		if len(all) != 3000 || len(seen) != 3000 || batches < 3 {
 			t.Fatalf("%s: %d candidates, %d different, in %d batches", set, len(all), len(seen), batches)
 		}
-		truth := nearestOf(s, column, EncodeFloat32s(vectors[4000]), 500, nil)
+		truth := nearestOf(s, column, EncodeFloat32s(vectors[3000]), 500, nil)
 		hits := 0
 		for _, c := range all[:500] {
-			if s.Exact(EncodeFloat32s(vectors[4000]), column[c.Position]) <= truth[499].Distance {
+			if s.Exact(EncodeFloat32s(vectors[3000]), column[c.Position]) <= truth[499].Distance {
 				hits++
 			}
 		}
@@ -614,8 +615,8 @@ func TestPackedLinks(t *testing.T) {
 // memory the fewer there are.
 func TestHNSWBits(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 24))
-	vectors := vectorSets["clustered"](r, 1060, 64)
-	column, queries := floatColumn(Float32, vectors[:1000]), floatColumn(Float32, vectors[1000:])
+	vectors := vectorSets["clustered"](r, 640, 64)
+	column, queries := floatColumn(Float32, vectors[:600]), floatColumn(Float32, vectors[600:])
 	s := Space{Float32, Cosine, 64}
 	last := int64(0)
 	for bits := 1; bits <= 8; bits++ {
@@ -722,7 +723,7 @@ func TestHNSWGrowing(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.set, "/", c.distance), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(19, 20))
-			rows := 2500
+			rows := 1200
 			if c.set == "clustered" {
 				rows = 6000 // fewer are nearly islands of one cluster each
 			}
@@ -821,7 +822,7 @@ func TestHNSWGrowing(t *testing.T) {
 // within what a build needs besides its arrays, and arrays beyond the limit are
 // in files.
 func TestHNSWBuildsHoldNoMoreThanTheirMemory(t *testing.T) {
-	column := floatColumn(Float32, vectorSets["uniform"](rand.New(rand.NewPCG(41, 42)), 4000, 32))
+	column := floatColumn(Float32, vectorSets["uniform"](rand.New(rand.NewPCG(41, 42)), 1500, 32))
 	s := Space{Float32, L2, 32}
 	live := func() int64 {
 		runtime.GC()

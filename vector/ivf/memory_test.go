@@ -61,17 +61,17 @@ func (f *scratchFiles) make(t *testing.T) func(int64) ([]byte, func(), error) {
 // holds is within the memory given, and without scratch files within the
 // estimate; with them the index is the same.
 func TestBuildsHoldNoMoreThanTheirMemory(t *testing.T) {
-	const n = 10000
+	const n = 6000
 	for _, method := range methods {
 		for _, quantization := range map[string][]string{"ivfflat": {"rabitq"}, "diskann": {"none"}}[method] {
 			s := vector.Space{Distance: vector.L2, Dim: 48}
 			c := encodeAll(s, clusteredData(48, 50, 0.5)(rand.New(rand.NewPCG(1, 2)), n))
 			k := vector.KindByName(method)
-			o := vector.Options{Quantization: quantization, Workers: 2, Lists: 150}
+			o := vector.Options{Quantization: quantization, Workers: 2, Lists: 100}
 			need := k.Estimate(s, n, o).BuildBytes
 			work := workBytes(s, n, k.(*kind).plan(s, n, o))
 			var files scratchFiles
-			for _, limit := range []int64{0, need, work + (need-work)/2, work + (need-work)/8} {
+			for _, limit := range []int64{0, need, work + (need-work)/4} {
 				what := fmt.Sprintf("%s, %s, %d bytes", method, quantization, limit)
 				before, allowed := live(), limit
 				if limit == 0 {
