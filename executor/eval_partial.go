@@ -85,51 +85,7 @@ func walkExpr(e plan.Expr, visit func(plan.Expr)) {
 		return
 	}
 	visit(e)
-	for _, c := range exprChildren(e) {
+	for _, c := range plan.Children(e) {
 		walkExpr(c, visit)
 	}
-}
-
-func exprChildren(e plan.Expr) []plan.Expr {
-	switch e := e.(type) {
-	case *plan.Call:
-		return e.Args
-	case *plan.Cast:
-		return []plan.Expr{e.Arg}
-	case *plan.ArrayCast:
-		return []plan.Expr{e.Arg}
-	case *plan.Bool:
-		return e.Args
-	case *plan.IsNull:
-		return []plan.Expr{e.Arg}
-	case *plan.IsBool:
-		return []plan.Expr{e.Arg}
-	case *plan.Distinct:
-		return e.Equal.Args
-	case *plan.InList:
-		return []plan.Expr{e.Arg}
-	case *plan.AnyArray:
-		return []plan.Expr{e.Left, e.Array}
-	case *plan.Case:
-		return slices.Concat(e.Conds, e.Results, []plan.Expr{e.Else})
-	case *plan.Coalesce:
-		return e.Args
-	case *plan.MinMax:
-		return e.Args
-	case *plan.NullIf:
-		return append([]plan.Expr{e.Arg}, e.Equal.Args...)
-	case *plan.Array:
-		return e.Items
-	case *plan.Row:
-		return e.Items
-	case *plan.RowCompare:
-		return slices.Concat(e.Left, e.Right)
-	case *plan.Field:
-		return []plan.Expr{e.Arg}
-	case *plan.Subscript:
-		return slices.Concat([]plan.Expr{e.Arg}, e.Index, e.Lower, e.Upper)
-	case *plan.Subquery:
-		return slices.Concat(e.Args, e.Left)
-	}
-	return nil
 }

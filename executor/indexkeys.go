@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -21,12 +20,8 @@ func NewIndexKeys(key *plan.IndexKey) (storage.IndexKeys, error) { return newInd
 
 func newIndexKeys(key *plan.IndexKey) (*indexKeys, error) {
 	k := &indexKeys{key: key}
-	first, err := k.compile()
-	if err != nil {
-		return nil, err
-	}
-	k.free = []*keyEvaluators{first}
-	return k, nil
+	k.make = k.compile
+	return k, k.fill()
 }
 
 // keyEvaluators serve one goroutine at a time.
@@ -38,9 +33,7 @@ type keyEvaluators struct {
 // indexKeys is a storage.IndexKeys.
 type indexKeys struct {
 	key *plan.IndexKey
-
-	mu   sync.Mutex // guards free
-	free []*keyEvaluators
+	pool[*keyEvaluators]
 }
 
 func (k *indexKeys) compile() (_ *keyEvaluators, err error) {
@@ -51,23 +44,6 @@ func (k *indexKeys) compile() (_ *keyEvaluators, err error) {
 	}
 	e.predicate, err = b.compileOptional(k.key.Predicate)
 	return e, err
-}
-
-func (k *indexKeys) acquire() (*keyEvaluators, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if n := len(k.free); n > 0 {
-		e := k.free[n-1]
-		k.free = k.free[:n-1]
-		return e, nil
-	}
-	return k.compile()
-}
-
-func (k *indexKeys) giveBack(e *keyEvaluators) {
-	k.mu.Lock()
-	k.free = append(k.free, e)
-	k.mu.Unlock()
 }
 
 // Fields are the columns that Eval reads.

@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
@@ -121,10 +120,8 @@ func (b *builder) addMembers(s *vectorSearcher, n *plan.VectorSearch) error {
 		}
 		return out, nil
 	}
-	first, err := f.make()
-	f.free = append(f.free, first)
 	s.spec.Filter = f
-	return err
+	return f.fill()
 }
 
 // memberFilter is a storage.Filter of memberships, after another one.
@@ -139,9 +136,7 @@ type memberFilter struct {
 	columns    map[int]int
 	width      int // columns that the keys count through
 
-	mu   sync.Mutex // guards free
-	free [][]*keyEncoder
-	make func() ([]*keyEncoder, error)
+	pool[[]*keyEncoder]
 }
 
 // Fields are the columns that Eval reads.
@@ -183,21 +178,4 @@ func (f *memberFilter) Eval(ctx context.Context, columns []arrow.Array, rows int
 		}
 	}
 	return ctx.Err()
-}
-
-func (f *memberFilter) acquire() ([]*keyEncoder, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n := len(f.free); n > 0 {
-		e := f.free[n-1]
-		f.free = f.free[:n-1]
-		return e, nil
-	}
-	return f.make()
-}
-
-func (f *memberFilter) giveBack(e []*keyEncoder) {
-	f.mu.Lock()
-	f.free = append(f.free, e)
-	f.mu.Unlock()
 }

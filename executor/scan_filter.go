@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -25,10 +24,7 @@ type scanFilter struct {
 	columns []int // those it reads
 	fields  []catalog.FieldID
 	bounds  []fieldBound
-	// Parallel scanners take a set of evaluators each.
-	mu   sync.Mutex
-	free []*filterEvaluators
-	make func() (*filterEvaluators, error)
+	pool[*filterEvaluators]
 }
 
 // filterEvaluators evaluate a condition in two steps.
@@ -48,11 +44,10 @@ func (b *builder) newScanFilter(fields []catalog.FieldID, cond plan.Expr) (*scan
 		f.fields = append(f.fields, fields[c])
 	}
 	f.make = func() (*filterEvaluators, error) { return b.compileFilter(fields, cond) }
-	first, err := f.make()
-	if err != nil {
+	if err := f.fill(); err != nil {
 		return nil, err
 	}
-	f.free = []*filterEvaluators{first}
+	var err error
 	f.bounds, err = b.compileFieldBounds(fields, cond)
 	return f, err
 }
@@ -248,23 +243,6 @@ func (f *scanFilter) passes(in *batch) (bool, error) {
 		}
 	}
 	return true, nil
-}
-
-func (f *scanFilter) acquire() (*filterEvaluators, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if n := len(f.free); n > 0 {
-		e := f.free[n-1]
-		f.free = f.free[:n-1]
-		return e, nil
-	}
-	return f.make()
-}
-
-func (f *scanFilter) giveBack(e *filterEvaluators) {
-	f.mu.Lock()
-	f.free = append(f.free, e)
-	f.mu.Unlock()
 }
 
 // fieldBound is a conjunct column OP value, used to prune by statistics.

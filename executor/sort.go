@@ -49,36 +49,13 @@ func (o *sortOp) open(ctx context.Context) error {
 
 func (o *sortOp) next(ctx context.Context) (*batch, error) {
 	if !o.filled {
-		if err := o.fill(ctx); err != nil {
+		if err := o.sorter.fill(ctx, o.input, func(in *batch) (*keys, error) { return o.keys.encode(o.x, in) }); err != nil {
 			return nil, err
 		}
 		o.filled = true
 	}
 	b, _, err := o.sorter.next(ctx)
 	return b, err
-}
-
-func (o *sortOp) fill(ctx context.Context) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		in, err := o.input.next(ctx)
-		if err != nil {
-			return err
-		}
-		if in == nil {
-			return o.sorter.finish()
-		}
-		k, err := o.keys.encode(o.x, in)
-		if err != nil {
-			in.release()
-			return err
-		}
-		if err := o.sorter.add(in, k); err != nil {
-			return err
-		}
-	}
 }
 
 func (o *sortOp) close() {

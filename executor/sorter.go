@@ -60,6 +60,30 @@ func compareEntries(a, b sortEntry) int {
 // topRowsMax bounds the top-n form; more rows are sorted in full.
 const topRowsMax = 1 << 16
 
+// fill sorts what input yields, by the keys of its rows.
+func (s *sorter) fill(ctx context.Context, input operator, keysOf func(*batch) (*keys, error)) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		in, err := input.next(ctx)
+		if err != nil {
+			return err
+		}
+		if in == nil {
+			return s.finish()
+		}
+		k, err := keysOf(in)
+		if err != nil {
+			in.release()
+			return err
+		}
+		if err := s.add(in, k); err != nil {
+			return err
+		}
+	}
+}
+
 // add takes over a batch with the keys of its rows (which it copies).
 func (s *sorter) add(b *batch, k *keys) error {
 	first := len(s.entries)

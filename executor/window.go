@@ -76,7 +76,7 @@ func (o *windowOp) close() {
 func (o *windowOp) next(ctx context.Context) (*batch, error) {
 	if !o.filled {
 		o.filled = true
-		if err := o.fill(ctx); err != nil {
+		if err := o.sorter.fill(ctx, o.input, o.sortKeys); err != nil {
 			return nil, err
 		}
 	}
@@ -97,30 +97,6 @@ func (o *windowOp) next(ctx context.Context) (*batch, error) {
 	from := o.outAt
 	o.outAt = min(from+batchRows, o.out.rows)
 	return o.out.slice(from, o.outAt), nil
-}
-
-// fill sorts the input.
-func (o *windowOp) fill(ctx context.Context) error {
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		in, err := o.input.next(ctx)
-		if err != nil {
-			return err
-		}
-		if in == nil {
-			return o.sorter.finish()
-		}
-		k, err := o.sortKeys(in)
-		if err != nil {
-			in.release()
-			return err
-		}
-		if err := o.sorter.add(in, k); err != nil {
-			return err
-		}
-	}
 }
 
 func (o *windowOp) sortKeys(in *batch) (*keys, error) {

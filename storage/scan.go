@@ -109,6 +109,19 @@ func (p *scanPlan) addShard(ctx context.Context, key shardKey) error {
 	return nil
 }
 
+// prune says whether the filter leaves out a whole segment, and counts it.
+func (p *scanPlan) prune(ctx context.Context, src source, own bool) (bool, error) {
+	if p.spec.Filter == nil || own {
+		return false, nil
+	}
+	may, err := p.mayMatch(ctx, src, -1)
+	if err != nil || may {
+		return false, err
+	}
+	p.pruned++
+	return true, nil
+}
+
 func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own bool) error {
 	if limit == 0 && !(p.spec.RowIDs != nil && p.spec.AnyVersion) {
 		return nil
@@ -120,15 +133,8 @@ func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own boo
 	case p.spec.Key != nil:
 		return p.addKey(ctx, src, limit, own)
 	}
-	if p.spec.Filter != nil && !own {
-		may, err := p.mayMatch(ctx, src, -1)
-		if err != nil {
-			return err
-		}
-		if !may {
-			p.pruned++
-			return nil
-		}
+	if pruned, err := p.prune(ctx, src, own); pruned || err != nil {
+		return err
 	}
 	for start := 0; start < limit; {
 		_, end := src.group(start)

@@ -43,15 +43,8 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 			return nil
 		}
 		p.segments++
-		if p.spec.Filter != nil && !own {
-			may, err := p.mayMatch(ctx, src, -1)
-			if err != nil {
-				return err
-			}
-			if !may {
-				p.pruned++
-				return nil
-			}
+		if pruned, err := p.prune(ctx, src, own); pruned || err != nil {
+			return err
 		}
 		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, column: column, target: target})
 		return nil

@@ -17,24 +17,14 @@ func fuseSearches(c *Context, s *logical.Sort) logical.Node {
 	for _, id := range s.Columns() {
 		items = append(items, logical.Item{ID: id, Expr: c.Meta.Ref(id)})
 	}
-	input := s.Input
-	for {
-		p, ok := input.(*logical.Project)
-		if !ok {
-			break
-		}
-		if p.Sets || volatileItems(p) {
-			return nil
-		}
-		by := map[logical.ColID]plan.Expr{}
-		for _, it := range p.Items {
-			by[it.ID] = it.Expr
-		}
+	input, ok := belowProjects(s.Input, func(_ *logical.Project, by map[logical.ColID]plan.Expr) {
 		key = logical.Substitute(key, by)
 		for i := range items {
 			items[i].Expr = logical.Substitute(items[i].Expr, by)
 		}
-		input = p.Input
+	})
+	if !ok {
+		return nil
 	}
 	scan, ok := input.(*logical.Scan)
 	if !ok || scan.Virtual != nil || scan.Key != nil || scan.RowID != 0 {

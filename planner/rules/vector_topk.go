@@ -32,22 +32,12 @@ func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node
 func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	key := s.Keys[0].Expr
 	var projects []*logical.Project
-	input := s.Input
-	for {
-		p, ok := input.(*logical.Project)
-		if !ok {
-			break
-		}
-		if p.Sets || volatileItems(p) {
-			return nil
-		}
+	input, ok := belowProjects(s.Input, func(p *logical.Project, by map[logical.ColID]plan.Expr) {
 		projects = append(projects, p)
-		by := map[logical.ColID]plan.Expr{}
-		for _, it := range p.Items {
-			by[it.ID] = it.Expr
-		}
 		key = logical.Substitute(key, by)
-		input = p.Input
+	})
+	if !ok {
+		return nil
 	}
 	scan, ok := input.(*logical.Scan)
 	if !ok || scan.Virtual != nil || scan.Key != nil {
@@ -82,6 +72,26 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 	}
 	lowest.Input = v
 	return projects[0]
+}
+
+// belowProjects is what lies below projections, of which each sees every one
+// with what it computes; false when one does more than compute.
+func belowProjects(n logical.Node, each func(*logical.Project, map[logical.ColID]plan.Expr)) (logical.Node, bool) {
+	for {
+		p, ok := n.(*logical.Project)
+		if !ok {
+			return n, true
+		}
+		if p.Sets || volatileItems(p) {
+			return nil, false
+		}
+		by := map[logical.ColID]plan.Expr{}
+		for _, it := range p.Items {
+			by[it.ID] = it.Expr
+		}
+		each(p, by)
+		n = p.Input
+	}
 }
 
 // distance takes value <op> query apart: the value is a column of the scan or an
