@@ -2,7 +2,9 @@ package vector
 
 import (
 	"context"
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -22,8 +24,10 @@ type graphIndex struct {
 	heads []uint32
 	// room is the number of nodes that links may lead to.
 	room int
-	// plain says that ordinals are positions.
-	plain bool
+	// plain says that ordinals are positions; nodeAt, made when first asked for,
+	// has the node of each position where they are not, noNode where there is none.
+	plain  bool
+	nodeAt func() []uint32
 }
 
 // survey looks at positions once.
@@ -35,6 +39,29 @@ func (x *graphIndex) survey() {
 		}
 		x.plain = x.plain && position == uint32(ordinal)
 	}
+	x.nodeAt = sync.OnceValue(x.nodesByPosition)
+}
+
+// nodesByPosition is the node that has the code of the row at each position.
+func (x *graphIndex) nodesByPosition() []uint32 {
+	last := 0
+	for _, p := range x.positions {
+		if p != NoPosition {
+			last = max(last, int(p)+1)
+		}
+	}
+	out := make([]uint32, last)
+	for p := range out {
+		out[p] = noNode
+	}
+	for node := range uint32(x.nodes) {
+		for o := node; o != noNode; o = x.twin(o) {
+			if p := x.positions[o]; p != NoPosition {
+				out[p] = node
+			}
+		}
+	}
+	return out
 }
 
 // Kind implements Index.
@@ -234,8 +261,9 @@ func (x *graphIndex) isNode(ordinal uint32) bool {
 
 // Costs of a walk and of a scan, in the time of scoring one code in order.
 const (
-	costOfHop     = 40   // for each node visited
-	costOfOrdinal = 0.05 // for looking whether a row is kept
+	costOfHop     = 40    // for each node visited
+	costOfOrdinal = 0.05  // for looking whether a row is kept
+	costOfBit     = 0.002 // for passing over it among others that are not
 )
 
 // scanIsCheaper says whether scoring all that are kept costs less than a walk.
@@ -244,7 +272,55 @@ func (s *graphSearch) scanIsCheaper(visits float64) bool {
 	if s.request.Keep != nil {
 		kept = s.request.Kept
 	}
-	return float64(kept)+costOfOrdinal*float64(s.ordinals) < costOfHop*visits
+	look := costOfOrdinal
+	if s.byBits() {
+		look = costOfBit
+	}
+	return float64(kept)+look*float64(s.ordinals) < costOfHop*visits
+}
+
+// byBits says whether the nodes kept can be found by the bits of the filter: not
+// in a growing graph, whose positions are not settled.
+func (s *graphSearch) byBits() bool { return s.request.Keep != nil && s.nodeAt != nil }
+
+// eachKept calls add for each node that holds a row that may be proposed, once.
+func (s *graphSearch) eachKept(ctx context.Context, add func(node uint32)) error {
+	keep := s.request.Keep
+	var nodeAt []uint32
+	if !s.plain {
+		nodeAt = s.nodeAt()
+		s.seen.reset(s.nodes)
+	}
+	for at := 0; at < len(keep); at += 8 {
+		if at%(1<<13) == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var word uint64
+		if at+8 <= len(keep) {
+			word = binary.LittleEndian.Uint64(keep[at:])
+		} else {
+			for i, b := range keep[at:] {
+				word |= uint64(b) << (8 * i)
+			}
+		}
+		for ; word != 0; word &= word - 1 {
+			node := uint32(at*8 + bits.TrailingZeros64(word))
+			switch {
+			case s.plain:
+				if node >= uint32(s.nodes) {
+					return nil
+				}
+			case node >= uint32(len(nodeAt)):
+				return nil
+			default:
+				if node = nodeAt[node]; node == noNode || !s.seen.mark(node) {
+					continue
+				}
+			}
+			add(node)
+		}
+	}
+	return nil
 }
 
 // scan fills the pool with the nearest of all nodes that may be proposed.
@@ -266,22 +342,29 @@ func (s *graphSearch) scan(ctx context.Context) error {
 		}
 		n = 0
 	}
+	add := func(node uint32) {
+		ids[n] = node
+		if n++; n == len(ids) {
+			flush()
+		}
+	}
+	if s.byBits() {
+		if err := s.eachKept(ctx, add); err != nil {
+			return err
+		}
+		flush()
+		return nil
+	}
 	for node := range uint32(s.nodes) {
 		if node%(1<<16) == 0 && ctx.Err() != nil {
 			return ctx.Err()
-		}
-		if s.plain && s.request.Keep != nil && node&7 == 0 && s.request.Keep[min(int(node>>3), len(s.request.Keep)-1)] == 0 {
-			continue
 		}
 		if !s.isNode(node) {
 			continue
 		}
 		for o := node; o != noNode; o = s.twin(o) {
 			if s.keeps(o) {
-				ids[n] = node
-				if n++; n == len(ids) {
-					flush()
-				}
+				add(node)
 				break
 			}
 		}

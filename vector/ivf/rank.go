@@ -8,10 +8,11 @@ import (
 	"quiver/vector"
 )
 
-// rankedList is a list and the score of its centroid.
+// rankedList is a list and the score of its centroid, and of the nearest that a
+// row of the list is likely to be: what lists are ordered by.
 type rankedList struct {
-	list  int
-	score float32
+	list        int
+	score, near float32
 }
 
 // ranker orders lists by nearness of their centroids; it belongs to one
@@ -21,14 +22,24 @@ type ranker struct {
 	scores, squares []float32
 	lists           []rankedList
 	scale           float64 // of angles under InnerProduct and L1
+	// spread of a list is the greatest cosine, of so many rows that lie around the
+	// centroid in all directions, with the way to the query: times the radius.
+	spread []float32
 }
 
 func newRanker(m *meta) *ranker {
-	return &ranker{meta: m, scores: make([]float32, len(m.lists)), squares: make([]float32, len(m.lists))}
+	r := &ranker{meta: m, scores: make([]float32, len(m.lists)), squares: make([]float32, len(m.lists))}
+	if m.space.Distance == vector.InnerProduct {
+		r.spread = make([]float32, len(m.lists))
+		for i, l := range m.lists {
+			r.spread[i] = l.radius * float32(min(math.Sqrt(2*math.Log(float64(max(l.rows, 1)))/float64(m.space.Dim)), 1))
+		}
+	}
+	return r
 }
 
-// rank returns all lists, the first n of them in order: by inner product under
-// InnerProduct, by L1 under L1, else by the distance that clustered them. The
+// rank returns all lists, the first n of them in order: under InnerProduct by the
+// product that the nearest row of the list is likely to have, by L1 under L1, else by the distance that clustered them. The
 // query is wide, and of length one under cosine.
 func (r *ranker) rank(query []float32, n int) []rankedList {
 	c := r.meta.centroids
@@ -47,7 +58,11 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 	}
 	r.lists = r.lists[:0]
 	for i, s := range r.scores {
-		r.lists = append(r.lists, rankedList{i, s})
+		near := s
+		if r.spread != nil {
+			near -= float32(r.scale) * r.spread[i]
+		}
+		r.lists = append(r.lists, rankedList{i, s, near})
 	}
 	r.order(0, n)
 	return r.lists
@@ -131,15 +146,15 @@ func selectFirst[T any](rest []T, n int, compare func(a, b T) int) {
 	}
 }
 
-// compareRanked orders by score, NaN last, then by list.
+// compareRanked orders by what is near, NaN last, then by list.
 func compareRanked(a, b rankedList) int {
-	if a.score != b.score {
-		if a.score != a.score || b.score != b.score {
-			if c := vector.Compare(float64(a.score), float64(b.score)); c != 0 {
+	if a.near != b.near {
+		if a.near != a.near || b.near != b.near {
+			if c := vector.Compare(float64(a.near), float64(b.near)); c != 0 {
 				return c
 			}
 		} else {
-			return cmp.Compare(a.score, b.score)
+			return cmp.Compare(a.near, b.near)
 		}
 	}
 	return cmp.Compare(a.list, b.list)
