@@ -30,6 +30,10 @@
 // (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
 // hnsw_effort.go) and the parts (part.go, hnsw_save.go).
 //
+// Packages below: ivf has the inverted files (ivfflat and diskann), kmeans makes
+// their lists, rabitq the codes of few bits, and roofline measures what kernels
+// are compared with.
+//
 // Start reading at Distance, then Search.
 package vector
 
