@@ -19,6 +19,9 @@ func machineGathers() (out []gatherKernels) {
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL {
 		out = append(out, assemblyGather(codesDotAVX512, codesL2AVX512, codesL1AVX512, floatsDotAVX512, floatsL2AVX512, floatsL1AVX512))
+		if cpu.X86.HasAVX512VNNI {
+			out = append(out, assemblyGather(codesDotVNNI, codesL2VNNI, codesL1VNNI, floatsDotAVX512, floatsL2AVX512, floatsL1AVX512))
+		}
 	}
 	return out
 }

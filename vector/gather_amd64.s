@@ -1090,6 +1090,512 @@ end1:
 	VZEROUPPER
 	RET
 
+// func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
+TEXT ·codesDotVNNI(SB), NOSPLIT, $0-56
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), CX
+	MOVQ    dim+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    ids+32(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    out+48(FP), R8
+	MOVQ    BX, R9
+	ADDQ    $0x3f, R9
+	SHRQ    $0x06, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
+
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+first_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
+
+first_end:
+rows4:
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
+	IMULQ  BX, R10
+	ADDQ   CX, R10
+	VPXORD Z0, Z0, Z0
+	MOVL   4(SI), R11
+	IMULQ  BX, R11
+	ADDQ   CX, R11
+	VPXORD Z1, Z1, Z1
+	MOVL   8(SI), R12
+	IMULQ  BX, R12
+	ADDQ   CX, R12
+	VPXORD Z2, Z2, Z2
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
+	VPXORD Z3, Z3, Z3
+	MOVQ   AX, R14
+	MOVQ   DX, R15
+
+rows4_steps:
+	VMOVUPS       (R14), Z4
+	VPMOVSXBW     (R10), Z5
+	VPDPWSSD      Z4, Z5, Z0
+	VPMOVSXBW     (R11), Z5
+	VPDPWSSD      Z4, Z5, Z1
+	VPMOVSXBW     (R12), Z5
+	VPDPWSSD      Z4, Z5, Z2
+	VPMOVSXBW     (R13), Z5
+	VPDPWSSD      Z4, Z5, Z3
+	ADDQ          $0x40, R14
+	ADDQ          $0x20, R10
+	ADDQ          $0x20, R11
+	ADDQ          $0x20, R12
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
+	JG            rows4_steps
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VPADDD        Y4, Y0, Y4
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VPADDD        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y7
+	VPADDD        Y7, Y2, Y7
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VPADDD        Y8, Y3, Y8
+	VPHADDD       Y5, Y4, Y4
+	VPHADDD       Y8, Y7, Y5
+	VPHADDD       Y5, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X5
+	VPADDD        X5, X4, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, DI
+	ADDQ          $0x10, SI
+	ADDQ          $0x10, R8
+	JMP           rows4
+
+end4:
+rows1:
+	CMPQ   DI, $0x01
+	JL     end1
+	MOVL   (SI), R9
+	IMULQ  BX, R9
+	ADDQ   CX, R9
+	VPXORD Z6, Z6, Z6
+	MOVQ   AX, R10
+	MOVQ   DX, R11
+
+rows1_steps:
+	VMOVUPS       (R10), Z0
+	VPMOVSXBW     (R9), Z1
+	VPDPWSSD      Z0, Z1, Z6
+	ADDQ          $0x40, R10
+	ADDQ          $0x20, R9
+	SUBQ          $0x20, R11
+	JG            rows1_steps
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VPADDD        Y0, Y6, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VPADDD        X1, X0, X0
+	VPHADDD       X0, X0, X0
+	VPHADDD       X0, X0, X0
+	VCVTDQ2PS     X0, X0
+	VMOVSS        X0, (R8)
+	SUBQ          $0x01, DI
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, R8
+	JMP           rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
+TEXT ·codesL2VNNI(SB), NOSPLIT, $0-64
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), CX
+	MOVQ    dim+16(FP), DX
+	MOVQ    stride+24(FP), BX
+	MOVQ    ids+32(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    out+48(FP), R8
+	MOVQ    shift+56(FP), R9
+	VMOVQ   R9, X0
+	MOVQ    BX, R9
+	ADDQ    $0x3f, R9
+	SHRQ    $0x06, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    R9, R10
+	CMOVQGT R10, R9
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    (SI), R11
+
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+first_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
+
+first_end:
+rows4:
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
+	IMULQ  BX, R10
+	ADDQ   CX, R10
+	VPXORD Z1, Z1, Z1
+	MOVL   4(SI), R11
+	IMULQ  BX, R11
+	ADDQ   CX, R11
+	VPXORD Z2, Z2, Z2
+	MOVL   8(SI), R12
+	IMULQ  BX, R12
+	ADDQ   CX, R12
+	VPXORD Z3, Z3, Z3
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
+	VPXORD Z4, Z4, Z4
+	MOVQ   AX, R14
+	MOVQ   DX, R15
+
+rows4_steps:
+	VMOVUPS       (R14), Z5
+	VPMOVSXBW     (R10), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPDPWSSD      Z6, Z6, Z1
+	VPMOVSXBW     (R11), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPDPWSSD      Z6, Z6, Z2
+	VPMOVSXBW     (R12), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPDPWSSD      Z6, Z6, Z3
+	VPMOVSXBW     (R13), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPDPWSSD      Z6, Z6, Z4
+	ADDQ          $0x40, R14
+	ADDQ          $0x20, R10
+	ADDQ          $0x20, R11
+	ADDQ          $0x20, R12
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
+	JG            rows4_steps
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VPADDD        Y5, Y1, Y5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VPADDD        Y6, Y2, Y6
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VPADDD        Y8, Y3, Y8
+	VEXTRACTF64X4 $0x01, Z4, Y9
+	VPADDD        Y9, Y4, Y9
+	VPHADDD       Y6, Y5, Y5
+	VPHADDD       Y9, Y8, Y6
+	VPHADDD       Y6, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X6
+	VPADDD        X6, X5, X6
+	VCVTDQ2PS     X6, X6
+	VMOVUPS       X6, (R8)
+	SUBQ          $0x04, DI
+	ADDQ          $0x10, SI
+	ADDQ          $0x10, R8
+	JMP           rows4
+
+end4:
+rows1:
+	CMPQ   DI, $0x01
+	JL     end1
+	MOVL   (SI), R9
+	IMULQ  BX, R9
+	ADDQ   CX, R9
+	VPXORD Z7, Z7, Z7
+	MOVQ   AX, R10
+	MOVQ   DX, R11
+
+rows1_steps:
+	VMOVUPS       (R10), Z1
+	VPMOVSXBW     (R9), Z2
+	VPSLLW        X0, Z2, Z2
+	VPSUBW        Z2, Z1, Z2
+	VPDPWSSD      Z2, Z2, Z7
+	ADDQ          $0x40, R10
+	ADDQ          $0x20, R9
+	SUBQ          $0x20, R11
+	JG            rows1_steps
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VPADDD        Y1, Y7, Y1
+	VEXTRACTF128  $0x01, Y1, X2
+	VPADDD        X2, X1, X1
+	VPHADDD       X1, X1, X1
+	VPHADDD       X1, X1, X1
+	VCVTDQ2PS     X1, X1
+	VMOVSS        X1, (R8)
+	SUBQ          $0x01, DI
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, R8
+	JMP           rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
+TEXT ·codesL1VNNI(SB), NOSPLIT, $0-64
+	MOVQ         query+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         dim+16(FP), DX
+	MOVQ         stride+24(FP), BX
+	MOVQ         ids+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         out+48(FP), R8
+	MOVQ         shift+56(FP), R9
+	VMOVQ        R9, X0
+	MOVL         $0x00010001, R9
+	VMOVD        R9, X1
+	VPBROADCASTD X1, Z1
+	MOVQ         BX, R9
+	ADDQ         $0x3f, R9
+	SHRQ         $0x06, R9
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQGT      R10, R9
+	MOVQ         $0x00000010, R10
+	CMPQ         DI, R10
+	CMOVQLT      DI, R10
+	LEAQ         (SI), R11
+
+first:
+	TESTQ R10, R10
+	JZ    first_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+first_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        first_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        first
+
+first_end:
+rows4:
+	CMPQ DI, $0x04
+	JL   end4
+	CMPQ DI, $0x14
+	JL   rows4_last
+	MOVQ $0x00000004, R10
+	LEAQ 64(SI), R11
+
+next:
+	TESTQ R10, R10
+	JZ    next_end
+	MOVL  (R11), R12
+	IMULQ BX, R12
+	ADDQ  CX, R12
+	MOVQ  R9, R13
+
+next_line:
+	PREFETCHT0 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        next_line
+	ADDQ       $0x04, R11
+	DECQ       R10
+	JMP        next
+
+next_end:
+rows4_last:
+	MOVL   (SI), R10
+	IMULQ  BX, R10
+	ADDQ   CX, R10
+	VPXORD Z2, Z2, Z2
+	MOVL   4(SI), R11
+	IMULQ  BX, R11
+	ADDQ   CX, R11
+	VPXORD Z3, Z3, Z3
+	MOVL   8(SI), R12
+	IMULQ  BX, R12
+	ADDQ   CX, R12
+	VPXORD Z4, Z4, Z4
+	MOVL   12(SI), R13
+	IMULQ  BX, R13
+	ADDQ   CX, R13
+	VPXORD Z5, Z5, Z5
+	MOVQ   AX, R14
+	MOVQ   DX, R15
+
+rows4_steps:
+	VMOVUPS       (R14), Z7
+	VPMOVSXBW     (R10), Z8
+	VPSLLW        X0, Z8, Z8
+	VPSUBW        Z8, Z7, Z8
+	VPABSW        Z8, Z8
+	VPDPWSSD      Z1, Z8, Z2
+	VPMOVSXBW     (R11), Z8
+	VPSLLW        X0, Z8, Z8
+	VPSUBW        Z8, Z7, Z8
+	VPABSW        Z8, Z8
+	VPDPWSSD      Z1, Z8, Z3
+	VPMOVSXBW     (R12), Z8
+	VPSLLW        X0, Z8, Z8
+	VPSUBW        Z8, Z7, Z8
+	VPABSW        Z8, Z8
+	VPDPWSSD      Z1, Z8, Z4
+	VPMOVSXBW     (R13), Z8
+	VPSLLW        X0, Z8, Z8
+	VPSUBW        Z8, Z7, Z8
+	VPABSW        Z8, Z8
+	VPDPWSSD      Z1, Z8, Z5
+	ADDQ          $0x40, R14
+	ADDQ          $0x20, R10
+	ADDQ          $0x20, R11
+	ADDQ          $0x20, R12
+	ADDQ          $0x20, R13
+	SUBQ          $0x20, R15
+	JG            rows4_steps
+	VEXTRACTF64X4 $0x01, Z2, Y7
+	VPADDD        Y7, Y2, Y7
+	VEXTRACTF64X4 $0x01, Z3, Y8
+	VPADDD        Y8, Y3, Y8
+	VEXTRACTF64X4 $0x01, Z4, Y9
+	VPADDD        Y9, Y4, Y9
+	VEXTRACTF64X4 $0x01, Z5, Y10
+	VPADDD        Y10, Y5, Y10
+	VPHADDD       Y8, Y7, Y7
+	VPHADDD       Y10, Y9, Y8
+	VPHADDD       Y8, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X8
+	VPADDD        X8, X7, X8
+	VCVTDQ2PS     X8, X8
+	VMOVUPS       X8, (R8)
+	SUBQ          $0x04, DI
+	ADDQ          $0x10, SI
+	ADDQ          $0x10, R8
+	JMP           rows4
+
+end4:
+rows1:
+	CMPQ   DI, $0x01
+	JL     end1
+	MOVL   (SI), R9
+	IMULQ  BX, R9
+	ADDQ   CX, R9
+	VPXORD Z6, Z6, Z6
+	MOVQ   AX, R10
+	MOVQ   DX, R11
+
+rows1_steps:
+	VMOVUPS       (R10), Z2
+	VPMOVSXBW     (R9), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPABSW        Z3, Z3
+	VPDPWSSD      Z1, Z3, Z6
+	ADDQ          $0x40, R10
+	ADDQ          $0x20, R9
+	SUBQ          $0x20, R11
+	JG            rows1_steps
+	VEXTRACTF64X4 $0x01, Z6, Y2
+	VPADDD        Y2, Y6, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VPADDD        X3, X2, X2
+	VPHADDD       X2, X2, X2
+	VPHADDD       X2, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVSS        X2, (R8)
+	SUBQ          $0x01, DI
+	ADDQ          $0x04, SI
+	ADDQ          $0x04, R8
+	JMP           rows1
+
+end1:
+	VZEROUPPER
+	RET
+
 // func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·floatsDotAVX2(SB), NOSPLIT, $0-56

@@ -20,6 +20,15 @@ func codesL2AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n
 // codesL1AVX512 writes the taxicab distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
 func codesL1AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
 
+// codesDotVNNI writes the inner products of n rows of int8, stride bytes apart; dim is a multiple of 32.
+func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+
+// codesL2VNNI writes the squared Euclidean distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
+func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+
+// codesL1VNNI writes the taxicab distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
+func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+
 // floatsDotAVX2 writes the inner products of n rows of float32, stride bytes apart; dim is a multiple of 32.
 func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -31,6 +32,7 @@ type family struct {
 	suffix string
 	codes  bool // int8 against int16; else float32
 	wide   bool // 512 bits
+	vnni   bool // with the extension that multiplies and adds at once
 }
 
 func (f family) register() reg.VecVirtual {
@@ -68,6 +70,7 @@ func main() {
 	for _, f := range []family{
 		{suffix: "AVX2", codes: true},
 		{suffix: "AVX512", codes: true, wide: true},
+		{suffix: "VNNI", codes: true, wide: true, vnni: true},
 		{suffix: "AVX2"},
 		{suffix: "AVX512", wide: true},
 	} {
@@ -124,6 +127,15 @@ type step func(k *kernel, query, row, sum reg.VecVirtual)
 
 // multiplyAdd adds the products of int16 in pairs.
 func (k *kernel) multiplyAdd(a, b, sum reg.VecVirtual) {
+	if k.vnni {
+		// VPDPWSSD, which avo does not know.
+		Instruction(&ir.Instruction{
+			Opcode: "VPDPWSSD", Operands: []Op{a, b, sum},
+			Inputs: []Op{a, b, sum}, Outputs: []Op{sum},
+			ISA: []string{"AVX512VNNI"},
+		})
+		return
+	}
 	VPMADDWD(a, b, b)
 	VPADDD(b, sum, sum)
 }
