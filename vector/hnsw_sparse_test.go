@@ -73,7 +73,7 @@ func TestSparseTable(t *testing.T) {
 func TestHNSWSparse(t *testing.T) {
 	for _, c := range []struct{ dim, elements int }{{300, 20}, {30522, 40}, {1e9, 30}, {20000, 300}} {
 		for _, d := range []Distance{L2, InnerProduct, Cosine, L1} {
-			rows := 300
+			rows := 200
 			if c.elements > 100 {
 				rows = 100
 			}
