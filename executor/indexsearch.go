@@ -49,6 +49,8 @@ type segmentSearch struct {
 	indexed int          // positions that the index covers
 	q       []byte
 	k       int
+	// known, if not nil, is what the search has found in all segments.
+	known *knownBound
 
 	column vector.Column
 	// matching are the positions that pass the filter, kept of them, once they
@@ -126,7 +128,9 @@ func (s *segmentSearch) tail(ctx context.Context, to int) error {
 		s.tailed = true
 	}
 	n := newNearest(s.o.space, s.q, s.k)
-	if len(s.found) == s.k {
+	if bound, bounded := s.known.bound(); bounded {
+		n.search.Within(float64(bound))
+	} else if len(s.found) == s.k {
 		if last := s.found[s.k-1]; !last.null && !math.IsNaN(last.distance) {
 			n.search.Within(last.distance)
 		}
@@ -153,11 +157,15 @@ func (s *segmentSearch) tail(ctx context.Context, to int) error {
 // request is what the index is asked, for k candidates.
 func (s *segmentSearch) request(k int) *vector.SearchRequest {
 	settings := &s.o.x.env.Search
-	return &vector.SearchRequest{
+	r := &vector.SearchRequest{
 		Query: s.q, K: k, Column: s.column,
 		Recall: settings.TargetRecall, Effort: settings.Effort[s.index.Kind()],
 		MaxLists: s.bounds().Lists,
 	}
+	if k == s.k {
+		r.Bound, r.Bounded = s.known.bound()
+	}
+	return r
 }
 
 // bounds are those of an iterative scan that were SET.
@@ -181,7 +189,8 @@ func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kep
 	if s.candidates, err = s.index.Search(ctx, s.candidates[:0], r, &s.stats); err != nil {
 		return err
 	}
-	s.left = len(s.candidates) < min(s.k, kept)
+	// Where k rows are known from elsewhere, there may be more than were proposed.
+	s.left = !r.Bounded && len(s.candidates) < min(s.k, kept)
 	s.positions = s.positions[:0]
 	for _, c := range s.candidates {
 		s.positions = append(s.positions, c.Position)

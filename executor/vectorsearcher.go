@@ -316,7 +316,14 @@ func (o *vectorSearcher) findIndexed(ctx context.Context, set []*segmentSearch, 
 			searches = append(searches, s)
 		}
 	}
-	err = inParallel(ctx, len(searches), workers, func(ctx context.Context, i int) error { return searches[i].run(ctx) })
+	workers = shareBound(searches, k, workers)
+	err = inParallel(ctx, len(searches), workers, func(ctx context.Context, i int) error {
+		if err := searches[i].run(ctx); err != nil {
+			return err
+		}
+		searches[i].known.add(searches[i].found)
+		return nil
+	})
 	if err != nil {
 		return nil, nil, err
 	}

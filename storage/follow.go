@@ -147,11 +147,27 @@ const followRows = 1024
 // is sealed: its flush adds the rest. It does not rest for searches, to each of
 // which a row that is not added costs more than adding it once.
 func (g *growth) follow(ctx context.Context, e *Engine, m *memorySegment) error {
+	return g.catchUp(ctx, m, e.followers(), m.sealed.Load)
+}
+
+// followers is how many workers grow an index.
+func (e *Engine) followers() int {
 	workers := max(1, runtime.GOMAXPROCS(0)/2)
 	if e.load.processors() == 0 {
 		workers = max(workers, e.budget.Idle())
 	}
-	return g.catchUp(ctx, m, workers, m.sealed.Load)
+	return workers
+}
+
+// settle does what the index has put off. The caller holds g.mu.
+func (g *growth) settle(ctx context.Context, m *memorySegment, workers int) error {
+	var h holder
+	defer h.close()
+	column, err := m.vectors(&h, g.x.column, int(g.indexed.Load()), false)
+	if err != nil {
+		return err
+	}
+	return g.index.Settle(ctx, column, workers)
 }
 
 // catchUp adds the rows that were published since the last call, unless it is to
@@ -221,11 +237,15 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 }
 
 func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
-	if err := g.catchUp(ctx, m, runtime.GOMAXPROCS(0), func() bool { return false }); err != nil {
+	workers := f.e.followers()
+	if err := g.catchUp(ctx, m, workers, func() bool { return false }); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if err := g.settle(ctx, m, workers); err != nil {
+		return nil, err
+	}
 	out := f.e.partWriter(ctx, to, g.x)
 	err := g.index.Save(ctx, out, func(old uint32) (uint32, bool) {
 		if int(old) >= len(moved) {

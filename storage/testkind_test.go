@@ -55,6 +55,9 @@ func (g *testGrowing) Append(_ context.Context, c vector.Column, end, _ int) err
 	return nil
 }
 
+// Settle has nothing to do.
+func (g *testGrowing) Settle(context.Context, vector.Column, int) error { return nil }
+
 func (g *testGrowing) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()

@@ -2,6 +2,7 @@ package vector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -10,12 +11,19 @@ import (
 // growingGraph is a graph of a growing segment. Searches go by a view, which is
 // replaced when positions have been added: what is in its arrays before the end
 // of the view does not change but for links, which are atomic. When the arrays
-// are full they are copied to larger ones; searches under way keep the old.
+// are full they are copied to larger ones; searches under way keep the old. The
+// first rows are searched by signRows instead: a graph of them would hardly be
+// faster, and most growing segments have no more when they are flushed.
 type growingGraph struct {
 	space   Space
 	options Options
 	form    codeForm
 	current atomic.Pointer[graphIndex]
+	// signs has the rows while they are few: searches go by it, and the graph is
+	// not begun, or catches up. nil after that, and for spaces that it cannot
+	// have.
+	signs      atomic.Pointer[signRows]
+	signsUntil int // rows, above which the graph is begun
 
 	mu        sync.Mutex // one Append or Save at a time; guards what follows
 	builder   *graphBuilder
@@ -35,7 +43,8 @@ func (k hnsw) NewGrowing(s Space, o Options) (Growing, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &growingGraph{space: s, options: o, form: form}
+	g := &growingGraph{space: s, options: o, form: form, signsUntil: growingSigns}
+	g.signs.Store(newSignRows(s))
 	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form.built()), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
 	g.view.graph = &graph{m: o.M}
 	g.view.graph.entry.Store(noEntry)
@@ -63,6 +72,52 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if signs := g.signs.Load(); signs != nil && signs.end == 0 && end > g.signsUntil {
+		g.signs.Store(nil)
+	}
+	signs := g.signs.Load()
+	if signs == nil {
+		return g.connect(ctx, column, end, workers)
+	}
+	if err := signs.append(ctx, column, end); err != nil || end <= g.signsUntil {
+		return err
+	}
+	// Little at a time: the next rows wait meanwhile.
+	return g.catchUp(ctx, column, min(end, g.end+growingStep), workers)
+}
+
+const (
+	// growingSigns is until how many rows the graph is not begun: more would be
+	// searched so much faster by it that it is worth its making.
+	growingSigns = 3 << 15
+	// growingStep is how many nodes an Append adds to catch up.
+	growingStep = 512
+)
+
+// catchUp adds positions to the graph, which then replaces the few rows if it has
+// all of them.
+func (g *growingGraph) catchUp(ctx context.Context, column Column, to, workers int) error {
+	if err := g.connect(ctx, column, to, workers); err != nil {
+		return err
+	}
+	if signs := g.signs.Load(); signs != nil && g.end >= signs.end {
+		g.signs.Store(nil)
+	}
+	return nil
+}
+
+// Settle implements Growing.
+func (g *growingGraph) Settle(ctx context.Context, column Column, workers int) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if signs := g.signs.Load(); signs != nil {
+		return g.catchUp(ctx, column, signs.end, workers)
+	}
+	return nil
+}
+
+// connect adds nodes for the positions up to end.
+func (g *growingGraph) connect(ctx context.Context, column Column, end, workers int) error {
 	o := g.options
 	o.Workers = max(workers, 1)
 	o.Progress = nil
@@ -266,6 +321,9 @@ func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(ol
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.signs.Load() != nil {
+		return errors.New("vector: a growing index is saved before it is settled")
+	}
 	if err := g.connectNodes(ctx); err != nil {
 		return err
 	}
@@ -314,20 +372,37 @@ func (g *growingGraph) Kind() string { return hnswName }
 func (g *growingGraph) Space() Space { return g.space }
 
 // Len implements Index.
-func (g *growingGraph) Len() int { return g.current.Load().rows }
+func (g *growingGraph) Len() int {
+	if signs := g.signs.Load(); signs != nil {
+		return len(signs.current.Load().positions)
+	}
+	return g.current.Load().rows
+}
 
 // Search implements Index.
 func (g *growingGraph) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
+	if signs := g.signs.Load(); signs != nil {
+		return signs.current.Load().search(ctx, dst, r, stats)
+	}
 	return g.current.Load().Search(ctx, dst, r, stats)
 }
 
 // Iterate implements Index.
 func (g *growingGraph) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
+	if signs := g.signs.Load(); signs != nil {
+		return signs.current.Load().iterate(r, stats)
+	}
 	return g.current.Load().Iterate(r, stats)
 }
 
 // ResidentBytes implements Index.
-func (g *growingGraph) ResidentBytes() int64 { return g.current.Load().ResidentBytes() }
+func (g *growingGraph) ResidentBytes() int64 {
+	n := g.current.Load().ResidentBytes()
+	if signs := g.signs.Load(); signs != nil {
+		n += signs.current.Load().residentBytes()
+	}
+	return n
+}
 
 // Close implements Index.
 func (g *growingGraph) Close() {}

@@ -423,6 +423,10 @@ func (s *graphSearch) compare(e poolEntry) (n int) {
 		n++
 		var distance float32
 		if s.codec.form.rough() {
+			if int(s.positions[o]) >= s.request.Column.Len() {
+				n-- // came since the request
+				continue
+			}
 			row := s.request.Column.Row(int(s.positions[o]))
 			distance = s.exact.distance(row)
 			s.stats.Reranked++

@@ -65,6 +65,10 @@ type SearchRequest struct {
 	// Effort, when above 0, is taken instead: hnsw.ef_search, ivfflat.probes.
 	Recall float64
 	Effort int
+	// Bounded says that K rows at most at a distance of Bound are known from
+	// elsewhere: those farther need not be proposed.
+	Bounded bool
+	Bound   float32
 	// MaxLists, when above 0, is how many lists are looked at at most, however
 	// few rows they hold that are kept: ivfflat.max_probes.
 	MaxLists int
@@ -134,6 +138,9 @@ type Growing interface {
 	// Append adds positions up to end; one goroutine at a time calls it, and it
 	// may use workers of its own.
 	Append(ctx context.Context, column Column, end, workers int) error
+	// Settle does what Append has put off, with so many workers: Save needs it.
+	// column has the positions that Append has seen.
+	Settle(ctx context.Context, column Column, workers int) error
 	// Save writes the parts of an Index of the same vectors at other positions:
 	// moved gives the new position of an old one, or false if it is gone.
 	Save(ctx context.Context, parts PartWriter, moved func(old uint32) (uint32, bool)) error

@@ -34,6 +34,10 @@ type blockTables struct {
 	bytes []uint8
 	base  float32 // Σ of the leasts
 	step  float32
+	// terms of bounds, and rounding, which is in their base: Epsilon times that
+	// of the bytes.
+	terms    boundTerms
+	rounding float32
 }
 
 // prepareBlocks makes the tables of the present centre.
@@ -78,12 +82,37 @@ func (q *Query) prepareBlocks() {
 			bytes[i] = uint8(min(float32(v-low)*inverse+0.5, 255))
 		}
 	}
+	scale := b.step * q.scale
+	b.rounding = q.Epsilon * scale * float32(math.Sqrt(float64(tables)/12))
+	b.terms = boundTerms{scale: scale, base: b.base*q.scale + q.signSum + b.rounding, error: q.Epsilon * q.length}
 }
 
 // ScoreBlock estimates the 32 codes of a block by their sign bits, with the
 // factors of the sign bits (Encoder.Sign) side by side: add, rescale and error
 // of 32 codes each.
 func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes]Estimate) {
+	sums := q.sumsOf(block)
+	b := &q.tables
+	q.finishing = finishing{
+		scale: b.step * q.scale, base: b.base*q.scale + q.signSum, add: q.add, epsilon: q.Epsilon, length: q.length,
+		// A byte of a table is off by half a step at most, evenly spread.
+		rounding: b.step * q.scale * float32(math.Sqrt(float64(q.codec.padded/4)/12)),
+	}
+	kernel.finish(sums, factors, &q.finishing, out)
+}
+
+// ScoreBelow is ScoreBlock for the bounds alone: it returns a bit for each code
+// whose bound is below limit, or is no number.
+func (q *Query) ScoreBelow(block []byte, factors *BlockFactors, limit float32, lows *[BlockCodes]float32) uint32 {
+	sums := q.sumsOf(block)
+	terms := &q.tables.terms
+	terms.add, terms.limit = q.add, limit
+	return kernel.lows(sums, factors, terms, lows)
+}
+
+// sumsOf are the sums of the entries that the codes of a block select: valid
+// until the next call.
+func (q *Query) sumsOf(block []byte) *[BlockCodes]uint32 {
 	q.prepareBlocks()
 	sums := &q.blockSums
 	clear(sums[:])
@@ -93,13 +122,13 @@ func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes
 		kernel.blockSums(block[:n], tables[:n], sums)
 		block, tables = block[n:], tables[n:]
 	}
-	b := &q.tables
-	q.finishing = finishing{
-		scale: b.step * q.scale, base: b.base*q.scale + q.signSum, add: q.add, epsilon: q.Epsilon, length: q.length,
-		// A byte of a table is off by half a step at most, evenly spread.
-		rounding: b.step * q.scale * float32(math.Sqrt(float64(q.codec.padded/4)/12)),
-	}
-	kernel.finish(sums, factors, &q.finishing, out)
+	return sums
+}
+
+// Spread is how far above its bound by ScoreBelow the score of code i of a block
+// may be as well.
+func (q *Query) Spread(factors *BlockFactors, i int) float32 {
+	return 2 * (factors.Error[i]*q.tables.terms.error - factors.Rescale[i]*q.tables.rounding)
 }
 
 // BlockFactors are the factors of the sign bits of a block's codes.

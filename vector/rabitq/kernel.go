@@ -16,7 +16,17 @@ type implementation struct {
 	quality  func(o []float32, t float32, top int, out *[2]float32)
 	quantise func(o []float32, t float32, top int, u []uint8)
 	rotation rotationKernels
+	// lows writes the bounds of a block's codes and returns a bit for each that
+	// is not at or above the limit.
+	lows func(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundTerms, lows *[BlockCodes]float32) uint32
 }
+
+// boundTerms make a bound of a sum s and the factors of its code:
+//
+//	Add + add + Rescale·(s·scale + base) - Error·error
+//
+// which lows compares with limit.
+type boundTerms struct{ scale, base, add, error, limit float32 }
 
 // rotationKernels are the steps of a rotation, on multiples of 8 elements (4 for
 // turn); they give the same bits whichever are taken.
@@ -33,7 +43,7 @@ type finishing struct {
 }
 
 var portable = implementation{
-	name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish,
+	name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish, lows: portableLows,
 	quality: portableQuality, quantise: portableQuantise,
 	rotation: rotationKernels{portableMultiply, portableHadamard, portableTurn},
 }
@@ -107,4 +117,20 @@ func abs(v float32) float32 {
 		return -v
 	}
 	return v
+}
+
+func portableLows(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundTerms, lows *[BlockCodes]float32) (below uint32) {
+	for i, s := range sums {
+		// Each step rounded by itself, as the others do.
+		v := float32(float32(s) * terms.scale)
+		v = float32(v + terms.base)
+		v = float32(v * factors.Rescale[i])
+		v = float32(v + factors.Add[i])
+		v = float32(v + terms.add)
+		lows[i] = v - float32(factors.Error[i]*terms.error)
+		if !(lows[i] >= terms.limit) {
+			below |= 1 << i
+		}
+	}
+	return below
 }

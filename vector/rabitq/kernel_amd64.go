@@ -53,6 +53,9 @@ func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(b
 			hadamard: func(v []float32) { hadamardAVX2(&v[0], len(v)) },
 			turn:     func(a, b []float32) { turnAVX2(&a[0], &b[:len(a)][0], len(a)) },
 		},
+		lows: func(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundTerms, lows *[BlockCodes]float32) uint32 {
+			return lowsAVX2(&sums[0], &factors.Add[0], &terms.scale, &lows[0])
+		},
 		finish: func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {
 			finishBlockAVX2(&sums[0], &factors.Add[0], &f.scale, (*float32)(unsafe.Pointer(out)))
 		},

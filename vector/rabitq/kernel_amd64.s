@@ -1316,3 +1316,71 @@ turn:
 	JG      turn
 	VZEROUPPER
 	RET
+
+// func lowsAVX2(sums *uint32, factors *float32, terms *float32, lows *float32) uint32
+// Requires: AVX
+TEXT ·lowsAVX2(SB), NOSPLIT, $0-36
+	MOVQ         sums+0(FP), AX
+	MOVQ         factors+8(FP), CX
+	MOVQ         terms+16(FP), DX
+	MOVQ         lows+24(FP), BX
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS 4(DX), Y1
+	VBROADCASTSS 8(DX), Y2
+	VBROADCASTSS 12(DX), Y3
+	VBROADCASTSS 16(DX), Y4
+	XORL         DX, DX
+	VCVTDQ2PS    (AX), Y5
+	VMULPS       Y0, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VMULPS       128(CX), Y5, Y5
+	VADDPS       (CX), Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VMULPS       256(CX), Y3, Y6
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y5, (BX)
+	VCMPPS       $0x09, Y4, Y5, Y5
+	VMOVMSKPS    Y5, SI
+	ORL          SI, DX
+	VCVTDQ2PS    32(AX), Y5
+	VMULPS       Y0, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VMULPS       160(CX), Y5, Y5
+	VADDPS       32(CX), Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VMULPS       288(CX), Y3, Y6
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y5, 32(BX)
+	VCMPPS       $0x09, Y4, Y5, Y5
+	VMOVMSKPS    Y5, SI
+	SHLL         $0x08, SI
+	ORL          SI, DX
+	VCVTDQ2PS    64(AX), Y5
+	VMULPS       Y0, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VMULPS       192(CX), Y5, Y5
+	VADDPS       64(CX), Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VMULPS       320(CX), Y3, Y6
+	VSUBPS       Y6, Y5, Y5
+	VMOVUPS      Y5, 64(BX)
+	VCMPPS       $0x09, Y4, Y5, Y5
+	VMOVMSKPS    Y5, SI
+	SHLL         $0x10, SI
+	ORL          SI, DX
+	VCVTDQ2PS    96(AX), Y5
+	VMULPS       Y0, Y5, Y5
+	VADDPS       Y1, Y5, Y5
+	VMULPS       224(CX), Y5, Y5
+	VADDPS       96(CX), Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VMULPS       352(CX), Y3, Y0
+	VSUBPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 96(BX)
+	VCMPPS       $0x09, Y4, Y5, Y0
+	VMOVMSKPS    Y0, AX
+	SHLL         $0x18, AX
+	ORL          AX, DX
+	VZEROUPPER
+	MOVL         DX, ret+32(FP)
+	RET

@@ -49,3 +49,6 @@ func hadamardAVX2(v *float32, n int)
 
 // turnAVX2 replaces (a, b) by (a+b, a-b)/√2, n elements each, a multiple of 4.
 func turnAVX2(a *float32, b *float32, n int)
+
+// lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.
+func lowsAVX2(sums *uint32, factors *float32, terms *float32, lows *float32) uint32

@@ -86,6 +86,7 @@ func main() {
 	multiply()
 	hadamard()
 	turn()
+	lows()
 	Generate()
 }
 
@@ -341,6 +342,42 @@ func finishBlock() {
 		VMOVUPS(pairs, Mem{Base: out, Disp: 8*from + 32})
 	}
 	VZEROUPPER()
+	RET()
+}
+
+// lows turns sums of a block into bounds.
+func lows() {
+	TEXT("lowsAVX2", NOSPLIT, "func(sums *uint32, factors, terms, lows *float32) uint32")
+	Doc("lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.")
+	sums, factors := Load(Param("sums"), GP64()), Load(Param("factors"), GP64())
+	terms, out := Load(Param("terms"), GP64()), Load(Param("lows"), GP64())
+	var t [5]reg.VecVirtual // scale, base, add, error, limit
+	for i := range t {
+		t[i] = YMM()
+		VBROADCASTSS(Mem{Base: terms, Disp: 4 * i}, t[i])
+	}
+	mask := GP32()
+	XORL(mask, mask)
+	for at := 0; at < 128; at += 32 {
+		v, errors, below, bits := YMM(), YMM(), YMM(), GP32()
+		VCVTDQ2PS(Mem{Base: sums, Disp: at}, v)
+		VMULPS(t[0], v, v)
+		VADDPS(t[1], v, v)
+		VMULPS(Mem{Base: factors, Disp: 128 + at}, v, v)
+		VADDPS(Mem{Base: factors, Disp: at}, v, v)
+		VADDPS(t[2], v, v)
+		VMULPS(Mem{Base: factors, Disp: 256 + at}, t[3], errors)
+		VSUBPS(errors, v, v)
+		VMOVUPS(v, Mem{Base: out, Disp: at})
+		VCMPPS(Imm(9), t[4], v, below) // not at or above
+		VMOVMSKPS(below, bits)
+		if at > 0 {
+			SHLL(Imm(uint64(at/4)), bits)
+		}
+		ORL(bits, mask)
+	}
+	VZEROUPPER()
+	Store(mask, ReturnIndex(0))
 	RET()
 }
 
