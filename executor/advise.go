@@ -360,14 +360,11 @@ const noticeRows = 10000
 
 // noticeEstimate says what an index will take, unless the table is small.
 func (d *ddl) noticeEstimate(table *catalog.Table, index *catalog.Index, workers int) {
-	counts, ok := d.x.env.Engine.(interface {
-		Rows(table *catalog.Table) int64
-	})
 	kind := vector.KindByName(index.Method)
-	if !ok || kind == nil {
+	if d.x.env.Engine == nil || kind == nil {
 		return
 	}
-	rows := counts.Rows(table)
+	rows := d.x.env.Engine.Rows(table)
 	space, err := storage.IndexSpace(table, index)
 	if err != nil || rows < noticeRows {
 		return

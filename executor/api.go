@@ -94,6 +94,8 @@ type Engine interface {
 	WaitJob(ctx context.Context, job int64) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
+	// Rows estimates how many committed rows a table has.
+	Rows(table *catalog.Table) int64
 	// Reading is how many snapshots are open.
 	Reading() int
 }

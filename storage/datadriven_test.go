@@ -211,7 +211,9 @@ func (s *script) run(d *datadriven.TestData) error {
 		})
 	case "vacuum":
 		full := len(d.CmdArgs) > 1 && d.CmdArgs[1].Key == "full"
-		return s.eachShard(name(d, 0), func(sh *shard) error { return s.e.Vacuum(s.ctx, sh.table, sh.key.partition, full) })
+		err := s.eachShard(name(d, 0), func(sh *shard) error { return s.e.Vacuum(s.ctx, sh.table, sh.key.partition, full) })
+		s.e.jobs.Wait() // for the removal of what it replaced, before a crash
+		return err
 	case "checkpoint":
 		return s.e.Checkpoint(s.ctx)
 	case "crash":

@@ -153,6 +153,11 @@ func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
 	return max(n, 0)
 }
 
+// Rows estimates the committed rows of a table, for the planner.
+func (e *Engine) Rows(table *catalog.Table) int64 {
+	return e.liveRows(table, e.catalog.View(table.Database).Partitions(table.OID))
+}
+
 func (e *Engine) liveRows(table *catalog.Table, partitions []*catalog.Partition) (n int64) {
 	views := e.pinPartitions(table, partitions)
 	defer views.release()

@@ -20,6 +20,8 @@ type builder struct {
 	// frame maps the outer columns that the plan being built may read to their
 	// place in the frame.
 	frame map[logical.ColID]int
+	// widening: within the input of a WidenSearch.
+	widening bool
 	// hash allows hash joins.
 	hash bool
 }
@@ -234,7 +236,10 @@ func (b *builder) vectorSearch(v *logical.VectorSearch) *built {
 }
 
 func (b *builder) widenSearch(w *logical.WidenSearch) *built {
+	outer := b.widening
+	b.widening = true
 	in := b.build(w.Input)
+	b.widening = outer
 	none := b.layout(&built{})
 	node := &plan.WidenSearch{Limit: none.expr(w.Limit), Offset: none.expr(w.Offset)}
 	node.Input = in.node

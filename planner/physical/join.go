@@ -1,6 +1,8 @@
 package physical
 
 import (
+	"slices"
+
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 )
@@ -15,7 +17,7 @@ func (b *builder) join(j *logical.Join) *built {
 		return b.lateral(j)
 	}
 	left, right := b.build(j.Left), b.build(j.Right)
-	if j.Kind == plan.JoinInner && right.node.Estimate().Rows > left.node.Estimate().Rows {
+	if j.Kind == plan.JoinInner && right.node.Estimate().Rows > left.node.Estimate().Rows && !b.isWidened(j.Left) {
 		left, right = right, left
 	}
 	if b.hash || j.Kind == plan.JoinAntiNull { // NOT IN knows no other way
@@ -31,6 +33,18 @@ func (b *builder) join(j *logical.Join) *built {
 		cost.Rows = clampRows(pairs * selectivity(j.Cond))
 	}
 	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, l, r))
+}
+
+// isWidened says of the left side of a join whether it holds the search that a
+// WidenSearch repeats: the other side is then read and hashed once for all rounds.
+func (b *builder) isWidened(n logical.Node) bool {
+	if !b.widening {
+		return false
+	}
+	if _, ok := n.(*logical.VectorSearch); ok {
+		return true
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in *logical.Node) bool { return b.isWidened(*in) })
 }
 
 // joined are the output columns of a join.

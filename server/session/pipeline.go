@@ -205,20 +205,10 @@ func (s *Session) planOptions(view catalog.View, format *types.Format) planner.O
 		View:       view,
 		SearchPath: s.derived.searchPath,
 		Format:     format,
-		Statistics: s.statistics(),
+		Statistics: s.cfg.Engine,
 		Setting:    func(name string) string { v, _ := s.values.Get(name); return v },
 		User:       s.user,
 	}
-}
-
-// noStatistics is for an engine that counts nothing.
-type noStatistics struct{}
-
-func (s *Session) statistics() planner.Statistics {
-	if stats, ok := s.cfg.Engine.(planner.Statistics); ok {
-		return stats
-	}
-	return noStatistics{}
 }
 
 // planRun is the execution of a plan.

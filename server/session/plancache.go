@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 
-	"quiver/catalog"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
 	"quiver/sql/types"
@@ -66,9 +65,6 @@ func keepsPlan(st *ast.Statement) bool {
 	}
 	return false
 }
-
-// Rows knows nothing.
-func (noStatistics) Rows(*catalog.Table) int64 { return 0 }
 
 func appendCount(dst []byte, n int64) []byte {
 	return strconv.AppendInt(append(dst, ' '), n, 10)
