@@ -208,8 +208,11 @@ func (w *worker) settle(ctx context.Context, conn *pgx.Conn) error {
 // searches are ways to order the shared table that have an index.
 var searches = []string{"vec <-> '%s'", "vec::sparsevec(4) <+> '%s'::vector::sparsevec"}
 
-// checkSearches compares what the indexes find with the exact answer. At a wanted
-// recall of 1 hardly a row is missed.
+// searchFloor is below what an index finds that is whole, and above what one finds
+// that lost its rows. How well whole ones find is for other tests.
+const searchFloor = 0.85
+
+// checkSearches compares what the indexes find with the exact answer, in order.
 func checkSearches(ctx context.Context, conn *pgx.Conn, rnd *rand.Rand) error {
 	const nearest, queries = 10, 8
 	if _, err := conn.Exec(ctx, "SET quiver.target_recall = 1"); err != nil {
@@ -246,7 +249,7 @@ func checkSearches(ctx context.Context, conn *pgx.Conn, rnd *rand.Rand) error {
 			all += len(answers[1])
 		}
 	}
-	if float64(found) < 0.97*float64(all) {
+	if float64(found) < searchFloor*float64(all) {
 		return fmt.Errorf("searches find %d of the nearest %d rows", found, all)
 	}
 	return nil
