@@ -278,6 +278,46 @@ func squareOf(v []float32) float64 {
 	return float64(square[0])
 }
 
+// strays says whether the code of a vector would be of one less far from the mean
+// or, under inner products, less long than it is; buf is a newBuffer.
+func (c *graphCodec) strays(row []byte, buf []float32) bool {
+	if !c.has(row) {
+		return false
+	}
+	if c.form == codeSparse {
+		return c.space.Distance == InnerProduct && squareOfSparse(row) > c.reach
+	}
+	if c.form != codeInt8 && (c.form != codeFloat || c.space.Distance != InnerProduct) {
+		return false
+	}
+	v, ok := c.values(row, buf)
+	if !ok {
+		return false
+	}
+	if c.space.Distance == InnerProduct && squareOf(v) > c.reach {
+		return true
+	}
+	if c.form == codeFloat {
+		return false
+	}
+	most := 127.5 * c.step
+	for i, x := range v {
+		if abs32(x-c.mean[i]) > most {
+			return true
+		}
+	}
+	return false
+}
+
+// furtherReach is how much further codes reach than the rows seen where those to
+// come stray: once for many, for what is coarser is not much.
+const furtherReach = 1.5
+
+func (c *graphCodec) reachFurther() {
+	c.step *= furtherReach
+	c.reach *= furtherReach * furtherReach
+}
+
 // further is what each element beyond Dim has.
 func (c *graphCodec) further(v []float32) float32 {
 	if c.space.Distance != InnerProduct {

@@ -128,8 +128,9 @@ func (g *growingGraph) connect(ctx context.Context, column Column, end, workers 
 		// A batch is a fourth of what is there at most, so that nodes of one
 		// batch, which do not see each other, are few.
 		to := min(end, g.end+max(growingBatch, g.view.ordinals/4))
-		if g.view.ordinals+to-g.end > g.view.room || !g.hasWords(column, to) {
-			if err := g.grow(ctx, column, end, o); err != nil {
+		strays := g.strays(column, to)
+		if strays || g.view.ordinals+to-g.end > g.view.room || !g.hasWords(column, to) {
+			if err := g.grow(ctx, column, end, strays, o); err != nil {
 				return err
 			}
 		}
@@ -147,13 +148,40 @@ func (g *growingGraph) connect(ctx context.Context, column Column, end, workers 
 	return nil
 }
 
-// grow copies all to arrays with twice the room, with codes of a codec that has
-// seen all rows up to end.
-func (g *growingGraph) grow(ctx context.Context, column Column, end int, o Options) error {
+// straysShare is the part of the rows to come that may lie beyond the reach of
+// codes, or else all are coded anew: where rows come in an order, of time for one,
+// the first are unlike the later.
+const straysShare = 64
+
+// strays says whether more of the rows to come, up to a position, than that are
+// beyond the reach of codes.
+func (g *growingGraph) strays(column Column, to int) bool {
+	codec := g.view.codec
+	if g.view.ordinals == 0 {
+		return false
+	}
+	buf, n := codec.newBuffer(), 0
+	for p := g.end; p < to; p++ {
+		if codec.strays(column.Row(p), buf) {
+			n++
+		}
+	}
+	return n*straysShare > to-g.end
+}
+
+// grow copies all to arrays with twice the room, if it is needed, with codes of a
+// codec that has seen all rows up to end, and that reaches further yet if rows
+// stray.
+func (g *growingGraph) grow(ctx context.Context, column Column, end int, strays bool, o Options) error {
 	v, n := &g.view, g.view.ordinals
-	room := max(growingRoomMin, 2*v.room, 2*(n+end-g.end))
+	room := v.room
+	if n+end-g.end > room {
+		room = max(growingRoomMin, 2*room, 2*(n+end-g.end))
+	}
 	codec := newGraphCodec(g.space, g.form.built())
-	codec.train(column, end)
+	if codec.train(column, end); strays {
+		codec.reachFurther()
+	}
 	codes := alignedBytes(room * codec.stride)
 	old := v.positions
 	if codec.form == codeSparse {

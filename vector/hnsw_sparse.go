@@ -74,10 +74,14 @@ func (c *graphCodec) encodeSparse(row, code []byte) {
 func (c *graphCodec) trainSparseReach(column Column, end int) {
 	for p := range end {
 		if row := column.Row(p); row != nil {
-			v := SparseOf(row)
-			c.reach = max(c.reach, Dot(v.Values, v.Values))
+			c.reach = max(c.reach, squareOfSparse(row))
 		}
 	}
+}
+
+func squareOfSparse(row []byte) float64 {
+	v := SparseOf(row)
+	return Dot(v.Values, v.Values)
 }
 
 // setSparse takes a vector to score against, in the encoding of Column.Row.
