@@ -13,6 +13,9 @@ import (
 // fetch reads the columns of rows found, in their order; the caller releases
 // them. The row id follows the columns if row ids are wanted.
 func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, error) {
+	if segment := o.onlySegment(found); segment != nil {
+		return o.take(ctx, segment, found, nil, o.rowID)
+	}
 	var rows []*batch
 	defer func() {
 		for _, b := range rows {
@@ -20,7 +23,7 @@ func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, e
 		}
 	}()
 	refs := make([]rowRef, len(found))
-	bySegment := make([][]int, len(o.segments()))
+	bySegment := make([][]int, o.opened())
 	var scanned []int
 	for i, f := range found {
 		if f.segment >= 0 {
@@ -33,7 +36,7 @@ func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, e
 		if len(at) == 0 {
 			continue
 		}
-		b, err := o.take(ctx, o.segments()[s], found, at)
+		b, err := o.take(ctx, o.sets[0][s].segment, found, at, true)
 		if err != nil {
 			return nil, err
 		}
@@ -51,9 +54,7 @@ func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, e
 	}
 	var out *batch
 	var err error
-	if len(rows) == 1 && len(scanned) == 0 {
-		out, rows = rows[0], nil // in order
-	} else if out, err = gatherRows(o.x.mem, refs); err != nil {
+	if out, err = gatherRows(o.x.mem, refs); err != nil {
 		return nil, err
 	}
 	if !o.rowID {
@@ -63,22 +64,48 @@ func (o *vectorSearcher) fetch(ctx context.Context, found []foundRow) (*batch, e
 	return out, nil
 }
 
-// take reads rows of one segment by position, in the order of at, and their
-// row ids.
-func (o *vectorSearcher) take(ctx context.Context, segment storage.SearchSegment, found []foundRow, at []int) (*batch, error) {
-	positions := make([]uint32, len(at))
-	ids := array.NewInt64Builder(o.x.mem) // as visibleBatch has them
-	defer ids.Release()
-	ids.Reserve(len(at))
-	for i, f := range at {
-		positions[i] = found[f].position
-		ids.Append(int64(found[f].id))
+// onlySegment is the segment that has all rows found; nil if there is none such.
+func (o *vectorSearcher) onlySegment(found []foundRow) storage.SearchSegment {
+	if len(found) == 0 {
+		return nil
 	}
+	for _, f := range found {
+		if f.segment < 0 || f.segment != found[0].segment {
+			return nil
+		}
+	}
+	return o.sets[0][found[0].segment].segment
+}
+
+// take reads rows of one segment by position: those that at counts, in its order,
+// or all if it is nil. Their row ids follow if they are wanted.
+func (o *vectorSearcher) take(ctx context.Context, segment storage.SearchSegment, found []foundRow, at []int, withIDs bool) (*batch, error) {
+	if at != nil {
+		some := make([]foundRow, len(at))
+		for i, f := range at {
+			some[i] = found[f]
+		}
+		found = some
+	}
+	positions := o.positions[:0]
+	for _, f := range found {
+		positions = append(positions, f.position)
+	}
+	o.positions = positions
 	columns, err := segment.Take(ctx, o.fields[:o.width], positions)
 	if err != nil {
 		return nil, err
 	}
-	return &batch{cols: append(columns, ids.NewArray()), rows: len(at)}, nil
+	if withIDs {
+		ids := array.NewInt64Builder(o.x.mem) // as visibleBatch has them
+		defer ids.Release()
+		ids.Reserve(len(found))
+		for _, f := range found {
+			ids.Append(int64(f.id))
+		}
+		columns = append(columns, ids.NewArray())
+	}
+	return &batch{cols: columns, rows: len(found)}, nil
 }
 
 // readRows reads rows by row id and notes in refs where each is.

@@ -45,6 +45,10 @@ type vectorSearcher struct {
 
 	// sets are the segments, opened once for each worker.
 	sets [][]*segmentSearch
+	// positions are those that take reads last.
+	positions []uint32
+	// spare are searches of segments that were closed, for their room.
+	spare []*segmentSearch
 	// rows is the number of positions in all segments.
 	rows int
 }
@@ -149,16 +153,12 @@ func (o *vectorSearcher) queryVector() (q []byte, err error) {
 	return q, nil
 }
 
-// segments are those that foundRow.segment counts.
-func (o *vectorSearcher) segments() []storage.SearchSegment {
+// opened is the number of segments, those that foundRow.segment counts.
+func (o *vectorSearcher) opened() int {
 	if len(o.sets) == 0 {
-		return nil
+		return 0
 	}
-	out := make([]storage.SearchSegment, len(o.sets[0]))
-	for i, s := range o.sets[0] {
-		out[i] = s.segment
-	}
-	return out
+	return len(o.sets[0])
 }
 
 // open opens the segments for n workers.
@@ -177,7 +177,8 @@ func (o *vectorSearcher) open(ctx context.Context, n int) error {
 		}
 		set := make([]*segmentSearch, len(list))
 		for i, segment := range list {
-			s := &segmentSearch{o: o, segment: segment, number: int32(i), passing: o.passing}
+			s := o.newSearch()
+			s.o, s.segment, s.number, s.passing = o, segment, int32(i), o.passing
 			if len(o.sets) > 0 {
 				// All workers agree on what the index covers, while it grows.
 				s.index, s.indexed = o.sets[0][i].index, o.sets[0][i].indexed
@@ -204,12 +205,40 @@ func (o *vectorSearcher) end() {
 			}
 			addStats(&o.figure.scan, stats)
 			s.segment.Close()
+			o.keepRoom(s)
 		}
 	}
 	for _, m := range o.members {
 		m.drop()
 	}
-	o.sets, o.rows = nil, 0
+	clear(o.sets)
+	o.sets, o.rows = o.sets[:0], 0
+}
+
+// spareMax is how many searches are kept for their room, and spareRows of how many
+// rows each at most.
+const (
+	spareMax  = 4
+	spareRows = 1024
+)
+
+// newSearch returns a search without contents.
+func (o *vectorSearcher) newSearch() *segmentSearch {
+	n := len(o.spare)
+	if n == 0 {
+		return &segmentSearch{}
+	}
+	s := o.spare[n-1]
+	o.spare = o.spare[:n-1]
+	return s
+}
+
+// keepRoom keeps the room of a search that ended.
+func (o *vectorSearcher) keepRoom(s *segmentSearch) {
+	if len(o.spare) < spareMax && cap(s.candidates) <= spareRows {
+		*s = segmentSearch{found: s.found[:0], candidates: s.candidates[:0], positions: s.positions[:0], ids: s.ids[:0]}
+		o.spare = append(o.spare, s)
+	}
 }
 
 // foundRow is a row of the result; without a distance its vector, or the query, is

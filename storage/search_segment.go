@@ -24,8 +24,10 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 	p := &scanPlan{s: s, spec: spec.Scan}
 	p.spec.Fields, p.spec.WithRowID, p.spec.Key, p.spec.RowIDs = nil, false, nil, nil
 	var err error
-	if p.schema, err = newScanSchema(p.spec); err != nil {
-		return nil, err
+	if p.schema = &noFields; p.spec.Filter != nil {
+		if p.schema, err = newScanSchema(p.spec); err != nil {
+			return nil, err
+		}
 	}
 	var target *targetIndex
 	if spec.Index != nil {
@@ -83,6 +85,9 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 	return out, nil
 }
 
+// noFields is the schema of a search without a filter.
+var noFields scanSchema
+
 // searchSegment is a SearchSegment. It scans row groups as a scanner does.
 type searchSegment struct {
 	scanner
@@ -95,6 +100,7 @@ type searchSegment struct {
 	opened  *openedIndex // nil if the segment has it not
 	growing *growth      // nil if the segment in memory has none
 	vectors vector.Column
+	ids     vector.Column // row ids of a flushed segment, once asked for
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
 	visible Bitmap
@@ -152,7 +158,7 @@ func (s *searchSegment) openIndex(ctx context.Context, x *targetIndex) error {
 	}
 	file, err := x.open(ctx, f)
 	if file != nil {
-		s.free = append(s.free, file.Unpin)
+		s.files = append(s.files, file)
 		s.opened = file.Value.(*openedIndex)
 	}
 	return err
@@ -455,12 +461,14 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 		}
 		return dst, nil
 	}
-	column, err := f.vectors(ctx, &s.holder, &rowIDColumn)
-	if err != nil {
-		return dst, err
+	if s.ids == nil {
+		var err error
+		if s.ids, err = f.vectors(ctx, &s.holder, &rowIDColumn); err != nil {
+			return dst, err
+		}
 	}
 	for _, pos := range positions {
-		dst = append(dst, RowID(binary.LittleEndian.Uint64(column.Row(int(pos)))))
+		dst = append(dst, RowID(binary.LittleEndian.Uint64(s.ids.Row(int(pos)))))
 	}
 	return dst, nil
 }
@@ -519,7 +527,7 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.pass, s.vectors, s.opened = nil, nil, nil, nil, nil
+	s.lent, s.visible, s.pass, s.vectors, s.ids, s.opened = nil, nil, nil, nil, nil, nil
 	return nil
 }
 

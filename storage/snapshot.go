@@ -15,9 +15,12 @@ type snapshot struct {
 	at  hlc.Timestamp
 	own *ownView
 
-	mu     sync.Mutex // guards pins and closed
-	pins   map[*shard]*shardView
-	closed bool
+	mu sync.Mutex // guards what follows
+	// first is the shard pinned first, mostly the only one; pins has the others.
+	first     *shard
+	firstView *shardView
+	pins      map[*shard]*shardView
+	closed    bool
 }
 
 // ownView is what a command sees of its transaction's own writes: of each
@@ -108,10 +111,17 @@ func (s *snapshot) pin(key shardKey) *shardView {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if sh == s.first {
+		return s.firstView
+	}
 	if v := s.pins[sh]; v != nil {
 		return v
 	}
 	v := sh.pin()
+	if s.first == nil {
+		s.first, s.firstView = sh, v
+		return v
+	}
 	if s.pins == nil {
 		s.pins = map[*shard]*shardView{}
 	}
@@ -126,10 +136,13 @@ func (s *snapshot) Close() {
 		return
 	}
 	s.closed = true
+	if s.first != nil {
+		s.firstView.release()
+	}
 	for _, v := range s.pins {
 		v.release()
 	}
-	s.pins = nil
+	s.first, s.firstView, s.pins = nil, nil, nil
 	s.t.e.readers.unregister(s.at)
 	s.t.e.load.reading.Add(-1)
 }

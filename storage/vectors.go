@@ -11,6 +11,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/storage/binlog"
+	"quiver/storage/cache"
 	"quiver/storage/growing"
 	"quiver/vector"
 )
@@ -212,15 +213,19 @@ func (c *constantColumn) Row(int) []byte { return c.value }
 // holder keeps what a column needs until it is closed.
 type holder struct {
 	arrays []arrow.Array
+	files  []*cache.File // pinned
 	free   []func()
 }
 
 func (h *holder) close() {
 	releaseAll(h.arrays)
+	for _, f := range h.files {
+		f.Unpin()
+	}
 	for _, f := range h.free {
 		f()
 	}
-	h.arrays, h.free = h.arrays[:0], h.free[:0]
+	h.arrays, h.files, h.free = h.arrays[:0], h.files[:0], h.free[:0]
 }
 
 // vectors returns the column of a flushed segment; what it needs is added to h.
@@ -233,7 +238,7 @@ func (f *flushedSegment) vectors(ctx context.Context, h *holder, c *catalog.Colu
 	if file == nil {
 		return missingVectors(c, f.Rows(), h)
 	}
-	h.free = append(h.free, file.Unpin)
+	h.files = append(h.files, file)
 	v, err := file.Derived(columnOfFile{c.Field}, func() (any, error) {
 		for i := range file.Reader.Events(int32(c.Field)) {
 			if file.Reader.Event(int32(c.Field), i).Codec != binlog.None {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"math"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -116,6 +117,33 @@ func BenchmarkPointRead(b *testing.B) {
 	}
 	param := int4Param()
 	executePrepared(b, s, func(i int) [][]byte { return param(i % 10000) }, "select name from t where id = $1")
+}
+
+// BenchmarkVectorSearch is of few rows, whose graph is passed over soon: what is
+// left is what a search costs beside its index.
+func BenchmarkVectorSearch(b *testing.B) {
+	const rows, dims = 2000, 100
+	s := newBenchSession(b)
+	for _, text := range []string{
+		"create table t (id int primary key, v vector(100))",
+		"insert into t select g, array_agg(sin(g * 100 + i))::vector(100) from generate_series(1, 2000) g, generate_series(1, 100) i group by g",
+		"checkpoint",
+		"create index on t using hnsw (v vector_cosine_ops)",
+	} {
+		if err := s.Query(text); err != nil {
+			b.Fatal(s.Failed(err))
+		}
+	}
+	value := binary.BigEndian.AppendUint16(nil, dims)
+	value = append(value, make([]byte, 2+4*dims)...)
+	params := [][]byte{value}
+	executePrepared(b, s, func(i int) [][]byte {
+		for d := range dims {
+			x := math.Sin(float64(i%rows*100+d) + 0.1)
+			binary.BigEndian.PutUint32(value[4+4*d:], math.Float32bits(float32(x)))
+		}
+		return params
+	}, "select id from t order by v <=> $1 limit 10")
 }
 
 func BenchmarkInsertOne(b *testing.B) {

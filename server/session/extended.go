@@ -2,9 +2,11 @@ package session
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/planner/plan"
@@ -33,8 +35,12 @@ type prepared struct {
 	made    time.Time
 	// executions counts Binds and EXECUTEs.
 	executions int64
-	// encoder writes rows as text, formats nil: what most clients ask for.
+	// encoder writes rows in formats, those of the last Bind: most clients ask for
+	// the same each time. Text is nil.
 	encoder *pgwire.RowEncoder
+	formats []int16
+	// builders make the arrays of parameters that come in Binds.
+	builders []array.Builder
 }
 
 // Parse makes a prepared statement.
@@ -188,15 +194,15 @@ func (s *Session) bindFormats(p *portal, formats []int16) (err error) {
 	if p.columns == nil {
 		return nil
 	}
-	if text := len(formats) == 0 || len(formats) == 1 && formats[0] == 0; text {
-		if p.prepared.encoder == nil {
-			p.prepared.encoder, err = pgwire.NewRowEncoder(p.columns, nil)
-		}
-		p.encoder = p.prepared.encoder
-		return err
+	if len(formats) == 1 && formats[0] == 0 {
+		formats = nil
 	}
-	p.formats = append([]int16(nil), formats...)
-	p.encoder, err = pgwire.NewRowEncoder(p.columns, p.formats)
+	prep := p.prepared
+	if prep.encoder == nil || !slices.Equal(prep.formats, formats) {
+		prep.formats = append([]int16(nil), formats...)
+		prep.encoder, err = pgwire.NewRowEncoder(p.columns, prep.formats)
+	}
+	p.formats, p.encoder = prep.formats, prep.encoder
 	return err
 }
 
@@ -207,8 +213,11 @@ func (s *Session) bindParams(prep *prepared, b *pgwire.Bind) (params []arrow.Arr
 	}
 	format := s.format(s.view())
 	params = make([]arrow.Array, 0, len(b.Params))
+	if prep.builders == nil {
+		prep.builders = make([]array.Builder, len(prep.params))
+	}
 	for i, value := range b.Params {
-		a, err := bindParam(prep.params[i], value, pgwire.Format(b.ParamFormats, i) == 1, format)
+		a, err := prep.bindParam(i, value, pgwire.Format(b.ParamFormats, i) == 1, format)
 		if err != nil {
 			for _, made := range params {
 				made.Release()
@@ -220,34 +229,43 @@ func (s *Session) bindParams(prep *prepared, b *pgwire.Bind) (params []arrow.Arr
 	return params, nil
 }
 
-func bindParam(t types.T, value []byte, binary bool, format *types.Format) (arrow.Array, error) {
+// bindParam turns the value of parameter i into an array of length one.
+func (p *prepared) bindParam(i int, value []byte, binary bool, format *types.Format) (arrow.Array, error) {
+	t := p.params[i]
 	typ := types.ByOID(t.OID)
 	if typ == nil {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "type with OID %d does not exist", t.OID)
 	}
-	b := types.NewBuilder(t, memory.DefaultAllocator)
-	defer b.Release()
+	b := p.builders[i]
+	if p.builders[i] = nil; b == nil {
+		b = types.NewBuilder(t, memory.DefaultAllocator)
+	}
+	if err := appendParam(b, typ, value, binary, format); err != nil {
+		b.Release() // and what it may have got
+		return nil, err
+	}
+	p.builders[i] = b
+	return b.NewArray(), nil
+}
+
+func appendParam(b array.Builder, typ *types.Type, value []byte, binary bool, format *types.Format) error {
 	switch {
 	case value == nil:
 		b.AppendNull()
 	case binary && typ.ParseBinary == nil:
-		return nil, sqlerr.New(sqlerr.UndefinedFunction, "no binary input function available for type %s", typ.SQLName)
+		return sqlerr.New(sqlerr.UndefinedFunction, "no binary input function available for type %s", typ.SQLName)
 	case binary:
-		if err := typ.ParseBinary(b, value, types.NoMod); err != nil {
-			return nil, err
-		}
+		return typ.ParseBinary(b, value, types.NoMod)
 	case typ.ParseText == nil:
-		return nil, sqlerr.New(sqlerr.UndefinedFunction, "no input function available for type %s", typ.SQLName)
+		return sqlerr.New(sqlerr.UndefinedFunction, "no input function available for type %s", typ.SQLName)
 	default:
 		text := string(value)
 		if err := checkText(text); err != nil {
-			return nil, err
+			return err
 		}
-		if err := typ.ParseText(b, text, types.NoMod, format); err != nil {
-			return nil, err
-		}
+		return typ.ParseText(b, text, types.NoMod, format)
 	}
-	return b.NewArray(), nil
+	return nil
 }
 
 // paramError says which parameter an error is about. A text is not quoted, as
