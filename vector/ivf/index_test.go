@@ -163,6 +163,44 @@ func TestIterate(t *testing.T) {
 	}
 }
 
+// TestIterateOfFewBits: however coarse the codes, the first batch has the nearest
+// rows, for as many as were asked for.
+func TestIterateOfFewBits(t *testing.T) {
+	const n, nq, k = 2000, 30, 20
+	d := datasets[0]
+	for _, distance := range []vector.Distance{vector.L2, vector.InnerProduct, vector.Cosine} {
+		s := vector.Space{Distance: distance, Dim: d.dim}
+		p := newProblem(s, encodeAll(s, d.make(rand.New(rand.NewPCG(11, 12)), n+nq)), nq, k, nil)
+		for _, method := range methods {
+			for _, bits := range []int{1, 2, 8} {
+				x := open(t, method, build(t, method, s, p.rows, vector.Options{Quantization: "rabitq", Bits: bits}))
+				found, proposed := 0, 0
+				for i, q := range p.queries {
+					var stats vector.SearchStats
+					it := x.Iterate(&vector.SearchRequest{Query: q, K: k, Recall: 0.95, Column: p.rows}, &stats)
+					got, err := it.Next(context.Background(), nil)
+					it.Close()
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.check(t, got)
+					proposed += len(got)
+					for _, g := range got {
+						if s.Exact(q, p.rows[g.Position]) <= p.last[i] {
+							found++
+						}
+					}
+				}
+				recall := float64(found) / (nq * k)
+				t.Logf("%s, %s, %d bits: recall %.3f of %d proposed", method, s, bits, recall, proposed/nq)
+				if recall < 0.95 {
+					t.Errorf("%s, %s, %d bits: recall %.3f of %d proposed", method, s, bits, recall, proposed/nq)
+				}
+			}
+		}
+	}
+}
+
 // TestReorder: a segment whose rows moved, some away, keeps its lists.
 func TestReorder(t *testing.T) {
 	for _, method := range methods {
@@ -252,49 +290,4 @@ func TestCancelledBuild(t *testing.T) {
 	if err := vector.KindByName("ivfflat").Build(ctx, p.space, p.rows, o, memory{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-}
-
-// FuzzOpen: no part, whatever its bytes, makes opening or searching panic. The
-// checksums are made right, so that what lies behind them is reached.
-func FuzzOpen(f *testing.F) {
-	for _, method := range methods {
-		_, parts := small(f, method, "rabitq")
-		f.Add(method == "diskann", uint16(70), byte(1), parts[partNames[partCentroids]][headerBytes:])
-	}
-	f.Add(false, uint16(0), byte(0), []byte{})
-	_, flat := small(f, "ivfflat", "rabitq")
-	_, disk := small(f, "diskann", "rabitq")
-	f.Fuzz(func(t *testing.T, far bool, at uint16, x byte, payload []byte) {
-		method, lists := "ivfflat", flat
-		if far {
-			method, lists = "diskann", disk
-		}
-		aligned := alignedBytes(len(payload))
-		copy(aligned, payload)
-		if int(at) < len(aligned) {
-			aligned[at] ^= x
-		}
-		parts := memory{partNames[partLists]: lists[partNames[partLists]], vector.PartPositions: lists[vector.PartPositions]}
-		_, identity, err := openPart(lists, partLists)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := writePart(parts, partCentroids, identity, aligned); err != nil {
-			t.Fatal(err)
-		}
-		index, err := vector.KindByName(method).Open(parts)
-		if err != nil {
-			if !errors.Is(err, vector.ErrCorrupt) {
-				t.Fatal(err)
-			}
-			return
-		}
-		defer index.Close()
-		s := index.Space()
-		r := &vector.SearchRequest{Query: alignedBytes(s.RowBytes()), K: 10, Recall: 0.95}
-		var stats vector.SearchStats
-		if _, err := index.Search(context.Background(), nil, r, &stats); err != nil && !errors.Is(err, vector.ErrCorrupt) {
-			t.Fatal(err)
-		}
-	})
 }

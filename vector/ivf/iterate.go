@@ -3,6 +3,7 @@ package ivf
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"quiver/vector"
@@ -12,6 +13,8 @@ import (
 // a heap, from which each batch takes the nearest before the next lists are
 // scored. The heap goes by the lower bounds of codes. A row that comes up by its
 // bound is compared exactly and put back, so that the order is that of distances.
+// Where rows are far away the heap goes by what the codes say, and a batch has
+// besides all rows that may be as near as those.
 type iterator struct {
 	s      *searcher
 	reach  reach
@@ -52,13 +55,18 @@ func (it *iterator) Next(ctx context.Context, dst []vector.Candidate) ([]vector.
 		if err := it.more(ctx); err != nil {
 			return dst, err
 		}
+		most := float32(math.Inf(-1)) // of the upper bounds
 		for len(dst)-start < s.r.K && len(it.heap) > 0 {
 			c := it.pop()
 			if c.low < c.score && it.exact(&c) {
 				it.push(c)
 				continue
 			}
-			dst = append(dst, vector.Candidate{Position: s.x.positions[c.ordinal], Distance: s.distance(c.score)})
+			most = max(most, 2*c.score-c.low)
+			dst = append(dst, it.candidate(c))
+		}
+		if !it.compares() {
+			dst = it.within(dst, most)
 		}
 		if len(dst) > start || it.done == len(it.ranked) {
 			// One row in a hundred is nearer than its bound.
@@ -89,16 +97,45 @@ func (it *iterator) more(ctx context.Context) error {
 		return err
 	}
 	it.done = next
+	it.order()
+	return nil
+}
+
+// order makes the heap one.
+func (it *iterator) order() {
 	for i := len(it.heap)/2 - 1; i >= 0; i-- {
 		it.down(i)
 	}
-	return nil
 }
+
+// within takes the rows out of the heap whose bounds are not above most.
+func (it *iterator) within(dst []vector.Candidate, most float32) []vector.Candidate {
+	left := it.heap[:0]
+	for _, c := range it.heap {
+		if c.low <= most {
+			dst = append(dst, it.candidate(c))
+		} else {
+			left = append(left, c)
+		}
+	}
+	if len(left) < len(it.heap) {
+		it.heap = left
+		it.order()
+	}
+	return dst
+}
+
+func (it *iterator) candidate(c candidate) vector.Candidate {
+	return vector.Candidate{Position: it.s.x.positions[c.ordinal], Distance: it.s.distance(c.score)}
+}
+
+// compares says whether rows are near by, to be compared exactly.
+func (it *iterator) compares() bool { return it.s.r.Column != nil && it.s.x.k.blocks }
 
 // exact compares a row with the query itself, if rows are near by.
 func (it *iterator) exact(c *candidate) bool {
 	s := it.s
-	if s.r.Column == nil || !s.x.k.blocks {
+	if !it.compares() {
 		return false
 	}
 	row := s.r.Column.Row(int(s.x.positions[c.ordinal]))
@@ -117,7 +154,7 @@ func (it *iterator) exact(c *candidate) bool {
 
 // key is what the heap is ordered by: bounds, where rows are compared exactly.
 func (it *iterator) key(c candidate) float32 {
-	if it.s.r.Column == nil || !it.s.x.k.blocks {
+	if !it.compares() {
 		return c.score
 	}
 	return c.low
