@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"encoding/binary"
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"maps"
 	"math"
@@ -532,57 +530,6 @@ func corruptParts(t *testing.T, r *rand.Rand, parts *memoryParts) {
 		}
 		try(nil)
 	}
-}
-
-// FuzzHNSWOpen gives the decoder parts whose checksums are right.
-func FuzzHNSWOpen(f *testing.F) {
-	r := rand.New(rand.NewPCG(15, 16))
-	vectors := vectorSets["duplicates"](r, 60, 2)
-	column := floatColumn(Float32, vectors)
-	_, words := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2})
-	_, packed := buildIndex(f, Space{Float32, L2, 2}, column, Options{M: 2, Quantization: "rabitq"})
-	sparseColumn := floatColumn(Sparse, vectors)
-	_, sparse := buildIndex(f, Space{Sparse, InnerProduct, 2}, sparseColumn, Options{M: 2})
-	names := []string{partGraph, partLinks, partUpper, partCodes, partTwins, PartPositions, partRecords}
-	for i := range 3 * len(names) {
-		f.Add(uint8(i), uint32(70), byte(0xff))
-		f.Add(uint8(i), uint32(100), byte(1))
-	}
-	f.Fuzz(func(t *testing.T, part uint8, at uint32, change byte) {
-		name, parts, column := names[int(part)%len(names)], words, column
-		switch int(part) / len(names) % 3 {
-		case 1:
-			parts = packed
-		case 2:
-			parts, column = sparse, sparseColumn
-		}
-		broken := bytes.Clone(parts.parts[name])
-		if len(broken) < 4 {
-			return
-		}
-		end := len(broken) - 4
-		broken[int(at)%end] ^= change
-		binary.LittleEndian.PutUint32(broken[end:], crc32.Checksum(broken[:end], castagnoli))
-		copied := newMemoryParts()
-		for n, p := range parts.parts {
-			copied.parts[n] = p
-		}
-		copied.parts[name] = aligned(broken)
-		index, err := KindByName("hnsw").Open(copied)
-		if err != nil {
-			if !errors.Is(err, ErrCorrupt) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if space := index.Space(); name == PartPositions || space.RowBytes() != 8 && (space.Element != Sparse || space.Dim != 2 || name == partGraph) {
-			return // positions are as long as rows are; the caller holds the column
-		}
-		var stats SearchStats
-		if _, err := index.Search(context.Background(), nil, &SearchRequest{Query: column[0], K: 5, Recall: 0.9, Column: column}, &stats); err != nil {
-			t.Fatal(err)
-		}
-	})
 }
 
 // TestPackedLinks: what was packed comes out, for every width.
