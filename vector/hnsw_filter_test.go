@@ -3,6 +3,7 @@ package vector
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -91,6 +92,80 @@ func TestHNSWFilterSelectivity(t *testing.T) {
 	}
 }
 
+// TestHNSWFilterCost: walk and scan together cost hardly more than twice what the
+// better of them costs alone, whatever a filter has to do with the query.
+func TestHNSWFilterCost(t *testing.T) {
+	const rows, queries = 20000, 6
+	r := rand.New(rand.NewPCG(31, 32))
+	s := Space{Float32, L2, 8}
+	all := floatColumn(Float32, vectorSets["clustered"](r, rows+queries, 8))
+	column := all[:rows]
+	index, _ := buildIndex(t, s, column, Options{Workers: 2})
+	x := index.(*graphIndex)
+	gaveUp := 0
+	for _, share := range []float64{1, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.01} {
+		sums := map[string][3]float64{}
+		for q := range queries {
+			for name, positions := range filtersFor(r, s, column, all[rows+q], share) {
+				request := &SearchRequest{Query: all[rows+q], K: 10, Recall: 0.95, Keep: bitmapOf(rows, positions), Kept: len(positions), Column: column}
+				both, _, scanned := costOfFind(t, x, request, false)
+				walk, scan, _ := costOfFind(t, x, request, true)
+				if scanned && both > scan {
+					gaveUp++
+				}
+				sum := sums[name]
+				sums[name] = [3]float64{sum[0] + both, sum[1] + walk, sum[2] + scan}
+			}
+		}
+		for name, sum := range sums {
+			if t.Logf("%s of %v: %.0f, by walks alone %.0f, by scans alone %.0f", name, share, sum[0], sum[1], sum[2]); sum[0] > 2.1*min(sum[1], sum[2]) {
+				t.Errorf("%s of %v: %.0f, by walks alone %.0f, by scans alone %.0f", name, share, sum[0], sum[1], sum[2])
+			}
+		}
+	}
+	if gaveUp == 0 {
+		t.Error("no walk was given up")
+	}
+}
+
+// costOfFind is the cost of finding nodes, or of walking however long it takes,
+// that of a scan, and whether there was one.
+func costOfFind(t *testing.T, x *graphIndex, r *SearchRequest, walk bool) (cost, scan float64, scanned bool) {
+	s := graphSearch{graphIndex: x, graphWalker: x.newWalker(), request: r, stats: &SearchStats{}}
+	s.scorer.setVector(r.Query)
+	scan = s.costOfScan()
+	most := scan
+	if walk {
+		most = math.Inf(1)
+	}
+	if err := s.findKept(context.Background(), most); err != nil {
+		t.Fatal(err)
+	}
+	cost = costOfHop * float64(s.visited)
+	if scanned = !s.pool.keep; scanned {
+		cost += scan
+	}
+	return cost, scan, scanned
+}
+
+// TestLeastEntries: the least are at the front.
+func TestLeastEntries(t *testing.T) {
+	r := rand.New(rand.NewPCG(41, 42))
+	for range 2000 {
+		entries := make([]poolEntry, r.IntN(40))
+		for i := range entries {
+			entries[i] = poolEntry(r.IntN(30))
+		}
+		want := slices.Sorted(slices.Values(entries))
+		n := r.IntN(len(entries) + 1)
+		leastEntries(entries, n)
+		got := slices.Sorted(slices.Values(entries[:n]))
+		if !slices.Equal(got, want[:n]) || !slices.Equal(slices.Sorted(slices.Values(entries)), want) {
+			t.Fatalf("%v: not the least %d of %v", entries, n, want)
+		}
+	}
+}
+
 // twoHops is a walk that visits rows kept alone, by links and, where one leads to
 // a row that is not, by those of that (Patel and others, ACORN, 2024): what
 // BenchmarkFilters compares searches with.
@@ -148,9 +223,10 @@ func twoHops(x *graphIndex, w *graphWalker, r *SearchRequest, ef int) (nodes []u
 	return nodes
 }
 
-// BenchmarkFilters prints recall and time of searches under a filter, and of walks
-// of two hops with the list that has the same recall, or the longest tried. QUIVER_FILTER_VECTORS is a
-// file of float32: rows and dimensions as int32, then the rows.
+// BenchmarkFilters prints recall and time of searches under a filter, of walks and
+// of scans alone, and of walks of two hops with the list that has the same recall,
+// or the longest tried. QUIVER_FILTER_VECTORS is a file of float32: rows and
+// dimensions as int32, then the rows.
 func BenchmarkFilters(b *testing.B) {
 	var all rowColumn
 	dim := 32
@@ -181,7 +257,7 @@ func BenchmarkFilters(b *testing.B) {
 		time time.Duration
 		hits int
 	}
-	for _, share := range []float64{0.3, 0.1, 0.03, 0.01} {
+	for _, share := range []float64{1, 0.5, 0.3, 0.1, 0.03, 0.01, 0.001} {
 		sums, wanted := map[string]map[string]*figure{}, 0
 		efs := []int{10, 20, 40, 80, 160, 320}
 		for q := range queries {
@@ -218,6 +294,21 @@ func BenchmarkFilters(b *testing.B) {
 					}
 					return out
 				})
+				alone := func(find func(s *graphSearch)) func() []uint32 {
+					return func() (out []uint32) {
+						s := graphSearch{graphIndex: x, graphWalker: w, request: request, stats: &SearchStats{}}
+						s.scorer.setVector(request.Query)
+						s.exact.set(request.Query)
+						find(&s)
+						got = s.nearest(got[:0])
+						for _, c := range got {
+							out = append(out, c.Position)
+						}
+						return out
+					}
+				}
+				count("walk", alone(func(s *graphSearch) { _ = s.findKept(context.Background(), math.Inf(1)) })) // not cancelled
+				count("scan", alone(func(s *graphSearch) { _ = s.scan(context.Background()) }))                  // not cancelled
 				w.scorer.setVector(all[q])
 				for _, ef := range efs {
 					count(fmt.Sprintf("two hops, ef %d", ef), func() []uint32 { return twoHops(x, w, request, ef) })
@@ -233,6 +324,8 @@ func BenchmarkFilters(b *testing.B) {
 				return recall
 			}
 			least := min(print("search"), 0.95)
+			print("walk")
+			print("scan")
 			for _, ef := range efs {
 				if print(fmt.Sprintf("two hops, ef %d", ef)) >= least {
 					break

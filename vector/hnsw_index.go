@@ -2,9 +2,7 @@ package vector
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -160,51 +158,20 @@ func (s *graphSearch) lookFor(k int) look {
 	return look{k, k, s.scorer.margin(gain), visits}
 }
 
-// find fills the pool with the nodes near the query: more of them, the fewer
-// may be proposed, and all that may be where these are few.
+// find fills the pool with the nodes near the query.
 func (s *graphSearch) find(ctx context.Context) error {
-	restricted := s.restricted()
-	k := s.request.K
-	if restricted {
-		share := float64(s.rows) / float64(s.ordinals)
-		if s.request.Keep != nil {
-			share = float64(s.request.Kept) / float64(s.ordinals)
-		}
-		k = s.scaled(share)
+	if s.restricted() {
+		return s.findKept(ctx, s.costOfScan())
 	}
-	l := s.lookFor(k)
+	l := s.lookFor(s.request.K)
 	if s.scanIsCheaper(l.visits) {
 		return s.scan(ctx)
 	}
 	s.begin(s.graph, s.room, l)
-	s.pool.keep = restricted
 	if err := s.run(ctx, s.graph, 0); err != nil {
 		return err
 	}
-	if !restricted {
-		return s.complete(ctx)
-	}
-	for {
-		// The rows kept may be rarer near the query than elsewhere: as many nodes
-		// are looked for as it takes.
-		needed := s.kept(s.request.K)
-		if needed <= k {
-			return nil
-		}
-		if k >= s.nodes {
-			return s.scan(ctx) // not all nodes can be reached
-		}
-		// Twice as many at most: what lies there may be richer.
-		k = min(max(needed, k+k/8), 2*k, s.nodes)
-		l := s.lookFor(k)
-		if s.scanIsCheaper(l.visits) {
-			return s.scan(ctx)
-		}
-		s.widen(l)
-		if err := s.run(ctx, s.graph, 0); err != nil {
-			return err
-		}
-	}
+	return s.complete(ctx)
 }
 
 // complete sees to it that the pool of a search of all rows holds K: nodes added
@@ -223,30 +190,6 @@ func (s *graphSearch) complete(ctx context.Context) error {
 	return s.scan(ctx)
 }
 
-// scaled is K over the share of nodes that may be proposed.
-func (s *graphSearch) scaled(share float64) int {
-	if share <= 0 {
-		return s.nodes
-	}
-	return int(min(float64(s.request.K)/min(share, 1), float64(s.nodes)))
-}
-
-// kept is how many of the nearest nodes in the pool hold so many rows that may
-// be proposed; more than there are if all do not.
-func (s *graphSearch) kept(rows int) int {
-	for i, e := range s.pool.entries {
-		for o := e.node(); o != noNode; o = s.twin(o) {
-			if s.keeps(o) {
-				rows--
-			}
-		}
-		if rows <= 0 {
-			return i + 1
-		}
-	}
-	return s.nodes + 1
-}
-
 func (x *graphIndex) twin(ordinal uint32) uint32 {
 	if x.twins == nil {
 		return noNode
@@ -257,131 +200,6 @@ func (x *graphIndex) twin(ordinal uint32) uint32 {
 // isNode says whether an ordinal has links.
 func (x *graphIndex) isNode(ordinal uint32) bool {
 	return x.heads == nil || x.heads[ordinal] == noNode
-}
-
-// Costs of a walk and of a scan, in the time of scoring one code in order.
-const (
-	costOfHop     = 40    // for each node visited
-	costOfOrdinal = 0.05  // for looking whether a row is kept
-	costOfBit     = 0.002 // for passing over it among others that are not
-)
-
-// scanIsCheaper says whether scoring all that are kept costs less than a walk.
-func (s *graphSearch) scanIsCheaper(visits float64) bool {
-	kept := s.rows
-	if s.request.Keep != nil {
-		kept = s.request.Kept
-	}
-	look := costOfOrdinal
-	if s.byBits() {
-		look = costOfBit
-	}
-	return float64(kept)+look*float64(s.ordinals) < costOfHop*visits
-}
-
-// byBits says whether the nodes kept can be found by the bits of the filter: not
-// in a growing graph, whose positions are not settled.
-func (s *graphSearch) byBits() bool { return s.request.Keep != nil && s.nodeAt != nil }
-
-// eachKept calls add for each node that holds a row that may be proposed, once.
-func (s *graphSearch) eachKept(ctx context.Context, add func(node uint32)) error {
-	keep := s.request.Keep
-	var nodeAt []uint32
-	if !s.plain {
-		nodeAt = s.nodeAt()
-		s.seen.reset(s.nodes)
-	}
-	for at := 0; at < len(keep); at += 8 {
-		if at%(1<<13) == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var word uint64
-		if at+8 <= len(keep) {
-			word = binary.LittleEndian.Uint64(keep[at:])
-		} else {
-			for i, b := range keep[at:] {
-				word |= uint64(b) << (8 * i)
-			}
-		}
-		for ; word != 0; word &= word - 1 {
-			node := uint32(at*8 + bits.TrailingZeros64(word))
-			switch {
-			case s.plain:
-				if node >= uint32(s.nodes) {
-					return nil
-				}
-			case node >= uint32(len(nodeAt)):
-				return nil
-			default:
-				if node = nodeAt[node]; node == noNode || !s.seen.mark(node) {
-					continue
-				}
-			}
-			add(node)
-		}
-	}
-	return nil
-}
-
-// scan fills the pool with the nearest of all nodes that may be proposed.
-func (s *graphSearch) scan(ctx context.Context) error {
-	s.pool.reset(min(s.request.K, s.nodes))
-	s.pool.stretch(s.request.K, s.scorer.margin(1))
-	var ids [256]uint32
-	var scores [256]float32
-	n := 0
-	flush := func() {
-		s.scorer.score(ids[:n], scores[:n])
-		s.scored += int64(n)
-		worst := s.pool.worst()
-		for i, score := range scores[:n] {
-			if e := newPoolEntry(score, ids[i]); e < worst {
-				s.pool.insert(e)
-				worst = s.pool.worst()
-			}
-		}
-		n = 0
-	}
-	add := func(node uint32) {
-		ids[n] = node
-		if n++; n == len(ids) {
-			flush()
-		}
-	}
-	if s.byBits() {
-		if err := s.eachKept(ctx, add); err != nil {
-			return err
-		}
-		flush()
-		return nil
-	}
-	for node := range uint32(s.nodes) {
-		if node%(1<<16) == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !s.isNode(node) {
-			continue
-		}
-		for o := node; o != noNode; o = s.twin(o) {
-			if s.keeps(o) {
-				add(node)
-				break
-			}
-		}
-	}
-	flush()
-	return nil
-}
-
-// widen lets the pool hold more: of what it could not hold before, the nearest.
-func (w *walker) widen(l look) {
-	p := &w.pool
-	p.entries = mergeEntries(p.entries, p.discarded)
-	p.discarded = p.discarded[:0]
-	p.limit, p.next = l.limit, 0
-	p.stretch(l.rank, l.margin)
-	p.aim()
-	p.trim()
 }
 
 // undirected proposes any rows: all are as far from a query without direction.

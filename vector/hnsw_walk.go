@@ -16,6 +16,9 @@ type walker struct {
 	scores []float32
 	// What the last walks did.
 	visited, scored int64
+	// pause, if not 0, is the number of nodes visited at which a walk stops, to be
+	// gone on with.
+	pause int64
 }
 
 func (w *walker) init(scorer *graphScorer, links int) {
@@ -90,6 +93,7 @@ const seedsMax = 8
 
 // begin starts a walk of layer 0 from the entry point.
 func (w *walker) begin(g *graph, nodes int, l look) {
+	w.pause = 0
 	entry, top, ok := g.entryPoint()
 	if !ok {
 		w.start(nodes, l.limit)
@@ -118,6 +122,9 @@ const ctxHops = 256
 func (w *walker) run(ctx context.Context, g *graph, layer int) error {
 	lineCount := g.m / 8 // of 64 bytes, in 2m links
 	for hop := 1; ; hop++ {
+		if w.pause > 0 && w.visited >= w.pause {
+			return nil
+		}
 		node, ok := w.pool.follow()
 		if !ok {
 			return nil
