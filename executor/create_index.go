@@ -359,7 +359,7 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 	var memory *vector.MemoryError
 	switch {
 	case errors.As(err, &memory):
-		return sqlerr.Wrap(err, sqlerr.ProgramLimitExceeded, "memory required is %d MB, maintenance_work_mem is %d MB", memory.Needed>>20+1, b.MemoryBytes>>20)
+		return sqlerr.Wrap(err, sqlerr.ProgramLimitExceeded, "memory required is %d MB, maintenance_work_mem is %d MB", memory.Needed/int64(b.Workers)>>20+1, b.MemoryBytes>>20)
 	case errors.Is(err, storage.ErrNoIndexes):
 		return sqlerr.Unsupported("building of %s indexes", index.Method)
 	case errors.Is(err, vector.ErrMemory):

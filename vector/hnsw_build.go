@@ -25,7 +25,15 @@ func (k hnsw) Build(ctx context.Context, s Space, column Column, o Options, part
 		if o.Scratch == nil {
 			return &MemoryError{Needed: needed, Limit: o.MemoryBytes}
 		}
-		b.memory = blocks{limit: max(o.MemoryBytes-buildOverhead(b.codec, o, column.Len()), 1), scratch: o.Scratch}
+		overhead := buildOverhead(b.codec, o, column.Len())
+		for ; overhead > o.MemoryBytes && o.Workers > 1; overhead = buildOverhead(b.codec, o, column.Len()) {
+			o.Workers--
+		}
+		if overhead > o.MemoryBytes {
+			return &MemoryError{Needed: overhead, Limit: o.MemoryBytes}
+		}
+		b.options = o
+		b.memory = blocks{limit: max(o.MemoryBytes-overhead, 1), scratch: o.Scratch}
 	}
 	defer b.memory.free()
 	if err := b.encode(ctx); err != nil {
@@ -56,6 +64,8 @@ type graphBuild struct {
 	memory    blocks
 	positions []uint32
 	effort    effortTable
+	// parents and stack are for reach.
+	parents, stack []uint32
 }
 
 // encode finds the rows that have a vector, and writes their codes.
@@ -133,7 +143,13 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	if b.upperSpares, err = b.memory.words(spareWords(m)*int(upper), 0); err != nil {
 		return err
 	}
-	samples := newEffortSamples(n)
+	if b.parents, err = b.memory.words(n, 0); err != nil {
+		return err
+	}
+	if b.stack, err = b.memory.words(n, 0); err != nil {
+		return err
+	}
+	samples := newEffortSamples(n, samplesFor(b.codec, b.options))
 	inserters := make([]*inserter, b.options.Workers)
 	insert := func(worker int, node uint32) error {
 		if inserters[worker] == nil {
@@ -177,7 +193,8 @@ func (b *graphBuild) connectNodes(ctx context.Context, inserters []*inserter, ab
 			continue
 		}
 		follows := b.followers(b.room)
-		return in.connectAll(ctx, b.room, func(node uint32) bool { return follows[node] || absent(node) })
+		r := reach{inserter: in, parent: b.parents, stack: b.stack}
+		return r.connectAll(ctx, func(node uint32) bool { return follows[node] || absent(node) })
 	}
 	return nil
 }

@@ -290,8 +290,9 @@ func (g *growingGraph) connectNodes(ctx context.Context) error {
 	if len(g.inserters) == 0 {
 		return nil
 	}
-	heads := g.view.heads
-	return g.inserters[0].connectAll(ctx, g.view.ordinals, func(node uint32) bool { return heads[node] != noNode })
+	heads, n := g.view.heads, g.view.ordinals
+	r := reach{inserter: g.inserters[0], parent: make([]uint32, n), stack: make([]uint32, n)}
+	return r.connectAll(ctx, func(node uint32) bool { return heads[node] != noNode })
 }
 
 // growingSamples is how many searches an effort is taken from: few, for it is

@@ -113,7 +113,7 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 		}
 	}
 	return Estimate{
-		BuildBytes:    n*(node+beside+4+int64(4*spareWords(2*o.M)+4*spareWords(o.M)/(o.M-1))) + buildOverhead(codec, o, rows),
+		BuildBytes:    n*(node+beside+12+int64(4*spareWords(2*o.M)+4*spareWords(o.M)/(o.M-1))) + buildOverhead(codec, o, rows),
 		ResidentBytes: n * kept,
 		StoredBytes:   n*kept + 6*(partHeaderBytes+4),
 	}
@@ -124,15 +124,20 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 const sparseUsual = 804
 
 // buildOverhead is what a build needs besides arrays by node: for each worker what
-// it walks with, and its searches for the samples that the recall is measured by.
+// it walks with, and its searches for the samples that the recall is measured by;
+// which nodes are twins; what parts are written through.
 func buildOverhead(c *graphCodec, o Options, rows int) int64 {
-	worker := int64(rows)/8 + int64(16*o.EfConstruction) + int64(32*c.padded)
+	worker := int64(rows)*5/16 + int64(16*o.EfConstruction) + int64(32*c.padded)
 	if c.form == codeSparse {
 		worker += 4 * int64(min(c.space.Dim, denseMax))
 	}
-	samples := int64(len(newEffortSamples(rows))) * (searchBytes + int64(4*c.padded))
-	return int64(o.Workers)*(worker+samples) + 2<<20
+	samples := int64(len(newEffortSamples(rows, samplesFor(c, o)))) * sampleBytes(c)
+	return int64(o.Workers)*(worker+samples) + int64(rows) + buildFixedBytes
 }
+
+// buildFixedBytes is what every build takes: the buffer that parts are written
+// through, and what codes are trained with.
+const buildFixedBytes = 512 << 10
 
 // searchBytes is about what a Search for the nearest of effortK takes.
 const searchBytes = 3584

@@ -15,8 +15,8 @@ const (
 	samplesShare = 16
 )
 
-func newEffortSamples(nodes int) effortSamples {
-	n := min(samplesMax, nodes/samplesShare)
+func newEffortSamples(nodes, most int) effortSamples {
+	n := min(most, nodes/samplesShare)
 	out := make(effortSamples, n)
 	for i := range out {
 		out[i] = uint32((2*i + 1) * nodes / (2 * n))
@@ -31,6 +31,19 @@ func (s effortSamples) has(node uint32) bool {
 
 // samplesMin is the number of samples below which nothing is measured.
 const samplesMin = 32
+
+// samplesFor is how many samples a build may ask about: each worker compares them
+// all at once, with a quarter of its memory, unless they are too few then.
+func samplesFor(c *graphCodec, o Options) int {
+	if o.MemoryBytes == 0 {
+		return samplesMax
+	}
+	memory := o.MemoryBytes / int64(4*max(o.Workers, 1))
+	return int(min(max(memory/sampleBytes(c), samplesMin), samplesMax))
+}
+
+// sampleBytes is what a sample takes of a worker.
+func sampleBytes(c *graphCodec) int64 { return searchBytes + int64(4*c.padded) }
 
 // measureEffort searches for the vectors at some positions, ascending, which
 // the graph does not hold yet, among those before end, exactly and with growing

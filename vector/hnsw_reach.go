@@ -15,24 +15,23 @@ import (
 // the links added: what was within reach stays so.
 type reach struct {
 	*inserter
-	// parent of a node in the tree; of the root itself; noNode out of reach.
-	parent []uint32
-	stack  []uint32
+	// parent of each node in the tree; of the root itself; noNode out of reach.
+	// stack has room for as many.
+	parent, stack []uint32
 }
 
-// connectAll brings all nodes below end into reach that have links; skip says
-// which have none.
-func (in *inserter) connectAll(ctx context.Context, end int, skip func(node uint32) bool) error {
-	entry, _, ok := in.entryPoint()
+// connectAll brings all nodes into reach that have links; skip says which have
+// none.
+func (r *reach) connectAll(ctx context.Context, skip func(node uint32) bool) error {
+	entry, _, ok := r.entryPoint()
 	if !ok {
 		return nil
 	}
-	r := reach{inserter: in, parent: make([]uint32, end)}
 	for i := range r.parent {
 		r.parent[i] = noNode
 	}
 	r.follow(entry, entry)
-	for node := range uint32(end) {
+	for node := range uint32(len(r.parent)) {
 		if r.parent[node] != noNode || skip(node) {
 			continue
 		}
@@ -43,20 +42,22 @@ func (in *inserter) connectAll(ctx context.Context, end int, skip func(node uint
 	return nil
 }
 
-// follow adds a node and all that it leads to to the tree.
+// follow adds a node and all that it leads to to the tree. Each node comes onto
+// the stack once.
 func (r *reach) follow(node, parent uint32) {
 	r.parent[node] = parent
-	r.stack = append(r.stack[:0], node)
-	for len(r.stack) > 0 {
-		from := r.stack[len(r.stack)-1]
-		r.stack = r.stack[:len(r.stack)-1]
+	r.stack[0] = node
+	for n := 1; n > 0; {
+		n--
+		from := r.stack[n]
 		for _, to := range r.block(from, 0) {
 			if to == noNode {
 				break
 			}
 			if r.parent[to] == noNode {
 				r.parent[to] = from
-				r.stack = append(r.stack, to)
+				r.stack[n] = to
+				n++
 			}
 		}
 	}
