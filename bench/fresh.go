@@ -97,14 +97,14 @@ func (b *bench) untilComplete(dsn string, start time.Time) (time.Duration, error
 }
 
 // progress says how many rows a search compares one by one, and how many builds
-// are going on.
+// of rows without an index are going on.
 func (b *bench) progress(dsn, query string) (left, building int, err error) {
 	c, err := b.connect(dsn)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer c.Close(b.ctx)
-	r, err := c.Exec(b.ctx, query+"; SELECT count(*) FROM pg_stat_progress_create_index").ReadAll()
+	r, err := c.Exec(b.ctx, query+"; SELECT count(*) FROM pg_stat_progress_create_index WHERE command NOT LIKE 'REINDEX%'").ReadAll()
 	if err != nil {
 		return 0, 0, err
 	}

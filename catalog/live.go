@@ -79,7 +79,7 @@ func (l *Live) SequenceValue(ctx context.Context, s *Sequence) (last int64, call
 // IndexProgress is one index being built: a row of
 // pg_stat_progress_create_index.
 type IndexProgress struct {
-	PID             int32 // of the backend that waits for it
+	PID             int32 // of the backend that waits for it; 0 of background work
 	Database        OID
 	Table, Index    OID
 	Command         string // CREATE INDEX, CREATE INDEX CONCURRENTLY, REINDEX …

@@ -237,6 +237,9 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 }
 
 func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
+	p := f.e.builds.begin(backgroundProgress(g.x, to, createInBackground))
+	defer p.end()
+	p.update(func(r *catalog.IndexProgress) { r.Phase = "building index: building graph" })
 	workers := f.e.followers()
 	if err := g.catchUp(ctx, m, workers, func() bool { return false }); err != nil {
 		return nil, err

@@ -426,7 +426,7 @@ func (m *merge) index(ctx context.Context) error {
 		}
 		w, err := m.reorder(ctx, x)
 		if err == nil && w == nil {
-			err = m.e.inBackground(x, m.pace, func(x *targetIndex) error {
+			err = m.e.inBackground(x, m.result, reindexInBackground, m.pace, func(x *targetIndex) error {
 				w, err = m.e.buildParts(ctx, m.result, x)
 				return err
 			})

@@ -187,7 +187,11 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 			if x.storage() != storage {
 				continue
 			}
-			err := e.inBackground(x, pace, func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
+			command := createInBackground
+			if f.indexState(storage) == indexInterim {
+				command = reindexInBackground
+			}
+			err := e.inBackground(x, f, command, pace, func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
 			if errors.Is(err, errSegmentGone) {
 				return nil
 			}
@@ -197,9 +201,13 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 	return nil
 }
 
-// inBackground runs a build with the memory of background work. Nobody could
-// give more to a kind that cannot do with it: it gets what it needs.
-func (e *Engine) inBackground(x *targetIndex, pace paced, build func(*targetIndex) error) error {
+// inBackground runs a build of the index of a segment, with the memory of
+// background work. Nobody could give more to a kind that cannot do with it: it
+// gets what it needs. command is what pg_stat_progress_create_index shows.
+func (e *Engine) inBackground(x *targetIndex, f *flushedSegment, command string, pace paced, build func(*targetIndex) error) error {
+	p := e.builds.begin(backgroundProgress(x, f, command))
+	defer p.end()
+	pace.progress = alsoTell(pace.progress, p.follow(f))
 	err := build(x.with(pace, int64(pace.workers)*e.opts.MaintenanceBytes))
 	var memory *vector.MemoryError
 	if errors.As(err, &memory) {
@@ -207,6 +215,31 @@ func (e *Engine) inBackground(x *targetIndex, pace paced, build func(*targetInde
 		err = build(x.with(pace, memory.Needed))
 	}
 	return err
+}
+
+// What background builds are shown as: statements go on beside them.
+const (
+	createInBackground  = "CREATE INDEX CONCURRENTLY"
+	reindexInBackground = "REINDEX CONCURRENTLY"
+)
+
+// backgroundProgress is of a build that no backend waits for: of one segment.
+func backgroundProgress(x *targetIndex, f *flushedSegment, command string) catalog.IndexProgress {
+	return catalog.IndexProgress{
+		Database: x.table.Database, Table: x.table.OID, Index: x.index.OID, Command: command,
+		Phase: "initializing", BlocksTotal: 1, TuplesTotal: int64(f.Rows()), PartitionsTotal: 1,
+	}
+}
+
+// alsoTell calls two functions, of which the first may be nil.
+func alsoTell(a, b func(phase string, done, total int64)) func(string, int64, int64) {
+	if a == nil {
+		return b
+	}
+	return func(phase string, done, total int64) {
+		a(phase, done, total)
+		b(phase, done, total)
+	}
 }
 
 // dropJob submits the removal of indexes of a segment that nothing knows any

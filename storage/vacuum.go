@@ -69,7 +69,7 @@ func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) er
 	defer v.release()
 	for _, x := range e.vectorIndexes(s.table) {
 		for _, f := range v.flushed {
-			err := e.inBackground(x, atOnce(), func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
+			err := e.inBackground(x, f, createInBackground, atOnce(), func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
 			if err != nil {
 				return err
 			}
