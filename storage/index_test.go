@@ -436,6 +436,55 @@ func TestMergeUnderChanges(t *testing.T) {
 	w.now(table, w.text(rows))
 }
 
+// TestStatementsMergeWhatTheyIndex: CREATE INDEX merges segments that are not small
+// into large ones, but leaves those alone that have an index already; VACUUM FULL
+// merges all.
+func TestStatementsMergeWhatTheyIndex(t *testing.T) {
+	w, _ := newIndexWorld(t)
+	table := w.newTable("a")
+	rows := map[int64]string{}
+	from := 0
+	segments := func(n int) {
+		t.Helper()
+		w.settle()
+		v := w.e.allShards()[0].pin()
+		defer v.release()
+		if len(v.flushed) != n {
+			t.Errorf("%d segments, want %d", len(v.flushed), n)
+		}
+		w.now(table, w.text(rows))
+	}
+	flush := func() {
+		t.Helper()
+		w.fill(table, rows, from, 500)
+		from += 1000
+		w.check(w.e.Checkpoint(w.ctx))
+	}
+	create := func(name string) {
+		t.Helper()
+		tx := w.begin(TxnOptions{})
+		w.createIndex(tx, table, name)
+		w.check(tx.Commit(w.ctx))
+	}
+	flush()
+	v := w.e.allShards()[0].pin()
+	w.e.opts.SegmentBytesMax = v.flushed[0].liveBytes() // none is small
+	v.release()
+	for range 2 {
+		flush()
+	}
+	segments(3)
+	create("x")
+	segments(1)
+	flush()
+	flush()
+	segments(3)
+	create("y")
+	segments(3)
+	w.check(w.e.Vacuum(w.ctx, table.Storage, 0, true))
+	segments(1)
+}
+
 // TestFailedBuilds: the object store fails at each write in turn, losing the
 // reply or not; a build that fails or is cancelled leaves nothing that is named.
 func TestFailedBuilds(t *testing.T) {

@@ -20,6 +20,11 @@ const (
 	mergeInputsMin = 4
 	// mergeInputsMax keeps the catalog's change within its limit.
 	mergeInputsMax = 64
+	// wholeSegments, times the largest size, is up to what a statement merges
+	// segments that it is to build an index of anyway: 8 GB. A search passes
+	// through the graph of each segment, and one of ten times the rows takes hardly
+	// longer; but a segment with deletes is written anew as a whole.
+	wholeSegments = 16
 )
 
 // mergeScope says which small segments a merge takes.
@@ -33,8 +38,10 @@ const (
 	mergeBare
 	// mergeAll: all.
 	mergeAll
-	// mergeFull: also any segment with a row that no snapshot sees, whatever the
-	// retention.
+	// mergeWhole: also those that are not small if no index was built of them.
+	mergeWhole
+	// mergeFull: also those with indexes, and any with a row that no snapshot sees,
+	// whatever the retention.
 	mergeFull
 )
 
@@ -50,17 +57,29 @@ func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, scope mergeScope
 			return []*flushedSegment{f}
 		}
 	}
-	group, worthIt := e.mergeGroup(v.flushed)
+	most := e.opts.SegmentBytesMax
+	group, worthIt := mergeGroup(v.flushed, most)
 	if len(group) >= 2 && (worthIt || scope >= mergeAll) {
 		return group
 	}
-	if scope == mergeBare {
-		if group, _ = e.mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.have(v, indexBuilt))); len(group) >= 2 {
-			return group
-		}
+	switch scope {
+	case mergeBare:
+		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.have(v, indexBuilt)), most)
+	case mergeWhole:
+		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), (*flushedSegment).isIndexed), wholeSegments*most)
+	case mergeFull:
+		group, _ = mergeGroup(v.flushed, wholeSegments*most)
+	default:
+		return nil
 	}
-	return nil
+	if len(group) < 2 {
+		return nil
+	}
+	return group
 }
+
+// isIndexed says whether the segment has any vector index.
+func (f *flushedSegment) isIndexed() bool { return len(f.Current().Indexes()) > 0 }
 
 // have says of a segment of the view whether all vector indexes of its table have
 // a state, or a better one.
@@ -74,16 +93,16 @@ func (e *Engine) have(v *shardView, state indexState) func(*flushedSegment) bool
 	}
 }
 
-// mergeGroup chooses of segments the small ones that fit into one, and says
-// whether their merge is worth writing them again.
-func (e *Engine) mergeGroup(segments []*flushedSegment) (_ []*flushedSegment, worthIt bool) {
+// mergeGroup chooses of segments the small ones that fit into one of so many bytes
+// at most, and says whether their merge is worth writing them again.
+func mergeGroup(segments []*flushedSegment, most int64) (_ []*flushedSegment, worthIt bool) {
 	var group []*flushedSegment
 	var groupBytes, largest int64
 	var key catalog.FieldID
 	keyed := false
 	for _, f := range segments {
 		size := f.liveBytes()
-		if !e.isSmall(f) || len(group) == mergeInputsMax || groupBytes+size > e.opts.SegmentBytesMax {
+		if size >= most/smallSegment || len(group) == mergeInputsMax || groupBytes+size > most {
 			continue
 		}
 		if f.Rows() > 0 {
