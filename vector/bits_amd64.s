@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func hammingAVX2(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
-// Requires: AVX, AVX2, MMX+, POPCNT
+// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
 TEXT ·hammingAVX2(SB), NOSPLIT, $0-48
 	MOVQ           query+0(FP), AX
 	MOVQ           rows+8(FP), DX
@@ -11,110 +11,262 @@ TEXT ·hammingAVX2(SB), NOSPLIT, $0-48
 	MOVQ           stride+24(FP), SI
 	MOVQ           n+32(FP), DI
 	MOVQ           out+40(FP), R8
+	MOVQ           BX, CX
+	LEAQ           lastByteshamming<>+0(SB), R9
+	ANDQ           $0x1f, CX
+	VMOVDQU        (R9)(CX*1), Y0
 	MOVL           $0x0f0f0f0f, CX
-	VMOVD          CX, X0
-	VPBROADCASTD   X0, Y0
-	VPXOR          Y1, Y1, Y1
+	VMOVD          CX, X1
+	VPBROADCASTD   X1, Y1
+	VPXOR          Y3, Y3, Y3
 	VBROADCASTI128 nibbleCountshamming<>+0(SB), Y2
+	CMPQ           BX, $0x20
+	JL             row
+	MOVQ           SI, CX
+	SHLQ           $0x02, CX
+	MOVQ           $0x00001000, R9
+	CMPQ           CX, R9
+	CMOVQLT        R9, CX
+
+four:
+	CMPQ  DI, $0x04
+	JL    row
+	LEAQ  (DX)(SI*1), R9
+	LEAQ  (R9)(SI*1), R10
+	LEAQ  (R10)(SI*1), R11
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	LEAQ  (DX)(CX*1), R12
+	XORQ  R13, R13
+	MOVQ  BX, R14
+	SUBQ  $0x40, R14
+	JL    turns_end
+
+turns:
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	PREFETCHT0 192(R12)
+	ADDQ       $0x00000100, R12
+	VMOVDQU    (DX)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VMOVDQU    32(DX)(R13*1), Y9
+	VPXOR      32(AX)(R13*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y4, Y4
+	VMOVDQU    (R9)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VMOVDQU    32(R9)(R13*1), Y9
+	VPXOR      32(AX)(R13*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y5, Y5
+	VMOVDQU    (R10)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VMOVDQU    32(R10)(R13*1), Y9
+	VPXOR      32(AX)(R13*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y6, Y6
+	VMOVDQU    (R11)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VMOVDQU    32(R11)(R13*1), Y9
+	VPXOR      32(AX)(R13*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y7, Y7
+	ADDQ       $0x40, R13
+	SUBQ       $0x40, R14
+	JGE        turns
+
+turns_end:
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	PREFETCHT0 192(R12)
+	ADDQ       $0x00000100, R12
+	ADDQ       $0x40, R14
+	CMPQ       R14, $0x20
+	JL         rest
+	VMOVDQU    (DX)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y4, Y4
+	VMOVDQU    (R9)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y5, Y5
+	VMOVDQU    (R10)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y6, Y6
+	VMOVDQU    (R11)(R13*1), Y8
+	VPXOR      (AX)(R13*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y9, Y9
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	VPSADBW    Y3, Y8, Y8
+	VPADDQ     Y8, Y7, Y7
+	SUBQ       $0x20, R14
+
+rest:
+	TESTQ   R14, R14
+	JZ      counted
+	VPAND   -32(AX)(BX*1), Y0, Y8
+	VPAND   -32(DX)(BX*1), Y0, Y9
+	VPXOR   Y8, Y9, Y9
+	VPSRLW  $0x04, Y9, Y10
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y10, Y10
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y10, Y2, Y10
+	VPADDB  Y10, Y9, Y9
+	VPSADBW Y3, Y9, Y9
+	VPADDQ  Y9, Y4, Y4
+	VPAND   -32(R9)(BX*1), Y0, Y9
+	VPXOR   Y8, Y9, Y9
+	VPSRLW  $0x04, Y9, Y10
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y10, Y10
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y10, Y2, Y10
+	VPADDB  Y10, Y9, Y9
+	VPSADBW Y3, Y9, Y9
+	VPADDQ  Y9, Y5, Y5
+	VPAND   -32(R10)(BX*1), Y0, Y9
+	VPXOR   Y8, Y9, Y9
+	VPSRLW  $0x04, Y9, Y10
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y10, Y10
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y10, Y2, Y10
+	VPADDB  Y10, Y9, Y9
+	VPSADBW Y3, Y9, Y9
+	VPADDQ  Y9, Y6, Y6
+	VPAND   -32(R11)(BX*1), Y0, Y9
+	VPXOR   Y8, Y9, Y8
+	VPSRLW  $0x04, Y8, Y9
+	VPAND   Y1, Y8, Y8
+	VPAND   Y1, Y9, Y9
+	VPSHUFB Y8, Y2, Y8
+	VPSHUFB Y9, Y2, Y9
+	VPADDB  Y9, Y8, Y8
+	VPSADBW Y3, Y8, Y8
+	VPADDQ  Y8, Y7, Y7
+
+counted:
+	LEAQ         (R11)(SI*1), DX
+	VPSLLQ       $0x20, Y5, Y5
+	VPADDQ       Y5, Y4, Y4
+	VPSLLQ       $0x20, Y7, Y7
+	VPADDQ       Y7, Y6, Y6
+	VPUNPCKLQDQ  Y6, Y4, Y5
+	VPUNPCKHQDQ  Y6, Y4, Y4
+	VPADDD       Y4, Y5, Y5
+	VEXTRACTI128 $0x01, Y5, X4
+	VPADDD       X5, X4, X4
+	VCVTDQ2PS    X4, X4
+	VMOVUPS      X4, (R8)
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, DI
+	JMP          four
 
 row:
-	MOVQ  AX, CX
-	MOVQ  DX, R11
+	TESTQ DI, DI
+	JZ    end
+	XORQ  CX, CX
 	MOVQ  BX, R10
-	VPXOR Y3, Y3, Y3
-
-by4:
-	CMPQ       R10, $0x00000080
-	JL         by4_end
-	PREFETCHT0 1024(R11)
-	PREFETCHT0 1088(R11)
-	VMOVDQU    (R11), Y4
-	VPXOR      (CX), Y4, Y4
-	VPSRLW     $0x04, Y4, Y5
-	VPAND      Y0, Y4, Y4
-	VPAND      Y0, Y5, Y5
-	VPSHUFB    Y4, Y2, Y4
-	VPSHUFB    Y5, Y2, Y5
-	VPADDB     Y5, Y4, Y4
-	VMOVDQU    32(R11), Y5
-	VPXOR      32(CX), Y5, Y5
-	VPSRLW     $0x04, Y5, Y6
-	VPAND      Y0, Y5, Y5
-	VPAND      Y0, Y6, Y6
-	VPSHUFB    Y5, Y2, Y5
-	VPSHUFB    Y6, Y2, Y6
-	VPADDB     Y6, Y5, Y5
-	VPADDB     Y5, Y4, Y4
-	VMOVDQU    64(R11), Y5
-	VPXOR      64(CX), Y5, Y5
-	VPSRLW     $0x04, Y5, Y6
-	VPAND      Y0, Y5, Y5
-	VPAND      Y0, Y6, Y6
-	VPSHUFB    Y5, Y2, Y5
-	VPSHUFB    Y6, Y2, Y6
-	VPADDB     Y6, Y5, Y5
-	VPADDB     Y5, Y4, Y4
-	VMOVDQU    96(R11), Y5
-	VPXOR      96(CX), Y5, Y5
-	VPSRLW     $0x04, Y5, Y6
-	VPAND      Y0, Y5, Y5
-	VPAND      Y0, Y6, Y6
-	VPSHUFB    Y5, Y2, Y5
-	VPSHUFB    Y6, Y2, Y6
-	VPADDB     Y6, Y5, Y5
-	VPADDB     Y5, Y4, Y4
-	VPSADBW    Y1, Y4, Y4
-	VPADDQ     Y4, Y3, Y3
-	ADDQ       $0x00000080, CX
-	ADDQ       $0x00000080, R11
-	SUBQ       $0x00000080, R10
-	JMP        by4
-
-by4_end:
-by1:
-	CMPQ       R10, $0x00000020
-	JL         by1_end
-	PREFETCHT0 1024(R11)
-	VMOVDQU    (R11), Y4
-	VPXOR      (CX), Y4, Y4
-	VPSRLW     $0x04, Y4, Y5
-	VPAND      Y0, Y4, Y4
-	VPAND      Y0, Y5, Y5
-	VPSHUFB    Y4, Y2, Y4
-	VPSHUFB    Y5, Y2, Y5
-	VPADDB     Y5, Y4, Y4
-	VPSADBW    Y1, Y4, Y4
-	VPADDQ     Y4, Y3, Y3
-	ADDQ       $0x00000020, CX
-	ADDQ       $0x00000020, R11
-	SUBQ       $0x00000020, R10
-	JMP        by1
-
-by1_end:
-	VEXTRACTI128 $0x01, Y3, X4
-	VPADDQ       X4, X3, X3
-	VPSRLDQ      $0x08, X3, X4
-	VPADDQ       X4, X3, X3
-	VMOVQ        X3, R9
+	XORQ  R9, R9
 
 words:
 	CMPQ    R10, $0x08
 	JL      words_end
-	MOVQ    (R11), R12
-	MOVQ    (CX), R13
-	XORQ    R13, R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R9
+	MOVQ    (DX)(CX*1), R11
+	MOVQ    (AX)(CX*1), R12
+	XORQ    R12, R11
+	POPCNTQ R11, R11
+	ADDQ    R11, R9
 	ADDQ    $0x08, CX
-	ADDQ    $0x08, R11
 	SUBQ    $0x08, R10
 	JMP     words
 
 words_end:
 	TESTQ   R10, R10
-	JZ      counted
-	MOVQ    -8(R11)(R10*1), R11
-	MOVQ    -8(CX)(R10*1), R12
+	JZ      row_counted
+	MOVQ    -8(DX)(BX*1), R11
+	MOVQ    -8(AX)(BX*1), R12
 	MOVQ    $0x00000008, CX
 	SUBQ    R10, CX
 	SHLQ    $0x03, CX
@@ -124,16 +276,28 @@ words_end:
 	POPCNTQ R11, R11
 	ADDQ    R11, R9
 
-counted:
-	VXORPS     X3, X3, X3
-	VCVTSI2SSQ R9, X3, X3
-	VMOVSS     X3, (R8)
+row_counted:
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ R9, X0, X0
+	VMOVSS     X0, (R8)
 	ADDQ       $0x04, R8
 	ADDQ       SI, DX
 	DECQ       DI
-	JNZ        row
+	JMP        row
+
+end:
 	VZEROUPPER
 	RET
+
+DATA lastByteshamming<>+0(SB)/8, $0x0000000000000000
+DATA lastByteshamming<>+8(SB)/8, $0x0000000000000000
+DATA lastByteshamming<>+16(SB)/8, $0x0000000000000000
+DATA lastByteshamming<>+24(SB)/8, $0x0000000000000000
+DATA lastByteshamming<>+32(SB)/8, $0xffffffffffffffff
+DATA lastByteshamming<>+40(SB)/8, $0xffffffffffffffff
+DATA lastByteshamming<>+48(SB)/8, $0xffffffffffffffff
+DATA lastByteshamming<>+56(SB)/8, $0xffffffffffffffff
+GLOBL lastByteshamming<>(SB), RODATA|NOPTR, $64
 
 DATA nibbleCountshamming<>+0(SB)/4, $0x02010100
 DATA nibbleCountshamming<>+4(SB)/4, $0x03020201
@@ -142,227 +306,585 @@ DATA nibbleCountshamming<>+12(SB)/4, $0x04030302
 GLOBL nibbleCountshamming<>(SB), RODATA|NOPTR, $16
 
 // func hammingAVX512(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VPOPCNTDQ, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VPOPCNTDQ, CMOV, MMX+, POPCNT
 TEXT ·hammingAVX512(SB), NOSPLIT, $0-48
-	MOVQ  query+0(FP), AX
-	MOVQ  rows+8(FP), DX
-	MOVQ  bytes+16(FP), BX
-	MOVQ  stride+24(FP), SI
-	MOVQ  n+32(FP), DI
-	MOVQ  out+40(FP), R8
-	MOVQ  BX, CX
-	ANDQ  $0x3f, CX
-	MOVQ  $0x00000001, R9
-	SHLQ  CL, R9
-	DECQ  R9
-	KMOVQ R9, K1
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), DX
+	MOVQ    bytes+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	MOVQ    n+32(FP), DI
+	MOVQ    out+40(FP), R8
+	MOVQ    BX, CX
+	ANDQ    $0x3f, CX
+	MOVQ    $0x00000001, R9
+	SHLQ    CL, R9
+	DECQ    R9
+	KMOVQ   R9, K1
+	MOVQ    SI, CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, R9
+	CMPQ    CX, R9
+	CMOVQLT R9, CX
 
-row:
-	MOVQ   AX, CX
-	MOVQ   DX, R9
-	MOVQ   BX, R10
-	VPXORQ Z0, Z0, Z0
+four:
+	CMPQ   DI, $0x04
+	JL     row
+	LEAQ   (DX)(SI*1), R9
+	LEAQ   (R9)(SI*1), R10
+	LEAQ   (R10)(SI*1), R11
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(CX*1), R12
+	XORQ   R13, R13
+	MOVQ   BX, R14
+	SUBQ   $0x40, R14
+	JL     turns_end
 
-by64:
-	CMPQ       R10, $0x40
-	JL         by64_end
-	PREFETCHT0 1024(R9)
-	VMOVDQU64  (R9), Z1
-	VMOVDQU64  (CX), Z2
-	VPXORQ     Z2, Z1, Z1
-	VPOPCNTQ   Z1, Z1
-	VPADDQ     Z1, Z0, Z0
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, R9
-	SUBQ       $0x40, R10
-	JMP        by64
+turns:
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	PREFETCHT0 192(R12)
+	ADDQ       $0x00000100, R12
+	VMOVDQU64  (DX)(R13*1), Z4
+	VPXORD     (AX)(R13*1), Z4, Z4
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z4, Z0, Z0
+	VMOVDQU64  (R9)(R13*1), Z4
+	VPXORD     (AX)(R13*1), Z4, Z4
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z4, Z1, Z1
+	VMOVDQU64  (R10)(R13*1), Z4
+	VPXORD     (AX)(R13*1), Z4, Z4
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z4, Z2, Z2
+	VMOVDQU64  (R11)(R13*1), Z4
+	VPXORD     (AX)(R13*1), Z4, Z4
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z4, Z3, Z3
+	ADDQ       $0x40, R13
+	SUBQ       $0x40, R14
+	JGE        turns
 
-by64_end:
-	TESTQ      R10, R10
+turns_end:
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	PREFETCHT0 128(R12)
+	PREFETCHT0 192(R12)
+	ADDQ       $0x00000100, R12
+	ADDQ       $0x40, R14
+	TESTQ      R14, R14
 	JZ         counted
-	VMOVDQU8.Z (R9), K1, Z1
-	VMOVDQU8.Z (CX), K1, Z2
-	VPXORQ     Z2, Z1, Z1
-	VPOPCNTQ   Z1, Z1
-	VPADDQ     Z1, Z0, Z0
+	VMOVDQU8.Z (AX)(R13*1), K1, Z4
+	VMOVDQU8.Z (DX)(R13*1), K1, Z5
+	VPXORD     Z4, Z5, Z5
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z5, Z0, Z0
+	VMOVDQU8.Z (R9)(R13*1), K1, Z5
+	VPXORD     Z4, Z5, Z5
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z5, Z1, Z1
+	VMOVDQU8.Z (R10)(R13*1), K1, Z5
+	VPXORD     Z4, Z5, Z5
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z5, Z2, Z2
+	VMOVDQU8.Z (R11)(R13*1), K1, Z5
+	VPXORD     Z4, Z5, Z4
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z4, Z3, Z3
 
 counted:
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDQ        Y1, Y0, Y1
-	VEXTRACTI128  $0x01, Y1, X2
-	VPADDQ        X2, X1, X1
-	VPSRLDQ       $0x08, X1, X2
-	VPADDQ        X2, X1, X1
-	VMOVQ         X1, CX
-	VXORPS        X1, X1, X1
-	VCVTSI2SSQ    CX, X1, X1
-	VMOVSS        X1, (R8)
-	ADDQ          $0x04, R8
-	ADDQ          SI, DX
-	DECQ          DI
-	JNZ           row
+	LEAQ          (R11)(SI*1), DX
+	VEXTRACTI64X4 $0x01, Z0, Y4
+	VPADDQ        Y4, Y0, Y4
+	VEXTRACTI64X4 $0x01, Z1, Y5
+	VPADDQ        Y5, Y1, Y5
+	VEXTRACTI64X4 $0x01, Z2, Y6
+	VPADDQ        Y6, Y2, Y6
+	VEXTRACTI64X4 $0x01, Z3, Y7
+	VPADDQ        Y7, Y3, Y7
+	VPSLLQ        $0x20, Y5, Y5
+	VPADDQ        Y5, Y4, Y4
+	VPSLLQ        $0x20, Y7, Y7
+	VPADDQ        Y7, Y6, Y6
+	VPUNPCKLQDQ   Y6, Y4, Y5
+	VPUNPCKHQDQ   Y6, Y4, Y4
+	VPADDD        Y4, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X4
+	VPADDD        X5, X4, X4
+	VCVTDQ2PS     X4, X4
+	VMOVUPS       X4, (R8)
+	ADDQ          $0x10, R8
+	SUBQ          $0x04, DI
+	JMP           four
+
+row:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  CX, CX
+	MOVQ  BX, R10
+	XORQ  R9, R9
+
+words:
+	CMPQ    R10, $0x08
+	JL      words_end
+	MOVQ    (DX)(CX*1), R11
+	MOVQ    (AX)(CX*1), R12
+	XORQ    R12, R11
+	POPCNTQ R11, R11
+	ADDQ    R11, R9
+	ADDQ    $0x08, CX
+	SUBQ    $0x08, R10
+	JMP     words
+
+words_end:
+	TESTQ   R10, R10
+	JZ      row_counted
+	MOVQ    -8(DX)(BX*1), R11
+	MOVQ    -8(AX)(BX*1), R12
+	MOVQ    $0x00000008, CX
+	SUBQ    R10, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R11
+	SHRQ    CL, R12
+	XORQ    R12, R11
+	POPCNTQ R11, R11
+	ADDQ    R11, R9
+
+row_counted:
+	VXORPS     X0, X0, X0
+	VCVTSI2SSQ R9, X0, X0
+	VMOVSS     X0, (R8)
+	ADDQ       $0x04, R8
+	ADDQ       SI, DX
+	DECQ       DI
+	JMP        row
+
+end:
 	VZEROUPPER
 	RET
 
 // func jaccardAVX2(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
 // Requires: AVX, AVX2, CMOV, MMX+, POPCNT
-TEXT ·jaccardAVX2(SB), NOSPLIT, $8-56
+TEXT ·jaccardAVX2(SB), NOSPLIT, $0-56
 	MOVQ           query+0(FP), AX
 	MOVQ           rows+8(FP), DX
 	MOVQ           bytes+16(FP), BX
 	MOVQ           stride+24(FP), SI
 	MOVQ           n+40(FP), DI
 	MOVQ           out+48(FP), R8
-	MOVQ           own+32(FP), R10
+	MOVQ           own+32(FP), R9
+	MOVQ           BX, CX
+	LEAQ           lastBytesjaccard<>+0(SB), R10
+	ANDQ           $0x1f, CX
+	VMOVDQU        (R10)(CX*1), Y0
 	MOVL           $0x0f0f0f0f, CX
-	VMOVD          CX, X0
-	VPBROADCASTD   X0, Y0
-	VPXOR          Y1, Y1, Y1
+	VMOVD          CX, X1
+	VPBROADCASTD   X1, Y1
+	VPXOR          Y3, Y3, Y3
 	VBROADCASTI128 nibbleCountsjaccard<>+0(SB), Y2
+	CMPQ           BX, $0x20
+	JL             row
+	MOVQ           SI, CX
+	SHLQ           $0x02, CX
+	MOVQ           $0x00001000, R10
+	CMPQ           CX, R10
+	CMOVQLT        R10, CX
+
+four:
+	CMPQ  DI, $0x04
+	JL    row
+	LEAQ  (DX)(SI*1), R10
+	LEAQ  (R10)(SI*1), R11
+	LEAQ  (R11)(SI*1), R12
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	LEAQ  (DX)(CX*1), R13
+	XORQ  R14, R14
+	MOVQ  BX, R15
+	SUBQ  $0x40, R15
+	JL    turns_end
+
+turns:
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	PREFETCHT0 128(R13)
+	PREFETCHT0 192(R13)
+	ADDQ       $0x00000100, R13
+	VMOVDQU    (DX)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VMOVDQU    32(DX)(R14*1), Y10
+	VPAND      32(AX)(R14*1), Y10, Y11
+	VPSRLW     $0x04, Y11, Y12
+	VPAND      Y1, Y11, Y11
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y11, Y2, Y11
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y11, Y11
+	VPSRLW     $0x04, Y10, Y12
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y10, Y2, Y10
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y10, Y10
+	VPADDB     Y11, Y9, Y9
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y4, Y4
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y4, Y4
+	VMOVDQU    (R10)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VMOVDQU    32(R10)(R14*1), Y10
+	VPAND      32(AX)(R14*1), Y10, Y11
+	VPSRLW     $0x04, Y11, Y12
+	VPAND      Y1, Y11, Y11
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y11, Y2, Y11
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y11, Y11
+	VPSRLW     $0x04, Y10, Y12
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y10, Y2, Y10
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y10, Y10
+	VPADDB     Y11, Y9, Y9
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y5, Y5
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y5, Y5
+	VMOVDQU    (R11)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VMOVDQU    32(R11)(R14*1), Y10
+	VPAND      32(AX)(R14*1), Y10, Y11
+	VPSRLW     $0x04, Y11, Y12
+	VPAND      Y1, Y11, Y11
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y11, Y2, Y11
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y11, Y11
+	VPSRLW     $0x04, Y10, Y12
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y10, Y2, Y10
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y10, Y10
+	VPADDB     Y11, Y9, Y9
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y6, Y6
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y6, Y6
+	VMOVDQU    (R12)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VMOVDQU    32(R12)(R14*1), Y10
+	VPAND      32(AX)(R14*1), Y10, Y11
+	VPSRLW     $0x04, Y11, Y12
+	VPAND      Y1, Y11, Y11
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y11, Y2, Y11
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y11, Y11
+	VPSRLW     $0x04, Y10, Y12
+	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y10, Y2, Y10
+	VPSHUFB    Y12, Y2, Y12
+	VPADDB     Y12, Y10, Y10
+	VPADDB     Y11, Y9, Y9
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y7, Y7
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y7, Y7
+	ADDQ       $0x40, R14
+	SUBQ       $0x40, R15
+	JGE        turns
+
+turns_end:
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	PREFETCHT0 128(R13)
+	PREFETCHT0 192(R13)
+	ADDQ       $0x00000100, R13
+	ADDQ       $0x40, R15
+	CMPQ       R15, $0x20
+	JL         rest
+	VMOVDQU    (DX)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y4, Y4
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y4, Y4
+	VMOVDQU    (R10)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y5, Y5
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y5, Y5
+	VMOVDQU    (R11)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y6, Y6
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y6, Y6
+	VMOVDQU    (R12)(R14*1), Y8
+	VPAND      (AX)(R14*1), Y8, Y9
+	VPSRLW     $0x04, Y9, Y10
+	VPAND      Y1, Y9, Y9
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y9, Y2, Y9
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y9, Y9
+	VPSRLW     $0x04, Y8, Y10
+	VPAND      Y1, Y8, Y8
+	VPAND      Y1, Y10, Y10
+	VPSHUFB    Y8, Y2, Y8
+	VPSHUFB    Y10, Y2, Y10
+	VPADDB     Y10, Y8, Y8
+	VPSADBW    Y3, Y9, Y9
+	VPADDQ     Y9, Y7, Y7
+	VPSADBW    Y3, Y8, Y8
+	VPSLLQ     $0x20, Y8, Y8
+	VPADDQ     Y8, Y7, Y7
+	SUBQ       $0x20, R15
+
+rest:
+	TESTQ   R15, R15
+	JZ      counted
+	VPAND   -32(AX)(BX*1), Y0, Y8
+	VPAND   -32(DX)(BX*1), Y0, Y9
+	VPAND   Y8, Y9, Y10
+	VPSRLW  $0x04, Y10, Y11
+	VPAND   Y1, Y10, Y10
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y10, Y2, Y10
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y10, Y10
+	VPSRLW  $0x04, Y9, Y11
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y9, Y9
+	VPSADBW Y3, Y10, Y10
+	VPADDQ  Y10, Y4, Y4
+	VPSADBW Y3, Y9, Y9
+	VPSLLQ  $0x20, Y9, Y9
+	VPADDQ  Y9, Y4, Y4
+	VPAND   -32(R10)(BX*1), Y0, Y9
+	VPAND   Y8, Y9, Y10
+	VPSRLW  $0x04, Y10, Y11
+	VPAND   Y1, Y10, Y10
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y10, Y2, Y10
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y10, Y10
+	VPSRLW  $0x04, Y9, Y11
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y9, Y9
+	VPSADBW Y3, Y10, Y10
+	VPADDQ  Y10, Y5, Y5
+	VPSADBW Y3, Y9, Y9
+	VPSLLQ  $0x20, Y9, Y9
+	VPADDQ  Y9, Y5, Y5
+	VPAND   -32(R11)(BX*1), Y0, Y9
+	VPAND   Y8, Y9, Y10
+	VPSRLW  $0x04, Y10, Y11
+	VPAND   Y1, Y10, Y10
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y10, Y2, Y10
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y10, Y10
+	VPSRLW  $0x04, Y9, Y11
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y9, Y9
+	VPSADBW Y3, Y10, Y10
+	VPADDQ  Y10, Y6, Y6
+	VPSADBW Y3, Y9, Y9
+	VPSLLQ  $0x20, Y9, Y9
+	VPADDQ  Y9, Y6, Y6
+	VPAND   -32(R12)(BX*1), Y0, Y9
+	VPAND   Y8, Y9, Y8
+	VPSRLW  $0x04, Y8, Y10
+	VPAND   Y1, Y8, Y8
+	VPAND   Y1, Y10, Y10
+	VPSHUFB Y8, Y2, Y8
+	VPSHUFB Y10, Y2, Y10
+	VPADDB  Y10, Y8, Y8
+	VPSRLW  $0x04, Y9, Y10
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y10, Y10
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y10, Y2, Y10
+	VPADDB  Y10, Y9, Y9
+	VPSADBW Y3, Y8, Y8
+	VPADDQ  Y8, Y7, Y7
+	VPSADBW Y3, Y9, Y9
+	VPSLLQ  $0x20, Y9, Y9
+	VPADDQ  Y9, Y7, Y7
+
+counted:
+	LEAQ         (R12)(SI*1), DX
+	VPUNPCKLQDQ  Y5, Y4, Y8
+	VPUNPCKHQDQ  Y5, Y4, Y4
+	VPADDD       Y4, Y8, Y8
+	VPUNPCKLQDQ  Y7, Y6, Y4
+	VPUNPCKHQDQ  Y7, Y6, Y5
+	VPADDD       Y5, Y4, Y4
+	VEXTRACTI128 $0x01, Y8, X5
+	VEXTRACTI128 $0x01, Y4, X6
+	VPADDD       X8, X5, X5
+	VPADDD       X4, X6, X6
+	VSHUFPS      $0x88, X6, X5, X4
+	VSHUFPS      $0xdd, X6, X5, X5
+	VMOVD        R9, X6
+	VPBROADCASTD X6, X6
+	VPADDD       X6, X5, X5
+	VPSUBD       X4, X5, X5
+	VPSUBD       X4, X5, X6
+	VXORPS       X4, X4, X4
+	VPCMPEQD     X4, X5, X4
+	VPSUBD       X4, X5, X5
+	VPSUBD       X4, X6, X6
+	VCVTDQ2PS    X5, X5
+	VCVTDQ2PS    X6, X6
+	VDIVPS       X5, X6, X6
+	VMOVUPS      X6, (R8)
+	ADDQ         $0x10, R8
+	SUBQ         $0x04, DI
+	JMP          four
 
 row:
-	MOVQ  AX, CX
-	MOVQ  DX, R13
+	TESTQ DI, DI
+	JZ    end
+	XORQ  CX, CX
 	MOVQ  BX, R12
-	VPXOR Y3, Y3, Y3
-	VPXOR Y4, Y4, Y4
-
-by4:
-	CMPQ       R12, $0x00000080
-	JL         by4_end
-	PREFETCHT0 1024(R13)
-	PREFETCHT0 1088(R13)
-	VMOVDQU    (R13), Y5
-	VPAND      (CX), Y5, Y6
-	VPSRLW     $0x04, Y6, Y7
-	VPAND      Y0, Y6, Y6
-	VPAND      Y0, Y7, Y7
-	VPSHUFB    Y6, Y2, Y6
-	VPSHUFB    Y7, Y2, Y7
-	VPADDB     Y7, Y6, Y6
-	VPSRLW     $0x04, Y5, Y7
-	VPAND      Y0, Y5, Y5
-	VPAND      Y0, Y7, Y7
-	VPSHUFB    Y5, Y2, Y5
-	VPSHUFB    Y7, Y2, Y7
-	VPADDB     Y7, Y5, Y5
-	VMOVDQU    32(R13), Y7
-	VPAND      32(CX), Y7, Y8
-	VPSRLW     $0x04, Y8, Y9
-	VPAND      Y0, Y8, Y8
-	VPAND      Y0, Y9, Y9
-	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y9, Y2, Y9
-	VPADDB     Y9, Y8, Y8
-	VPADDB     Y8, Y6, Y6
-	VPSRLW     $0x04, Y7, Y8
-	VPAND      Y0, Y7, Y7
-	VPAND      Y0, Y8, Y8
-	VPSHUFB    Y7, Y2, Y7
-	VPSHUFB    Y8, Y2, Y8
-	VPADDB     Y8, Y7, Y7
-	VPADDB     Y7, Y5, Y5
-	VMOVDQU    64(R13), Y7
-	VPAND      64(CX), Y7, Y8
-	VPSRLW     $0x04, Y8, Y9
-	VPAND      Y0, Y8, Y8
-	VPAND      Y0, Y9, Y9
-	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y9, Y2, Y9
-	VPADDB     Y9, Y8, Y8
-	VPADDB     Y8, Y6, Y6
-	VPSRLW     $0x04, Y7, Y8
-	VPAND      Y0, Y7, Y7
-	VPAND      Y0, Y8, Y8
-	VPSHUFB    Y7, Y2, Y7
-	VPSHUFB    Y8, Y2, Y8
-	VPADDB     Y8, Y7, Y7
-	VPADDB     Y7, Y5, Y5
-	VMOVDQU    96(R13), Y7
-	VPAND      96(CX), Y7, Y8
-	VPSRLW     $0x04, Y8, Y9
-	VPAND      Y0, Y8, Y8
-	VPAND      Y0, Y9, Y9
-	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y9, Y2, Y9
-	VPADDB     Y9, Y8, Y8
-	VPADDB     Y8, Y6, Y6
-	VPSRLW     $0x04, Y7, Y8
-	VPAND      Y0, Y7, Y7
-	VPAND      Y0, Y8, Y8
-	VPSHUFB    Y7, Y2, Y7
-	VPSHUFB    Y8, Y2, Y8
-	VPADDB     Y8, Y7, Y7
-	VPADDB     Y7, Y5, Y5
-	VPSADBW    Y1, Y6, Y6
-	VPADDQ     Y6, Y3, Y3
-	VPSADBW    Y1, Y5, Y5
-	VPADDQ     Y5, Y4, Y4
-	ADDQ       $0x00000080, CX
-	ADDQ       $0x00000080, R13
-	SUBQ       $0x00000080, R12
-	JMP        by4
-
-by4_end:
-by1:
-	CMPQ       R12, $0x00000020
-	JL         by1_end
-	PREFETCHT0 1024(R13)
-	VMOVDQU    (R13), Y5
-	VPAND      (CX), Y5, Y6
-	VPSRLW     $0x04, Y6, Y7
-	VPAND      Y0, Y6, Y6
-	VPAND      Y0, Y7, Y7
-	VPSHUFB    Y6, Y2, Y6
-	VPSHUFB    Y7, Y2, Y7
-	VPADDB     Y7, Y6, Y6
-	VPSRLW     $0x04, Y5, Y7
-	VPAND      Y0, Y5, Y5
-	VPAND      Y0, Y7, Y7
-	VPSHUFB    Y5, Y2, Y5
-	VPSHUFB    Y7, Y2, Y7
-	VPADDB     Y7, Y5, Y5
-	VPSADBW    Y1, Y6, Y6
-	VPADDQ     Y6, Y3, Y3
-	VPSADBW    Y1, Y5, Y5
-	VPADDQ     Y5, Y4, Y4
-	ADDQ       $0x00000020, CX
-	ADDQ       $0x00000020, R13
-	SUBQ       $0x00000020, R12
-	JMP        by1
-
-by1_end:
-	VEXTRACTI128 $0x01, Y3, X5
-	VPADDQ       X5, X3, X3
-	VPSRLDQ      $0x08, X3, X5
-	VPADDQ       X5, X3, X3
-	VMOVQ        X3, R9
-	VEXTRACTI128 $0x01, Y4, X3
-	VPADDQ       X3, X4, X4
-	VPSRLDQ      $0x08, X4, X3
-	VPADDQ       X3, X4, X4
-	VMOVQ        X4, R11
+	XORQ  R10, R10
+	XORQ  R11, R11
 
 words:
 	CMPQ    R12, $0x08
 	JL      words_end
-	MOVQ    (R13), R14
-	MOVQ    (CX), R15
-	POPCNTQ R14, BP
-	ADDQ    BP, R11
-	ANDQ    R15, R14
-	POPCNTQ R14, R14
-	ADDQ    R14, R9
+	MOVQ    (DX)(CX*1), R13
+	MOVQ    (AX)(CX*1), R14
+	POPCNTQ R13, R15
+	ADDQ    R15, R11
+	ANDQ    R14, R13
+	POPCNTQ R13, R13
+	ADDQ    R13, R10
 	ADDQ    $0x08, CX
-	ADDQ    $0x08, R13
 	SUBQ    $0x08, R12
 	JMP     words
 
 words_end:
 	TESTQ   R12, R12
-	JZ      counted
-	MOVQ    -8(R13)(R12*1), R13
-	MOVQ    -8(CX)(R12*1), R14
+	JZ      row_counted
+	MOVQ    -8(DX)(BX*1), R13
+	MOVQ    -8(AX)(BX*1), R14
 	MOVQ    $0x00000008, CX
 	SUBQ    R12, CX
 	SHLQ    $0x03, CX
@@ -372,30 +894,42 @@ words_end:
 	ADDQ    CX, R11
 	ANDQ    R14, R13
 	POPCNTQ R13, R13
-	ADDQ    R13, R9
+	ADDQ    R13, R10
 
-counted:
-	VXORPS     X3, X3, X3
-	MOVQ       R10, CX
+row_counted:
+	VXORPS     X0, X0, X0
+	MOVQ       R9, CX
 	ADDQ       R11, CX
-	SUBQ       R9, CX
+	SUBQ       R10, CX
 	MOVQ       CX, R11
-	SUBQ       R9, R11
-	MOVQ       $0x00000001, R9
+	SUBQ       R10, R11
+	MOVQ       $0x00000001, R10
 	TESTQ      CX, CX
-	CMOVQEQ    R9, R11
-	CMOVQEQ    R9, CX
-	VXORPS     X4, X4, X4
-	VCVTSI2SSQ R11, X3, X3
-	VCVTSI2SSQ CX, X4, X4
-	VDIVSS     X4, X3, X3
-	VMOVSS     X3, (R8)
+	CMOVQEQ    R10, R11
+	CMOVQEQ    R10, CX
+	VXORPS     X1, X1, X1
+	VCVTSI2SSQ R11, X0, X0
+	VCVTSI2SSQ CX, X1, X1
+	VDIVSS     X1, X0, X0
+	VMOVSS     X0, (R8)
 	ADDQ       $0x04, R8
 	ADDQ       SI, DX
 	DECQ       DI
-	JNZ        row
+	JMP        row
+
+end:
 	VZEROUPPER
 	RET
+
+DATA lastBytesjaccard<>+0(SB)/8, $0x0000000000000000
+DATA lastBytesjaccard<>+8(SB)/8, $0x0000000000000000
+DATA lastBytesjaccard<>+16(SB)/8, $0x0000000000000000
+DATA lastBytesjaccard<>+24(SB)/8, $0x0000000000000000
+DATA lastBytesjaccard<>+32(SB)/8, $0xffffffffffffffff
+DATA lastBytesjaccard<>+40(SB)/8, $0xffffffffffffffff
+DATA lastBytesjaccard<>+48(SB)/8, $0xffffffffffffffff
+DATA lastBytesjaccard<>+56(SB)/8, $0xffffffffffffffff
+GLOBL lastBytesjaccard<>(SB), RODATA|NOPTR, $64
 
 DATA nibbleCountsjaccard<>+0(SB)/4, $0x02010100
 DATA nibbleCountsjaccard<>+4(SB)/4, $0x03020201
@@ -404,89 +938,220 @@ DATA nibbleCountsjaccard<>+12(SB)/4, $0x04030302
 GLOBL nibbleCountsjaccard<>(SB), RODATA|NOPTR, $16
 
 // func jaccardAVX512(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VPOPCNTDQ, CMOV, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VPOPCNTDQ, CMOV, MMX+, POPCNT
 TEXT ·jaccardAVX512(SB), NOSPLIT, $0-56
-	MOVQ  query+0(FP), AX
-	MOVQ  rows+8(FP), DX
-	MOVQ  bytes+16(FP), BX
-	MOVQ  stride+24(FP), SI
-	MOVQ  n+40(FP), DI
-	MOVQ  out+48(FP), R8
-	MOVQ  own+32(FP), R9
-	MOVQ  BX, CX
-	ANDQ  $0x3f, CX
-	MOVQ  $0x00000001, R10
-	SHLQ  CL, R10
-	DECQ  R10
-	KMOVQ R10, K1
+	MOVQ    query+0(FP), AX
+	MOVQ    rows+8(FP), DX
+	MOVQ    bytes+16(FP), BX
+	MOVQ    stride+24(FP), SI
+	MOVQ    n+40(FP), DI
+	MOVQ    out+48(FP), R8
+	MOVQ    own+32(FP), R9
+	MOVQ    BX, CX
+	ANDQ    $0x3f, CX
+	MOVQ    $0x00000001, R10
+	SHLQ    CL, R10
+	DECQ    R10
+	KMOVQ   R10, K1
+	MOVQ    SI, CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, R10
+	CMPQ    CX, R10
+	CMOVQLT R10, CX
 
-row:
-	MOVQ   AX, CX
-	MOVQ   DX, R10
-	MOVQ   BX, R11
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
+four:
+	CMPQ   DI, $0x04
+	JL     row
+	LEAQ   (DX)(SI*1), R10
+	LEAQ   (R10)(SI*1), R11
+	LEAQ   (R11)(SI*1), R12
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	LEAQ   (DX)(CX*1), R13
+	XORQ   R14, R14
+	MOVQ   BX, R15
+	SUBQ   $0x40, R15
+	JL     turns_end
 
-by64:
-	CMPQ       R11, $0x40
-	JL         by64_end
-	PREFETCHT0 1024(R10)
-	VMOVDQU64  (R10), Z2
-	VMOVDQU64  (CX), Z3
-	VPANDQ     Z3, Z2, Z3
-	VPOPCNTQ   Z2, Z2
-	VPADDQ     Z2, Z1, Z1
-	VPOPCNTQ   Z3, Z3
-	VPADDQ     Z3, Z0, Z0
-	ADDQ       $0x40, CX
-	ADDQ       $0x40, R10
-	SUBQ       $0x40, R11
-	JMP        by64
+turns:
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	PREFETCHT0 128(R13)
+	PREFETCHT0 192(R13)
+	ADDQ       $0x00000100, R13
+	VMOVDQU64  (DX)(R14*1), Z4
+	VPANDD     (AX)(R14*1), Z4, Z5
+	VPOPCNTQ   Z5, Z5
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z5, Z0, Z0
+	VPSLLQ     $0x20, Z4, Z4
+	VPADDQ     Z4, Z0, Z0
+	VMOVDQU64  (R10)(R14*1), Z4
+	VPANDD     (AX)(R14*1), Z4, Z5
+	VPOPCNTQ   Z5, Z5
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z5, Z1, Z1
+	VPSLLQ     $0x20, Z4, Z4
+	VPADDQ     Z4, Z1, Z1
+	VMOVDQU64  (R11)(R14*1), Z4
+	VPANDD     (AX)(R14*1), Z4, Z5
+	VPOPCNTQ   Z5, Z5
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z5, Z2, Z2
+	VPSLLQ     $0x20, Z4, Z4
+	VPADDQ     Z4, Z2, Z2
+	VMOVDQU64  (R12)(R14*1), Z4
+	VPANDD     (AX)(R14*1), Z4, Z5
+	VPOPCNTQ   Z5, Z5
+	VPOPCNTQ   Z4, Z4
+	VPADDQ     Z5, Z3, Z3
+	VPSLLQ     $0x20, Z4, Z4
+	VPADDQ     Z4, Z3, Z3
+	ADDQ       $0x40, R14
+	SUBQ       $0x40, R15
+	JGE        turns
 
-by64_end:
-	TESTQ      R11, R11
+turns_end:
+	PREFETCHT0 (R13)
+	PREFETCHT0 64(R13)
+	PREFETCHT0 128(R13)
+	PREFETCHT0 192(R13)
+	ADDQ       $0x00000100, R13
+	ADDQ       $0x40, R15
+	TESTQ      R15, R15
 	JZ         counted
-	VMOVDQU8.Z (R10), K1, Z2
-	VMOVDQU8.Z (CX), K1, Z3
-	VPANDQ     Z3, Z2, Z3
-	VPOPCNTQ   Z2, Z2
-	VPADDQ     Z2, Z1, Z1
-	VPOPCNTQ   Z3, Z3
-	VPADDQ     Z3, Z0, Z0
+	VMOVDQU8.Z (AX)(R14*1), K1, Z4
+	VMOVDQU8.Z (DX)(R14*1), K1, Z5
+	VPANDD     Z4, Z5, Z7
+	VPOPCNTQ   Z7, Z7
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z7, Z0, Z0
+	VPSLLQ     $0x20, Z5, Z5
+	VPADDQ     Z5, Z0, Z0
+	VMOVDQU8.Z (R10)(R14*1), K1, Z5
+	VPANDD     Z4, Z5, Z7
+	VPOPCNTQ   Z7, Z7
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z7, Z1, Z1
+	VPSLLQ     $0x20, Z5, Z5
+	VPADDQ     Z5, Z1, Z1
+	VMOVDQU8.Z (R11)(R14*1), K1, Z5
+	VPANDD     Z4, Z5, Z7
+	VPOPCNTQ   Z7, Z7
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z7, Z2, Z2
+	VPSLLQ     $0x20, Z5, Z5
+	VPADDQ     Z5, Z2, Z2
+	VMOVDQU8.Z (R12)(R14*1), K1, Z5
+	VPANDD     Z4, Z5, Z4
+	VPOPCNTQ   Z4, Z4
+	VPOPCNTQ   Z5, Z5
+	VPADDQ     Z4, Z3, Z3
+	VPSLLQ     $0x20, Z5, Z5
+	VPADDQ     Z5, Z3, Z3
 
 counted:
-	VEXTRACTI64X4 $0x01, Z0, Y2
-	VPADDQ        Y2, Y0, Y2
-	VEXTRACTI128  $0x01, Y2, X3
-	VPADDQ        X3, X2, X2
-	VPSRLDQ       $0x08, X2, X3
-	VPADDQ        X3, X2, X2
-	VMOVQ         X2, CX
-	VEXTRACTI64X4 $0x01, Z1, Y2
-	VPADDQ        Y2, Y1, Y2
-	VEXTRACTI128  $0x01, Y2, X3
-	VPADDQ        X3, X2, X2
-	VPSRLDQ       $0x08, X2, X3
-	VPADDQ        X3, X2, X2
-	VMOVQ         X2, R10
-	VXORPS        X2, X2, X2
-	MOVQ          R9, R11
-	ADDQ          R10, R11
-	SUBQ          CX, R11
-	MOVQ          R11, R10
-	SUBQ          CX, R10
-	MOVQ          $0x00000001, CX
-	TESTQ         R11, R11
-	CMOVQEQ       CX, R10
-	CMOVQEQ       CX, R11
-	VXORPS        X3, X3, X3
-	VCVTSI2SSQ    R10, X2, X2
-	VCVTSI2SSQ    R11, X3, X3
-	VDIVSS        X3, X2, X2
-	VMOVSS        X2, (R8)
-	ADDQ          $0x04, R8
-	ADDQ          SI, DX
-	DECQ          DI
-	JNZ           row
+	LEAQ          (R12)(SI*1), DX
+	VEXTRACTI64X4 $0x01, Z0, Y4
+	VPADDQ        Y4, Y0, Y4
+	VEXTRACTI64X4 $0x01, Z1, Y5
+	VPADDQ        Y5, Y1, Y5
+	VEXTRACTI64X4 $0x01, Z2, Y7
+	VPADDQ        Y7, Y2, Y7
+	VEXTRACTI64X4 $0x01, Z3, Y8
+	VPADDQ        Y8, Y3, Y8
+	VPUNPCKLQDQ   Y5, Y4, Y9
+	VPUNPCKHQDQ   Y5, Y4, Y4
+	VPADDD        Y4, Y9, Y9
+	VPUNPCKLQDQ   Y8, Y7, Y4
+	VPUNPCKHQDQ   Y8, Y7, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y9, X5
+	VEXTRACTI32X4 $0x01, Y4, X7
+	VPADDD        X9, X5, X5
+	VPADDD        X4, X7, X7
+	VSHUFPS       $0x88, X7, X5, X4
+	VSHUFPS       $0xdd, X7, X5, X5
+	VMOVD         R9, X7
+	VPBROADCASTD  X7, X7
+	VPADDD        X7, X5, X5
+	VPSUBD        X4, X5, X5
+	VPSUBD        X4, X5, X7
+	VXORPS        X4, X4, X4
+	VPCMPEQD      X4, X5, K2
+	VPTERNLOGD    $0xff, X6, X6, X6
+	VMOVDQA32     X6, K2, X4
+	VPSUBD        X4, X5, X5
+	VPSUBD        X4, X7, X7
+	VCVTDQ2PS     X5, X5
+	VCVTDQ2PS     X7, X7
+	VDIVPS        X5, X7, X7
+	VMOVUPS       X7, (R8)
+	ADDQ          $0x10, R8
+	SUBQ          $0x04, DI
+	JMP           four
+
+row:
+	TESTQ DI, DI
+	JZ    end
+	XORQ  CX, CX
+	MOVQ  BX, R12
+	XORQ  R10, R10
+	XORQ  R11, R11
+
+words:
+	CMPQ    R12, $0x08
+	JL      words_end
+	MOVQ    (DX)(CX*1), R13
+	MOVQ    (AX)(CX*1), R14
+	POPCNTQ R13, R15
+	ADDQ    R15, R11
+	ANDQ    R14, R13
+	POPCNTQ R13, R13
+	ADDQ    R13, R10
+	ADDQ    $0x08, CX
+	SUBQ    $0x08, R12
+	JMP     words
+
+words_end:
+	TESTQ   R12, R12
+	JZ      row_counted
+	MOVQ    -8(DX)(BX*1), R13
+	MOVQ    -8(AX)(BX*1), R14
+	MOVQ    $0x00000008, CX
+	SUBQ    R12, CX
+	SHLQ    $0x03, CX
+	SHRQ    CL, R13
+	SHRQ    CL, R14
+	POPCNTQ R13, CX
+	ADDQ    CX, R11
+	ANDQ    R14, R13
+	POPCNTQ R13, R13
+	ADDQ    R13, R10
+
+row_counted:
+	VXORPS     X0, X0, X0
+	MOVQ       R9, CX
+	ADDQ       R11, CX
+	SUBQ       R10, CX
+	MOVQ       CX, R11
+	SUBQ       R10, R11
+	MOVQ       $0x00000001, R10
+	TESTQ      CX, CX
+	CMOVQEQ    R10, R11
+	CMOVQEQ    R10, CX
+	VXORPS     X1, X1, X1
+	VCVTSI2SSQ R11, X0, X0
+	VCVTSI2SSQ CX, X1, X1
+	VDIVSS     X1, X0, X0
+	VMOVSS     X0, (R8)
+	ADDQ       $0x04, R8
+	ADDQ       SI, DX
+	DECQ       DI
+	JMP        row
+
+end:
 	VZEROUPPER
 	RET

@@ -41,4 +41,5 @@ package vector
 //go:generate go run -C ../tools ./asmgen -out ../vector/kernel_amd64.s -stubs ../vector/kernel_stub_amd64.go -pkg vector
 //go:generate go run -C ../tools ./asmgen/bits -out ../vector/bits_amd64.s -stubs ../vector/bits_stub_amd64.go -pkg vector
 //go:generate go run -C ../tools ./asmgen/gather -out ../vector/gather_amd64.s -stubs ../vector/gather_stub_amd64.go -pkg vector
+//go:generate go run -C ../tools ./asmgen/sparse -out ../vector/sparse_amd64.s -stubs ../vector/sparse_stub_amd64.go -pkg vector
 //go:generate go run -C ../tools ./asmgen/panel -out ../vector/panel_amd64.s -stubs ../vector/panel_stub_amd64.go -pkg vector

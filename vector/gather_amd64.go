@@ -7,9 +7,9 @@ import (
 )
 
 type (
-	codesDotFunc = func(query *int16, rows *byte, dim, stride int, ids *uint32, n int, out *float32)
-	codesFunc    = func(query *int16, rows *byte, dim, stride int, ids *uint32, n int, out *float32, shift int)
-	floatsFunc   = func(query, rows *float32, dim, stride int, ids *uint32, n int, out *float32)
+	codesDotFunc = func(query *int16, rows *byte, dim, stride int, ids *uint32, n, ahead int, out *float32)
+	codesFunc    = func(query *int16, rows *byte, dim, stride int, ids *uint32, n, ahead int, out *float32, shift int)
+	floatsFunc   = func(query, rows *float32, dim, stride int, ids *uint32, n, ahead int, out *float32)
 )
 
 // machineGathers are the assembly kernels that this processor allows.
@@ -30,14 +30,14 @@ func assemblyGather(dot codesDotFunc, l2, l1 codesFunc, fdot, fl2, fl1 floatsFun
 	codes := func(f codesFunc) func([]int16, []byte, int, int, []uint32, []float32, int) {
 		return func(query []int16, rows []byte, dim, stride int, ids []uint32, out []float32, shift int) {
 			if len(ids) > 0 {
-				f(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), &out[:len(ids)][0], shift)
+				f(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), rowsAhead(stride), &out[:len(ids)][0], shift)
 			}
 		}
 	}
 	floats := func(f floatsFunc) func(_, _ []float32, _, _ int, _ []uint32, _ []float32) {
 		return func(query, rows []float32, dim, stride int, ids []uint32, out []float32) {
 			if len(ids) > 0 {
-				f(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), &out[:len(ids)][0])
+				f(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), rowsAhead(stride), &out[:len(ids)][0])
 			}
 		}
 	}
@@ -47,13 +47,20 @@ func assemblyGather(dot codesDotFunc, l2, l1 codesFunc, fdot, fl2, fl1 floatsFun
 		},
 		codesDot: func(query []int16, rows []byte, dim, stride int, ids []uint32, out []float32) {
 			if len(ids) > 0 {
-				dot(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), &out[:len(ids)][0])
+				dot(&query[:dim][0], &rows[0], dim, stride, &ids[0], len(ids), rowsAhead(stride), &out[:len(ids)][0])
 			}
 		},
 		codesL2: codes(l2), codesL1: codes(l1),
 		floatsDot: floats(fdot), floatsL2: floats(fl2), floatsL1: floats(fl1),
 	}
 }
+
+// rowsAhead is how many rows before they are scored rows of so many bytes are
+// prefetched: as many as memory brings while it answers once.
+func rowsAhead(bytes int) int { return (aheadBytes + bytes - 1) / bytes }
+
+// aheadBytes is how much is under way at a time.
+const aheadBytes = 2 << 10
 
 // prefetch asks for so many lines from p on.
 func prefetch(p *uint32, lines int) {

@@ -2,2740 +2,3013 @@
 
 #include "textflag.h"
 
-// func codesDotAVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+// func codesDotAVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·codesDotAVX2(SB), NOSPLIT, $0-56
+TEXT ·codesDotAVX2(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL  (SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y0, Y0, Y0
-	MOVL  4(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y1, Y1, Y1
-	MOVL  8(SI), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	VPXOR Y2, Y2, Y2
-	MOVL  12(SI), R13
-	IMULQ BX, R13
-	ADDQ  CX, R13
-	VPXOR Y3, Y3, Y3
-	MOVQ  AX, R14
-	MOVQ  DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y1, Y1, Y1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y2, Y2, Y2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS      (R14), Y4
-	VPMOVSXBW    (R10), Y5
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS      (AX)(R14*2), Y4
+	VPMOVSXBW    (SI)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPMOVSXBW    (R11), Y5
+	VPMOVSXBW    (DI)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPMOVSXBW    (R12), Y5
+	VPMOVSXBW    (R8)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPMOVSXBW    (R13), Y5
+	VPMOVSXBW    (R9)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	VMOVUPS      32(R14), Y4
-	VPMOVSXBW    16(R10), Y5
+	VMOVUPS      32(AX)(R14*2), Y4
+	VPMOVSXBW    16(SI)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y0, Y0
-	VPMOVSXBW    16(R11), Y5
+	VPMOVSXBW    16(DI)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y1, Y1
-	VPMOVSXBW    16(R12), Y5
+	VPMOVSXBW    16(R8)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y2, Y2
-	VPMOVSXBW    16(R13), Y5
+	VPMOVSXBW    16(R9)(R14*1), Y5
 	VPMADDWD     Y4, Y5, Y5
 	VPADDD       Y5, Y3, Y3
-	ADDQ         $0x40, R14
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R11
-	ADDQ         $0x20, R12
-	ADDQ         $0x20, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VPHADDD      Y1, Y0, Y0
-	VPHADDD      Y3, Y2, Y1
-	VPHADDD      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VPADDD       X1, X0, X1
-	VCVTDQ2PS    X1, X1
-	VMOVUPS      X1, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
-	JMP          rows4
-
-end4:
-rows1:
-	CMPQ  DI, $0x01
-	JL    end1
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y0, Y0, Y0
-	MOVQ  AX, R10
-	MOVQ  DX, R11
-
-rows1_steps:
-	VMOVUPS      (R10), Y1
-	VPMOVSXBW    (R9), Y2
-	VPMADDWD     Y1, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VMOVUPS      32(R10), Y1
-	VPMOVSXBW    16(R9), Y2
-	VPMADDWD     Y1, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	ADDQ         $0x40, R10
-	ADDQ         $0x20, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y0, X1
+	ADDQ         $0x00000020, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VPADDD       Y0, Y4, Y4
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y1
+	VPADDD       Y1, Y0, Y0
+	VUNPCKLPD    Y0, Y4, Y1
+	VUNPCKHPD    Y0, Y4, Y0
+	VPADDD       Y0, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
 	VPADDD       X1, X0, X0
-	VPHADDD      X0, X0, X0
-	VPHADDD      X0, X0, X0
 	VCVTDQ2PS    X0, X0
-	VMOVSS       X0, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
-	JMP          rows1
-
-end1:
-	VZEROUPPER
-	RET
-
-// func codesL2AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
-// Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·codesL2AVX2(SB), NOSPLIT, $0-64
-	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    shift+56(FP), R9
-	VMOVQ   R9, X0
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
-
-first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
-
-first_end:
-rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL  (SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y1, Y1, Y1
-	MOVL  4(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y2, Y2, Y2
-	MOVL  8(SI), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	VPXOR Y3, Y3, Y3
-	MOVL  12(SI), R13
-	IMULQ BX, R13
-	ADDQ  CX, R13
-	VPXOR Y4, Y4, Y4
-	MOVQ  AX, R14
-	MOVQ  DX, R15
-
-rows4_steps:
-	VMOVUPS      (R14), Y5
-	VPMOVSXBW    (R10), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPMOVSXBW    (R11), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPMOVSXBW    (R12), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VPMOVSXBW    (R13), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	VMOVUPS      32(R14), Y5
-	VPMOVSXBW    16(R10), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y1, Y1
-	VPMOVSXBW    16(R11), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y2, Y2
-	VPMOVSXBW    16(R12), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y3, Y3
-	VPMOVSXBW    16(R13), Y6
-	VPSLLW       X0, Y6, Y6
-	VPSUBW       Y6, Y5, Y6
-	VPMADDWD     Y6, Y6, Y6
-	VPADDD       Y6, Y4, Y4
-	ADDQ         $0x40, R14
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R11
-	ADDQ         $0x20, R12
-	ADDQ         $0x20, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VPHADDD      Y2, Y1, Y1
-	VPHADDD      Y4, Y3, Y2
-	VPHADDD      Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VPADDD       X2, X1, X2
-	VCVTDQ2PS    X2, X2
-	VMOVUPS      X2, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
+	VMOVUPS      X0, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ  DI, $0x01
-	JL    end1
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y1, Y1, Y1
-	MOVQ  AX, R10
-	MOVQ  DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS      (R10), Y2
-	VPMOVSXBW    (R9), Y3
-	VPSLLW       X0, Y3, Y3
-	VPSUBW       Y3, Y2, Y3
-	VPMADDWD     Y3, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	VMOVUPS      32(R10), Y2
-	VPMOVSXBW    16(R9), Y3
-	VPSLLW       X0, Y3, Y3
-	VPSUBW       Y3, Y2, Y3
-	VPMADDWD     Y3, Y3, Y3
-	VPADDD       Y3, Y1, Y1
-	ADDQ         $0x40, R10
-	ADDQ         $0x20, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y1, X2
-	VPADDD       X2, X1, X1
-	VPHADDD      X1, X1, X1
-	VPHADDD      X1, X1, X1
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS      (AX)(R8*2), Y4
+	VPMOVSXBW    (SI)(R8*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VMOVUPS      32(AX)(R8*2), Y4
+	VPMOVSXBW    16(SI)(R8*1), Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VPADDD       Y1, Y0, Y0
+	VPADDD       Y2, Y0, Y0
+	VPADDD       Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDD       X0, X1, X1
+	VPSHUFD      $0x4e, X1, X0
+	VPADDD       X0, X1, X1
+	VPSHUFD      $0xb1, X1, X0
+	VPADDD       X0, X1, X1
 	VCVTDQ2PS    X1, X1
-	VMOVSS       X1, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
+	VMOVSS       X1, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesL1AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+// func codesL2AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·codesL1AVX2(SB), NOSPLIT, $0-64
-	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         ids+32(FP), SI
-	MOVQ         n+40(FP), DI
-	MOVQ         out+48(FP), R8
-	MOVQ         shift+56(FP), R9
-	VMOVQ        R9, X0
-	MOVL         $0x00010001, R9
-	VMOVD        R9, X1
-	VPBROADCASTD X1, Y1
-	MOVQ         BX, R9
-	ADDQ         $0x3f, R9
-	SHRQ         $0x06, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         R9, R10
-	CMOVQGT      R10, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
-	LEAQ         (SI), R11
+TEXT ·codesL2AVX2(SB), NOSPLIT, $0-72
+	MOVQ    query+0(FP), AX
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    shift+64(FP), SI
+	VMOVQ   SI, X0
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL  (SI), R10
-	IMULQ BX, R10
-	ADDQ  CX, R10
-	VPXOR Y2, Y2, Y2
-	MOVL  4(SI), R11
-	IMULQ BX, R11
-	ADDQ  CX, R11
-	VPXOR Y3, Y3, Y3
-	MOVL  8(SI), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	VPXOR Y4, Y4, Y4
-	MOVL  12(SI), R13
-	IMULQ BX, R13
-	ADDQ  CX, R13
-	VPXOR Y5, Y5, Y5
-	MOVQ  AX, R14
-	MOVQ  DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y1, Y1, Y1
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y2, Y2, Y2
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y3, Y3, Y3
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y4, Y4, Y4
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS      (R14), Y6
-	VPMOVSXBW    (R10), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMOVSXBW    (R11), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y3, Y3
-	VPMOVSXBW    (R12), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPMOVSXBW    (R13), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	VMOVUPS      32(R14), Y6
-	VPMOVSXBW    16(R10), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMOVSXBW    16(R11), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y3, Y3
-	VPMOVSXBW    16(R12), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y4, Y4
-	VPMOVSXBW    16(R13), Y7
-	VPSLLW       X0, Y7, Y7
-	VPSUBW       Y7, Y6, Y7
-	VPABSW       Y7, Y7
-	VPMADDWD     Y1, Y7, Y7
-	VPADDD       Y7, Y5, Y5
-	ADDQ         $0x40, R14
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R11
-	ADDQ         $0x20, R12
-	ADDQ         $0x20, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VPHADDD      Y3, Y2, Y2
-	VPHADDD      Y5, Y4, Y3
-	VPHADDD      Y3, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VPADDD       X3, X2, X3
-	VCVTDQ2PS    X3, X3
-	VMOVUPS      X3, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS      (AX)(R14*2), Y5
+	VPMOVSXBW    (SI)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VPMOVSXBW    (DI)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPMOVSXBW    (R8)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPMOVSXBW    (R9)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	VMOVUPS      32(AX)(R14*2), Y5
+	VPMOVSXBW    16(SI)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VPMOVSXBW    16(DI)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPMOVSXBW    16(R8)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VPMOVSXBW    16(R9)(R14*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	ADDQ         $0x00000020, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VPADDD       Y1, Y5, Y5
+	VUNPCKLPS    Y4, Y3, Y1
+	VUNPCKHPS    Y4, Y3, Y2
+	VPADDD       Y2, Y1, Y1
+	VUNPCKLPD    Y1, Y5, Y2
+	VUNPCKHPD    Y1, Y5, Y1
+	VPADDD       Y1, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X1
+	VPADDD       X2, X1, X1
+	VCVTDQ2PS    X1, X1
+	VMOVUPS      X1, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ  DI, $0x01
-	JL    end1
-	MOVL  (SI), R9
-	IMULQ BX, R9
-	ADDQ  CX, R9
-	VPXOR Y2, Y2, Y2
-	MOVQ  AX, R10
-	MOVQ  DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS      (R10), Y3
-	VPMOVSXBW    (R9), Y4
-	VPSLLW       X0, Y4, Y4
-	VPSUBW       Y4, Y3, Y4
-	VPABSW       Y4, Y4
-	VPMADDWD     Y1, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	VMOVUPS      32(R10), Y3
-	VPMOVSXBW    16(R9), Y4
-	VPSLLW       X0, Y4, Y4
-	VPSUBW       Y4, Y3, Y4
-	VPABSW       Y4, Y4
-	VPMADDWD     Y1, Y4, Y4
-	VPADDD       Y4, Y2, Y2
-	ADDQ         $0x40, R10
-	ADDQ         $0x20, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y2, X3
-	VPADDD       X3, X2, X2
-	VPHADDD      X2, X2, X2
-	VPHADDD      X2, X2, X2
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS      (AX)(R8*2), Y5
+	VPMOVSXBW    (SI)(R8*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVUPS      32(AX)(R8*2), Y5
+	VPMOVSXBW    16(SI)(R8*1), Y6
+	VPSLLW       X0, Y6, Y6
+	VPSUBW       Y6, Y5, Y6
+	VPMADDWD     Y6, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VPADDD       Y2, Y1, Y1
+	VPADDD       Y3, Y1, Y1
+	VPADDD       Y4, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VPADDD       X1, X2, X2
+	VPSHUFD      $0x4e, X2, X1
+	VPADDD       X1, X2, X2
+	VPSHUFD      $0xb1, X2, X1
+	VPADDD       X1, X2, X2
 	VCVTDQ2PS    X2, X2
-	VMOVSS       X2, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
+	VMOVSS       X2, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesDotAVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
-TEXT ·codesDotAVX512(SB), NOSPLIT, $0-56
-	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+// func codesL1AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·codesL1AVX2(SB), NOSPLIT, $0-72
+	MOVQ         query+0(FP), AX
+	MOVQ         dim+16(FP), CX
+	MOVQ         ids+32(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVQ         shift+64(FP), SI
+	VMOVQ        SI, X0
+	MOVL         $0x00010001, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y1
+	MOVQ         stride+24(FP), SI
+	ADDQ         $0x3f, SI
+	SHRQ         $0x06, SI
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQGT      DI, SI
+	MOVQ         ahead+48(FP), DI
+	CMPQ         BX, DI
+	CMOVQLT      BX, DI
+	MOVQ         DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y2, Y2, Y2
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y3, Y3, Y3
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y4, Y4, Y4
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y5, Y5, Y5
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z4
-	VPMOVSXBW     (R10), Z5
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS      (AX)(R14*2), Y6
+	VPMOVSXBW    (SI)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMOVSXBW    (DI)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMOVSXBW    (R8)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMOVSXBW    (R9)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	VMOVUPS      32(AX)(R14*2), Y6
+	VPMOVSXBW    16(SI)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VPMOVSXBW    16(DI)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VPMOVSXBW    16(R8)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VPMOVSXBW    16(R9)(R14*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	ADDQ         $0x00000020, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y3, Y2, Y6
+	VUNPCKHPS    Y3, Y2, Y2
+	VPADDD       Y2, Y6, Y6
+	VUNPCKLPS    Y5, Y4, Y2
+	VUNPCKHPS    Y5, Y4, Y3
+	VPADDD       Y3, Y2, Y2
+	VUNPCKLPD    Y2, Y6, Y3
+	VUNPCKHPD    Y2, Y6, Y2
+	VPADDD       Y2, Y3, Y3
+	VEXTRACTI128 $0x01, Y3, X2
+	VPADDD       X3, X2, X2
+	VCVTDQ2PS    X2, X2
+	VMOVUPS      X2, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
+	JMP          rows4
+
+end4:
+rows1:
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
+
+rows1_steps:
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS      (AX)(R8*2), Y6
+	VPMOVSXBW    (SI)(R8*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VMOVUPS      32(AX)(R8*2), Y6
+	VPMOVSXBW    16(SI)(R8*1), Y7
+	VPSLLW       X0, Y7, Y7
+	VPSUBW       Y7, Y6, Y7
+	VPABSW       Y7, Y7
+	VPMADDWD     Y1, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	ADDQ         $0x00000020, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VPADDD       Y3, Y2, Y2
+	VPADDD       Y4, Y2, Y2
+	VPADDD       Y5, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X3
+	VPADDD       X2, X3, X3
+	VPSHUFD      $0x4e, X3, X2
+	VPADDD       X2, X3, X3
+	VPSHUFD      $0xb1, X3, X2
+	VPADDD       X2, X3, X3
+	VCVTDQ2PS    X3, X3
+	VMOVSS       X3, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
+	JMP          rows1
+
+end1:
+	VZEROUPPER
+	RET
+
+// func codesDotAVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·codesDotAVX512(SB), NOSPLIT, $0-64
+	MOVQ    query+0(FP), AX
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
+
+first:
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
+
+first_line:
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
+	JNZ        first_line
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
+
+rows4:
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z0, Z0, Z0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z1, Z1, Z1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z2, Z2, Z2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z3, Z3, Z3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
+
+rows4_steps:
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z4
+	VPMOVSXBW     (SI)(R14*1), Z5
 	VPMADDWD      Z4, Z5, Z5
 	VPADDD        Z5, Z0, Z0
-	VPMOVSXBW     (R11), Z5
+	VPMOVSXBW     (DI)(R14*1), Z5
 	VPMADDWD      Z4, Z5, Z5
 	VPADDD        Z5, Z1, Z1
-	VPMOVSXBW     (R12), Z5
+	VPMOVSXBW     (R8)(R14*1), Z5
 	VPMADDWD      Z4, Z5, Z5
 	VPADDD        Z5, Z2, Z2
-	VPMOVSXBW     (R13), Z5
+	VPMOVSXBW     (R9)(R14*1), Z5
 	VPMADDWD      Z4, Z5, Z5
 	VPADDD        Z5, Z3, Z3
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z0, Y4
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z0, Y4
 	VPADDD        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VPADDD        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VPADDD        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VPHADDD       Y5, Y4, Y4
-	VPHADDD       Y8, Y7, Y5
-	VPHADDD       Y5, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X5
-	VPADDD        X5, X4, X5
+	VUNPCKLPS     Y5, Y4, Y10
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y10, Y10
+	VEXTRACTI64X4 $0x01, Z2, Y4
+	VPADDD        Y4, Y2, Y4
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VPADDD        Y5, Y3, Y5
+	VUNPCKLPS     Y5, Y4, Y11
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y11, Y11
+	VUNPCKLPD     Y11, Y10, Y4
+	VUNPCKHPD     Y11, Y10, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
 	VCVTDQ2PS     X5, X5
-	VMOVUPS       X5, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VMOVUPS       X5, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z0
-	VPMOVSXBW     (R9), Z1
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z0
+	VPMOVSXBW     (SI)(R8*1), Z1
 	VPMADDWD      Z0, Z1, Z1
 	VPADDD        Z1, Z6, Z6
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y0
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z7, Z6, Z6
+	VPADDD        Z8, Z6, Z6
+	VPADDD        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y0
 	VPADDD        Y0, Y6, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
-	VPHADDD       X0, X0, X0
-	VPHADDD       X0, X0, X0
-	VCVTDQ2PS     X0, X0
-	VMOVSS        X0, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VPSHUFD       $0x4e, X1, X0
+	VPADDD        X0, X1, X1
+	VPSHUFD       $0xb1, X1, X0
+	VPADDD        X0, X1, X1
+	VCVTDQ2PS     X1, X1
+	VMOVSS        X1, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesL2AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
-TEXT ·codesL2AVX512(SB), NOSPLIT, $0-64
+// func codesL2AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·codesL2AVX512(SB), NOSPLIT, $0-72
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    shift+56(FP), R9
-	VMOVQ   R9, X0
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    shift+64(FP), SI
+	VMOVQ   SI, X0
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z3, Z3, Z3
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z4, Z4, Z4
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z1, Z1, Z1
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z2, Z2, Z2
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z3, Z3, Z3
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z4, Z4, Z4
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z5
-	VPMOVSXBW     (R10), Z6
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z5
+	VPMOVSXBW     (SI)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
 	VPADDD        Z6, Z1, Z1
-	VPMOVSXBW     (R11), Z6
+	VPMOVSXBW     (DI)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
 	VPADDD        Z6, Z2, Z2
-	VPMOVSXBW     (R12), Z6
+	VPMOVSXBW     (R8)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
 	VPADDD        Z6, Z3, Z3
-	VPMOVSXBW     (R13), Z6
+	VPMOVSXBW     (R9)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPMADDWD      Z6, Z6, Z6
 	VPADDD        Z6, Z4, Z4
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VPADDD        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y6
+	VEXTRACTI64X4 $0x01, Z2, Y6
 	VPADDD        Y6, Y2, Y6
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VEXTRACTF64X4 $0x01, Z4, Y9
-	VPADDD        Y9, Y4, Y9
-	VPHADDD       Y6, Y5, Y5
-	VPHADDD       Y9, Y8, Y6
-	VPHADDD       Y6, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X6
-	VPADDD        X6, X5, X6
+	VUNPCKLPS     Y6, Y5, Y11
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y11, Y11
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VPADDD        Y5, Y3, Y5
+	VEXTRACTI64X4 $0x01, Z4, Y6
+	VPADDD        Y6, Y4, Y6
+	VUNPCKLPS     Y6, Y5, Y12
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y12, Y12
+	VUNPCKLPD     Y12, Y11, Y5
+	VUNPCKHPD     Y12, Y11, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
 	VCVTDQ2PS     X6, X6
-	VMOVUPS       X6, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VMOVUPS       X6, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z7, Z7, Z7
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z1
-	VPMOVSXBW     (R9), Z2
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z1
+	VPMOVSXBW     (SI)(R8*1), Z2
 	VPSLLW        X0, Z2, Z2
 	VPSUBW        Z2, Z1, Z2
 	VPMADDWD      Z2, Z2, Z2
 	VPADDD        Z2, Z7, Z7
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z7, Y1
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z8, Z7, Z7
+	VPADDD        Z9, Z7, Z7
+	VPADDD        Z10, Z7, Z7
+	VEXTRACTI64X4 $0x01, Z7, Y1
 	VPADDD        Y1, Y7, Y1
-	VEXTRACTF128  $0x01, Y1, X2
-	VPADDD        X2, X1, X1
-	VPHADDD       X1, X1, X1
-	VPHADDD       X1, X1, X1
-	VCVTDQ2PS     X1, X1
-	VMOVSS        X1, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y1, X2
+	VPADDD        X1, X2, X2
+	VPSHUFD       $0x4e, X2, X1
+	VPADDD        X1, X2, X2
+	VPSHUFD       $0xb1, X2, X1
+	VPADDD        X1, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVSS        X2, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesL1AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, CMOV, MMX+
-TEXT ·codesL1AVX512(SB), NOSPLIT, $0-64
+// func codesL1AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·codesL1AVX512(SB), NOSPLIT, $0-72
 	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         ids+32(FP), SI
-	MOVQ         n+40(FP), DI
-	MOVQ         out+48(FP), R8
-	MOVQ         shift+56(FP), R9
-	VMOVQ        R9, X0
-	MOVL         $0x00010001, R9
-	VMOVD        R9, X1
+	MOVQ         dim+16(FP), CX
+	MOVQ         ids+32(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVQ         shift+64(FP), SI
+	VMOVQ        SI, X0
+	MOVL         $0x00010001, SI
+	VMOVD        SI, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         BX, R9
-	ADDQ         $0x3f, R9
-	SHRQ         $0x06, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         R9, R10
-	CMOVQGT      R10, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
-	LEAQ         (SI), R11
+	MOVQ         stride+24(FP), SI
+	ADDQ         $0x3f, SI
+	SHRQ         $0x06, SI
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQGT      DI, SI
+	MOVQ         ahead+48(FP), DI
+	CMPQ         BX, DI
+	CMOVQLT      BX, DI
+	MOVQ         DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z2, Z2, Z2
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z3, Z3, Z3
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z4, Z4, Z4
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z5, Z5, Z5
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z2, Z2, Z2
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z3, Z3, Z3
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z4, Z4, Z4
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z5, Z5, Z5
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z7
-	VPMOVSXBW     (R10), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z2, Z2
-	VPMOVSXBW     (R11), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z3, Z3
-	VPMOVSXBW     (R12), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z4, Z4
-	VPMOVSXBW     (R13), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPMADDWD      Z1, Z8, Z8
-	VPADDD        Z8, Z5, Z5
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VPADDD        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VEXTRACTF64X4 $0x01, Z4, Y9
-	VPADDD        Y9, Y4, Y9
-	VEXTRACTF64X4 $0x01, Z5, Y10
-	VPADDD        Y10, Y5, Y10
-	VPHADDD       Y8, Y7, Y7
-	VPHADDD       Y10, Y9, Y8
-	VPHADDD       Y8, Y7, Y7
-	VEXTRACTF128  $0x01, Y7, X8
-	VPADDD        X8, X7, X8
-	VCVTDQ2PS     X8, X8
-	VMOVUPS       X8, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z10
+	VPMOVSXBW     (SI)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPMADDWD      Z1, Z11, Z11
+	VPADDD        Z11, Z2, Z2
+	VPMOVSXBW     (DI)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPMADDWD      Z1, Z11, Z11
+	VPADDD        Z11, Z3, Z3
+	VPMOVSXBW     (R8)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPMADDWD      Z1, Z11, Z11
+	VPADDD        Z11, Z4, Z4
+	VPMOVSXBW     (R9)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPMADDWD      Z1, Z11, Z11
+	VPADDD        Z11, Z5, Z5
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z2, Y10
+	VPADDD        Y10, Y2, Y10
+	VEXTRACTI64X4 $0x01, Z3, Y11
+	VPADDD        Y11, Y3, Y11
+	VUNPCKLPS     Y11, Y10, Y12
+	VUNPCKHPS     Y11, Y10, Y10
+	VPADDD        Y10, Y12, Y12
+	VEXTRACTI64X4 $0x01, Z4, Y10
+	VPADDD        Y10, Y4, Y10
+	VEXTRACTI64X4 $0x01, Z5, Y11
+	VPADDD        Y11, Y5, Y11
+	VUNPCKLPS     Y11, Y10, Y13
+	VUNPCKHPS     Y11, Y10, Y10
+	VPADDD        Y10, Y13, Y13
+	VUNPCKLPD     Y13, Y12, Y10
+	VUNPCKHPD     Y13, Y12, Y11
+	VPADDD        Y11, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X11
+	VPADDD        X10, X11, X11
+	VCVTDQ2PS     X11, X11
+	VMOVUPS       X11, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z2
-	VPMOVSXBW     (R9), Z3
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z2
+	VPMOVSXBW     (SI)(R8*1), Z3
 	VPSLLW        X0, Z3, Z3
 	VPSUBW        Z3, Z2, Z3
 	VPABSW        Z3, Z3
 	VPMADDWD      Z1, Z3, Z3
 	VPADDD        Z3, Z6, Z6
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y2
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z7, Z6, Z6
+	VPADDD        Z8, Z6, Z6
+	VPADDD        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y2
 	VPADDD        Y2, Y6, Y2
-	VEXTRACTF128  $0x01, Y2, X3
-	VPADDD        X3, X2, X2
-	VPHADDD       X2, X2, X2
-	VPHADDD       X2, X2, X2
-	VCVTDQ2PS     X2, X2
-	VMOVSS        X2, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VPSHUFD       $0x4e, X3, X2
+	VPADDD        X2, X3, X3
+	VPSHUFD       $0xb1, X3, X2
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVSS        X3, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·codesDotVNNI(SB), NOSPLIT, $0-56
+// func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, CMOV, MMX+
+TEXT ·codesDotVNNI(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z0, Z0, Z0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z1, Z1, Z1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z2, Z2, Z2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z3, Z3, Z3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z4
-	VPMOVSXBW     (R10), Z5
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z4
+	VPMOVSXBW     (SI)(R14*1), Z5
 	VPDPWSSD      Z4, Z5, Z0
-	VPMOVSXBW     (R11), Z5
+	VPMOVSXBW     (DI)(R14*1), Z5
 	VPDPWSSD      Z4, Z5, Z1
-	VPMOVSXBW     (R12), Z5
+	VPMOVSXBW     (R8)(R14*1), Z5
 	VPDPWSSD      Z4, Z5, Z2
-	VPMOVSXBW     (R13), Z5
+	VPMOVSXBW     (R9)(R14*1), Z5
 	VPDPWSSD      Z4, Z5, Z3
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z0, Y4
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z0, Y4
 	VPADDD        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VPADDD        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VPADDD        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VPHADDD       Y5, Y4, Y4
-	VPHADDD       Y8, Y7, Y5
-	VPHADDD       Y5, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X5
-	VPADDD        X5, X4, X5
+	VUNPCKLPS     Y5, Y4, Y10
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y10, Y10
+	VEXTRACTI64X4 $0x01, Z2, Y4
+	VPADDD        Y4, Y2, Y4
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VPADDD        Y5, Y3, Y5
+	VUNPCKLPS     Y5, Y4, Y11
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y11, Y11
+	VUNPCKLPD     Y11, Y10, Y4
+	VUNPCKHPD     Y11, Y10, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
 	VCVTDQ2PS     X5, X5
-	VMOVUPS       X5, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VMOVUPS       X5, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z0
-	VPMOVSXBW     (R9), Z1
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z0
+	VPMOVSXBW     (SI)(R8*1), Z1
 	VPDPWSSD      Z0, Z1, Z6
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y0
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z7, Z6, Z6
+	VPADDD        Z8, Z6, Z6
+	VPADDD        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y0
 	VPADDD        Y0, Y6, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VPADDD        X1, X0, X0
-	VPHADDD       X0, X0, X0
-	VPHADDD       X0, X0, X0
-	VCVTDQ2PS     X0, X0
-	VMOVSS        X0, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VPSHUFD       $0x4e, X1, X0
+	VPADDD        X0, X1, X1
+	VPSHUFD       $0xb1, X1, X0
+	VPADDD        X0, X1, X1
+	VCVTDQ2PS     X1, X1
+	VMOVSS        X1, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·codesL2VNNI(SB), NOSPLIT, $0-64
+// func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, CMOV, MMX+
+TEXT ·codesL2VNNI(SB), NOSPLIT, $0-72
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    shift+56(FP), R9
-	VMOVQ   R9, X0
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    shift+64(FP), SI
+	VMOVQ   SI, X0
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z3, Z3, Z3
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z4, Z4, Z4
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z1, Z1, Z1
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z2, Z2, Z2
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z3, Z3, Z3
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z4, Z4, Z4
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z5
-	VPMOVSXBW     (R10), Z6
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z5
+	VPMOVSXBW     (SI)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPDPWSSD      Z6, Z6, Z1
-	VPMOVSXBW     (R11), Z6
+	VPMOVSXBW     (DI)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPDPWSSD      Z6, Z6, Z2
-	VPMOVSXBW     (R12), Z6
+	VPMOVSXBW     (R8)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPDPWSSD      Z6, Z6, Z3
-	VPMOVSXBW     (R13), Z6
+	VPMOVSXBW     (R9)(R14*1), Z6
 	VPSLLW        X0, Z6, Z6
 	VPSUBW        Z6, Z5, Z6
 	VPDPWSSD      Z6, Z6, Z4
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VPADDD        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y6
+	VEXTRACTI64X4 $0x01, Z2, Y6
 	VPADDD        Y6, Y2, Y6
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VEXTRACTF64X4 $0x01, Z4, Y9
-	VPADDD        Y9, Y4, Y9
-	VPHADDD       Y6, Y5, Y5
-	VPHADDD       Y9, Y8, Y6
-	VPHADDD       Y6, Y5, Y5
-	VEXTRACTF128  $0x01, Y5, X6
-	VPADDD        X6, X5, X6
+	VUNPCKLPS     Y6, Y5, Y11
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y11, Y11
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VPADDD        Y5, Y3, Y5
+	VEXTRACTI64X4 $0x01, Z4, Y6
+	VPADDD        Y6, Y4, Y6
+	VUNPCKLPS     Y6, Y5, Y12
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y12, Y12
+	VUNPCKLPD     Y12, Y11, Y5
+	VUNPCKHPD     Y12, Y11, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
 	VCVTDQ2PS     X6, X6
-	VMOVUPS       X6, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VMOVUPS       X6, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z7, Z7, Z7
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z1
-	VPMOVSXBW     (R9), Z2
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z1
+	VPMOVSXBW     (SI)(R8*1), Z2
 	VPSLLW        X0, Z2, Z2
 	VPSUBW        Z2, Z1, Z2
 	VPDPWSSD      Z2, Z2, Z7
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z7, Y1
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z8, Z7, Z7
+	VPADDD        Z9, Z7, Z7
+	VPADDD        Z10, Z7, Z7
+	VEXTRACTI64X4 $0x01, Z7, Y1
 	VPADDD        Y1, Y7, Y1
-	VEXTRACTF128  $0x01, Y1, X2
-	VPADDD        X2, X1, X1
-	VPHADDD       X1, X1, X1
-	VPHADDD       X1, X1, X1
-	VCVTDQ2PS     X1, X1
-	VMOVSS        X1, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y1, X2
+	VPADDD        X1, X2, X2
+	VPSHUFD       $0x4e, X2, X1
+	VPADDD        X1, X2, X2
+	VPSHUFD       $0xb1, X2, X1
+	VPADDD        X1, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVSS        X2, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VNNI, CMOV, MMX+
-TEXT ·codesL1VNNI(SB), NOSPLIT, $0-64
+// func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, CMOV, MMX+
+TEXT ·codesL1VNNI(SB), NOSPLIT, $0-72
 	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         ids+32(FP), SI
-	MOVQ         n+40(FP), DI
-	MOVQ         out+48(FP), R8
-	MOVQ         shift+56(FP), R9
-	VMOVQ        R9, X0
-	MOVL         $0x00010001, R9
-	VMOVD        R9, X1
+	MOVQ         dim+16(FP), CX
+	MOVQ         ids+32(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVQ         shift+64(FP), SI
+	VMOVQ        SI, X0
+	MOVL         $0x00010001, SI
+	VMOVD        SI, X1
 	VPBROADCASTD X1, Z1
-	MOVQ         BX, R9
-	ADDQ         $0x3f, R9
-	SHRQ         $0x06, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         R9, R10
-	CMOVQGT      R10, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
-	LEAQ         (SI), R11
+	MOVQ         stride+24(FP), SI
+	ADDQ         $0x3f, SI
+	SHRQ         $0x06, SI
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQGT      DI, SI
+	MOVQ         ahead+48(FP), DI
+	CMPQ         BX, DI
+	CMOVQLT      BX, DI
+	MOVQ         DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z2, Z2, Z2
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z3, Z3, Z3
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z4, Z4, Z4
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z5, Z5, Z5
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z2, Z2, Z2
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z3, Z3, Z3
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z4, Z4, Z4
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z5, Z5, Z5
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z7
-	VPMOVSXBW     (R10), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPDPWSSD      Z1, Z8, Z2
-	VPMOVSXBW     (R11), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPDPWSSD      Z1, Z8, Z3
-	VPMOVSXBW     (R12), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPDPWSSD      Z1, Z8, Z4
-	VPMOVSXBW     (R13), Z8
-	VPSLLW        X0, Z8, Z8
-	VPSUBW        Z8, Z7, Z8
-	VPABSW        Z8, Z8
-	VPDPWSSD      Z1, Z8, Z5
-	ADDQ          $0x40, R14
-	ADDQ          $0x20, R10
-	ADDQ          $0x20, R11
-	ADDQ          $0x20, R12
-	ADDQ          $0x20, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VPADDD        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VPADDD        Y8, Y3, Y8
-	VEXTRACTF64X4 $0x01, Z4, Y9
-	VPADDD        Y9, Y4, Y9
-	VEXTRACTF64X4 $0x01, Z5, Y10
-	VPADDD        Y10, Y5, Y10
-	VPHADDD       Y8, Y7, Y7
-	VPHADDD       Y10, Y9, Y8
-	VPHADDD       Y8, Y7, Y7
-	VEXTRACTF128  $0x01, Y7, X8
-	VPADDD        X8, X7, X8
-	VCVTDQ2PS     X8, X8
-	VMOVUPS       X8, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	TESTQ      $0x00000020, R14
+	JNZ        rows4_steps_asked
+	PREFETCHT0 (R11)(R14*1)
+	PREFETCHT0 (R12)(R14*1)
+	PREFETCHT0 (R13)(R14*1)
+	PREFETCHT0 (R10)(R14*1)
+
+rows4_steps_asked:
+	VMOVUPS       (AX)(R14*2), Z10
+	VPMOVSXBW     (SI)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPDPWSSD      Z1, Z11, Z2
+	VPMOVSXBW     (DI)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPDPWSSD      Z1, Z11, Z3
+	VPMOVSXBW     (R8)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPDPWSSD      Z1, Z11, Z4
+	VPMOVSXBW     (R9)(R14*1), Z11
+	VPSLLW        X0, Z11, Z11
+	VPSUBW        Z11, Z10, Z11
+	VPABSW        Z11, Z11
+	VPDPWSSD      Z1, Z11, Z5
+	ADDQ          $0x00000020, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z2, Y10
+	VPADDD        Y10, Y2, Y10
+	VEXTRACTI64X4 $0x01, Z3, Y11
+	VPADDD        Y11, Y3, Y11
+	VUNPCKLPS     Y11, Y10, Y12
+	VUNPCKHPS     Y11, Y10, Y10
+	VPADDD        Y10, Y12, Y12
+	VEXTRACTI64X4 $0x01, Z4, Y10
+	VPADDD        Y10, Y4, Y10
+	VEXTRACTI64X4 $0x01, Z5, Y11
+	VPADDD        Y11, Y5, Y11
+	VUNPCKLPS     Y11, Y10, Y13
+	VUNPCKHPS     Y11, Y10, Y10
+	VPADDD        Y10, Y13, Y13
+	VUNPCKLPD     Y13, Y12, Y10
+	VUNPCKHPD     Y13, Y12, Y11
+	VPADDD        Y11, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X11
+	VPADDD        X10, X11, X11
+	VCVTDQ2PS     X11, X11
+	VMOVUPS       X11, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z2
-	VPMOVSXBW     (R9), Z3
+	TESTQ      $0x00000020, R8
+	JNZ        rows1_steps_asked
+	PREFETCHT0 (DI)(R8*1)
+
+rows1_steps_asked:
+	VMOVUPS       (AX)(R8*2), Z2
+	VPMOVSXBW     (SI)(R8*1), Z3
 	VPSLLW        X0, Z3, Z3
 	VPSUBW        Z3, Z2, Z3
 	VPABSW        Z3, Z3
 	VPDPWSSD      Z1, Z3, Z6
-	ADDQ          $0x40, R10
-	ADDQ          $0x20, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y2
+	ADDQ          $0x00000020, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VPADDD        Z7, Z6, Z6
+	VPADDD        Z8, Z6, Z6
+	VPADDD        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y2
 	VPADDD        Y2, Y6, Y2
-	VEXTRACTF128  $0x01, Y2, X3
-	VPADDD        X3, X2, X2
-	VPHADDD       X2, X2, X2
-	VPHADDD       X2, X2, X2
-	VCVTDQ2PS     X2, X2
-	VMOVSS        X2, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VPSHUFD       $0x4e, X3, X2
+	VPADDD        X2, X3, X3
+	VPSHUFD       $0xb1, X3, X2
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVSS        X3, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·floatsDotAVX2(SB), NOSPLIT, $0-56
+// func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·floatsDotAVX2(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VXORPS Y0, Y0, Y0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VXORPS Y1, Y1, Y1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VXORPS Y2, Y2, Y2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VXORPS Y3, Y3, Y3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y1, Y1, Y1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y2, Y2, Y2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS      (R14), Y4
-	VMOVUPS      (R10), Y5
+	PREFETCHT0   (R11)(R14*1)
+	PREFETCHT0   (R12)(R14*1)
+	PREFETCHT0   (R13)(R14*1)
+	PREFETCHT0   (R10)(R14*1)
+	PREFETCHT0   64(R11)(R14*1)
+	PREFETCHT0   64(R12)(R14*1)
+	PREFETCHT0   64(R13)(R14*1)
+	PREFETCHT0   64(R10)(R14*1)
+	VMOVUPS      (AX)(R14*1), Y4
+	VMOVUPS      (SI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VMOVUPS      (R11), Y5
+	VMOVUPS      (DI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      (R12), Y5
+	VMOVUPS      (R8)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      (R13), Y5
+	VMOVUPS      (R9)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      32(R14), Y4
-	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(AX)(R14*1), Y4
+	VMOVUPS      32(SI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(DI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      32(R12), Y5
+	VMOVUPS      32(R8)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      32(R13), Y5
+	VMOVUPS      32(R9)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      64(R14), Y4
-	VMOVUPS      64(R10), Y5
+	VMOVUPS      64(AX)(R14*1), Y4
+	VMOVUPS      64(SI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VMOVUPS      64(R11), Y5
+	VMOVUPS      64(DI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      64(R12), Y5
+	VMOVUPS      64(R8)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      64(R13), Y5
+	VMOVUPS      64(R9)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	VMOVUPS      96(R14), Y4
-	VMOVUPS      96(R10), Y5
+	VMOVUPS      96(AX)(R14*1), Y4
+	VMOVUPS      96(SI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y0
-	VMOVUPS      96(R11), Y5
+	VMOVUPS      96(DI)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y1
-	VMOVUPS      96(R12), Y5
+	VMOVUPS      96(R8)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      96(R13), Y5
+	VMOVUPS      96(R9)(R14*1), Y5
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x80, R14
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R11
-	ADDQ         $0x80, R12
-	ADDQ         $0x80, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VHADDPS      Y1, Y0, Y0
-	VHADDPS      Y3, Y2, Y1
-	VHADDPS      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X1
-	VMOVUPS      X1, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
+	ADDQ         $0x00000080, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y1
+	VADDPS       Y1, Y0, Y0
+	VUNPCKLPD    Y0, Y4, Y1
+	VUNPCKHPD    Y0, Y4, Y0
+	VADDPS       Y0, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VADDPS       X1, X0, X0
+	VMOVUPS      X0, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y0, Y0, Y0
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS      (R10), Y1
-	VMOVUPS      (R9), Y2
-	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      32(R10), Y1
-	VMOVUPS      32(R9), Y2
-	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      64(R10), Y1
-	VMOVUPS      64(R9), Y2
-	VFMADD231PS  Y1, Y2, Y0
-	VMOVUPS      96(R10), Y1
-	VMOVUPS      96(R9), Y2
-	VFMADD231PS  Y1, Y2, Y0
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	VMOVSS       X0, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
+	PREFETCHT0   (DI)(R8*1)
+	PREFETCHT0   64(DI)(R8*1)
+	VMOVUPS      (AX)(R8*1), Y4
+	VMOVUPS      (SI)(R8*1), Y5
+	VFMADD231PS  Y4, Y5, Y0
+	VMOVUPS      32(AX)(R8*1), Y4
+	VMOVUPS      32(SI)(R8*1), Y5
+	VFMADD231PS  Y4, Y5, Y1
+	VMOVUPS      64(AX)(R8*1), Y4
+	VMOVUPS      64(SI)(R8*1), Y5
+	VFMADD231PS  Y4, Y5, Y2
+	VMOVUPS      96(AX)(R8*1), Y4
+	VMOVUPS      96(SI)(R8*1), Y5
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $0x00000080, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsL2AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·floatsL2AVX2(SB), NOSPLIT, $0-56
+// func floatsL2AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·floatsL2AVX2(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VXORPS Y0, Y0, Y0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VXORPS Y1, Y1, Y1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VXORPS Y2, Y2, Y2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VXORPS Y3, Y3, Y3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y1, Y1, Y1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y2, Y2, Y2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS      (R14), Y4
-	VMOVUPS      (R10), Y5
+	PREFETCHT0   (R11)(R14*1)
+	PREFETCHT0   (R12)(R14*1)
+	PREFETCHT0   (R13)(R14*1)
+	PREFETCHT0   (R10)(R14*1)
+	PREFETCHT0   64(R11)(R14*1)
+	PREFETCHT0   64(R12)(R14*1)
+	PREFETCHT0   64(R13)(R14*1)
+	PREFETCHT0   64(R10)(R14*1)
+	VMOVUPS      (AX)(R14*1), Y4
+	VMOVUPS      (SI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y0
-	VMOVUPS      (R11), Y5
+	VMOVUPS      (DI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y1
-	VMOVUPS      (R12), Y5
+	VMOVUPS      (R8)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y2
-	VMOVUPS      (R13), Y5
+	VMOVUPS      (R9)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      32(R14), Y4
-	VMOVUPS      32(R10), Y5
+	VMOVUPS      32(AX)(R14*1), Y4
+	VMOVUPS      32(SI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y0
-	VMOVUPS      32(R11), Y5
+	VMOVUPS      32(DI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y1
-	VMOVUPS      32(R12), Y5
+	VMOVUPS      32(R8)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y2
-	VMOVUPS      32(R13), Y5
+	VMOVUPS      32(R9)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      64(R14), Y4
-	VMOVUPS      64(R10), Y5
+	VMOVUPS      64(AX)(R14*1), Y4
+	VMOVUPS      64(SI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y0
-	VMOVUPS      64(R11), Y5
+	VMOVUPS      64(DI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y1
-	VMOVUPS      64(R12), Y5
+	VMOVUPS      64(R8)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y2
-	VMOVUPS      64(R13), Y5
+	VMOVUPS      64(R9)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y3
-	VMOVUPS      96(R14), Y4
-	VMOVUPS      96(R10), Y5
+	VMOVUPS      96(AX)(R14*1), Y4
+	VMOVUPS      96(SI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y0
-	VMOVUPS      96(R11), Y5
+	VMOVUPS      96(DI)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y1
-	VMOVUPS      96(R12), Y5
+	VMOVUPS      96(R8)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y2
-	VMOVUPS      96(R13), Y5
+	VMOVUPS      96(R9)(R14*1), Y5
 	VSUBPS       Y4, Y5, Y5
 	VFMADD231PS  Y5, Y5, Y3
-	ADDQ         $0x80, R14
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R11
-	ADDQ         $0x80, R12
-	ADDQ         $0x80, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VHADDPS      Y1, Y0, Y0
-	VHADDPS      Y3, Y2, Y1
-	VHADDPS      Y1, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X1
-	VMOVUPS      X1, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
+	ADDQ         $0x00000080, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y1, Y0, Y4
+	VUNPCKHPS    Y1, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VUNPCKLPS    Y3, Y2, Y0
+	VUNPCKHPS    Y3, Y2, Y1
+	VADDPS       Y1, Y0, Y0
+	VUNPCKLPD    Y0, Y4, Y1
+	VUNPCKHPD    Y0, Y4, Y0
+	VADDPS       Y0, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X0
+	VADDPS       X1, X0, X0
+	VMOVUPS      X0, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y0, Y0, Y0
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS      (R10), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y1, Y2, Y2
-	VFMADD231PS  Y2, Y2, Y0
-	VMOVUPS      32(R10), Y1
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y1, Y2, Y2
-	VFMADD231PS  Y2, Y2, Y0
-	VMOVUPS      64(R10), Y1
-	VMOVUPS      64(R9), Y2
-	VSUBPS       Y1, Y2, Y2
-	VFMADD231PS  Y2, Y2, Y0
-	VMOVUPS      96(R10), Y1
-	VMOVUPS      96(R9), Y2
-	VSUBPS       Y1, Y2, Y2
-	VFMADD231PS  Y2, Y2, Y0
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPS       X1, X0, X0
-	VHADDPS      X0, X0, X0
-	VHADDPS      X0, X0, X0
-	VMOVSS       X0, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
+	PREFETCHT0   (DI)(R8*1)
+	PREFETCHT0   64(DI)(R8*1)
+	VMOVUPS      (AX)(R8*1), Y4
+	VMOVUPS      (SI)(R8*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y0
+	VMOVUPS      32(AX)(R8*1), Y4
+	VMOVUPS      32(SI)(R8*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y1
+	VMOVUPS      64(AX)(R8*1), Y4
+	VMOVUPS      64(SI)(R8*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y2
+	VMOVUPS      96(AX)(R8*1), Y4
+	VMOVUPS      96(SI)(R8*1), Y5
+	VSUBPS       Y4, Y5, Y5
+	VFMADD231PS  Y5, Y5, Y3
+	ADDQ         $0x00000080, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPSHUFD      $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsL1AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+// func floatsL1AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·floatsL1AVX2(SB), NOSPLIT, $0-56
+TEXT ·floatsL1AVX2(SB), NOSPLIT, $0-64
 	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         ids+32(FP), SI
-	MOVQ         n+40(FP), DI
-	MOVQ         out+48(FP), R8
-	MOVL         $0x7fffffff, R9
-	VMOVD        R9, X0
+	MOVQ         dim+16(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         ids+32(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVL         $0x7fffffff, SI
+	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
-	MOVQ         BX, R9
-	ADDQ         $0x3f, R9
-	SHRQ         $0x06, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         R9, R10
-	CMOVQGT      R10, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
-	LEAQ         (SI), R11
+	MOVQ         stride+24(FP), SI
+	ADDQ         $0x3f, SI
+	SHRQ         $0x06, SI
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQGT      DI, SI
+	MOVQ         ahead+48(FP), DI
+	CMPQ         BX, DI
+	CMOVQLT      BX, DI
+	MOVQ         DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VXORPS Y1, Y1, Y1
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VXORPS Y2, Y2, Y2
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VXORPS Y3, Y3, Y3
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VXORPS Y4, Y4, Y4
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y1, Y1, Y1
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXOR   Y2, Y2, Y2
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXOR   Y3, Y3, Y3
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXOR   Y4, Y4, Y4
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS      (R14), Y5
-	VMOVUPS      (R10), Y6
+	PREFETCHT0   (R11)(R14*1)
+	PREFETCHT0   (R12)(R14*1)
+	PREFETCHT0   (R13)(R14*1)
+	PREFETCHT0   (R10)(R14*1)
+	PREFETCHT0   64(R11)(R14*1)
+	PREFETCHT0   64(R12)(R14*1)
+	PREFETCHT0   64(R13)(R14*1)
+	PREFETCHT0   64(R10)(R14*1)
+	VMOVUPS      (AX)(R14*1), Y5
+	VMOVUPS      (SI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y1, Y1
-	VMOVUPS      (R11), Y6
+	VMOVUPS      (DI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y2, Y2
-	VMOVUPS      (R12), Y6
+	VMOVUPS      (R8)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y3, Y3
-	VMOVUPS      (R13), Y6
+	VMOVUPS      (R9)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y4, Y4
-	VMOVUPS      32(R14), Y5
-	VMOVUPS      32(R10), Y6
+	VMOVUPS      32(AX)(R14*1), Y5
+	VMOVUPS      32(SI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y1, Y1
-	VMOVUPS      32(R11), Y6
+	VMOVUPS      32(DI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y2, Y2
-	VMOVUPS      32(R12), Y6
+	VMOVUPS      32(R8)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y3, Y3
-	VMOVUPS      32(R13), Y6
+	VMOVUPS      32(R9)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y4, Y4
-	VMOVUPS      64(R14), Y5
-	VMOVUPS      64(R10), Y6
+	VMOVUPS      64(AX)(R14*1), Y5
+	VMOVUPS      64(SI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y1, Y1
-	VMOVUPS      64(R11), Y6
+	VMOVUPS      64(DI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y2, Y2
-	VMOVUPS      64(R12), Y6
+	VMOVUPS      64(R8)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y3, Y3
-	VMOVUPS      64(R13), Y6
+	VMOVUPS      64(R9)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y4, Y4
-	VMOVUPS      96(R14), Y5
-	VMOVUPS      96(R10), Y6
+	VMOVUPS      96(AX)(R14*1), Y5
+	VMOVUPS      96(SI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y1, Y1
-	VMOVUPS      96(R11), Y6
+	VMOVUPS      96(DI)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y2, Y2
-	VMOVUPS      96(R12), Y6
+	VMOVUPS      96(R8)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y3, Y3
-	VMOVUPS      96(R13), Y6
+	VMOVUPS      96(R9)(R14*1), Y6
 	VSUBPS       Y5, Y6, Y6
-	VANDPS       Y0, Y6, Y6
+	VPAND        Y0, Y6, Y6
 	VADDPS       Y6, Y4, Y4
-	ADDQ         $0x80, R14
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R11
-	ADDQ         $0x80, R12
-	ADDQ         $0x80, R13
-	SUBQ         $0x20, R15
-	JG           rows4_steps
-	VHADDPS      Y2, Y1, Y1
-	VHADDPS      Y4, Y3, Y2
-	VHADDPS      Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPS       X2, X1, X2
-	VMOVUPS      X2, (R8)
-	SUBQ         $0x04, DI
-	ADDQ         $0x10, SI
-	ADDQ         $0x10, R8
+	ADDQ         $0x00000080, R14
+	CMPQ         R14, CX
+	JL           rows4_steps
+	MOVQ         out+56(FP), SI
+	VUNPCKLPS    Y2, Y1, Y5
+	VUNPCKHPS    Y2, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VUNPCKLPS    Y4, Y3, Y1
+	VUNPCKHPS    Y4, Y3, Y2
+	VADDPS       Y2, Y1, Y1
+	VUNPCKLPD    Y1, Y5, Y2
+	VUNPCKHPD    Y1, Y5, Y1
+	VADDPS       Y1, Y2, Y2
+	VEXTRACTI128 $0x01, Y2, X1
+	VADDPS       X2, X1, X1
+	VMOVUPS      X1, (SI)
+	SUBQ         $0x04, BX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, out+56(FP)
 	JMP          rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VXORPS Y1, Y1, Y1
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS      (R10), Y2
-	VMOVUPS      (R9), Y3
-	VSUBPS       Y2, Y3, Y3
-	VANDPS       Y0, Y3, Y3
+	PREFETCHT0   (DI)(R8*1)
+	PREFETCHT0   64(DI)(R8*1)
+	VMOVUPS      (AX)(R8*1), Y5
+	VMOVUPS      (SI)(R8*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VADDPS       Y6, Y1, Y1
+	VMOVUPS      32(AX)(R8*1), Y5
+	VMOVUPS      32(SI)(R8*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VMOVUPS      64(AX)(R8*1), Y5
+	VMOVUPS      64(SI)(R8*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	VMOVUPS      96(AX)(R8*1), Y5
+	VMOVUPS      96(SI)(R8*1), Y6
+	VSUBPS       Y5, Y6, Y6
+	VPAND        Y0, Y6, Y6
+	VADDPS       Y6, Y4, Y4
+	ADDQ         $0x00000080, R8
+	CMPQ         R8, CX
+	JL           rows1_steps
+	MOVQ         out+56(FP), SI
+	VADDPS       Y2, Y1, Y1
 	VADDPS       Y3, Y1, Y1
-	VMOVUPS      32(R10), Y2
-	VMOVUPS      32(R9), Y3
-	VSUBPS       Y2, Y3, Y3
-	VANDPS       Y0, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VMOVUPS      64(R10), Y2
-	VMOVUPS      64(R9), Y3
-	VSUBPS       Y2, Y3, Y3
-	VANDPS       Y0, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	VMOVUPS      96(R10), Y2
-	VMOVUPS      96(R9), Y3
-	VSUBPS       Y2, Y3, Y3
-	VANDPS       Y0, Y3, Y3
-	VADDPS       Y3, Y1, Y1
-	ADDQ         $0x80, R10
-	ADDQ         $0x80, R9
-	SUBQ         $0x20, R11
-	JG           rows1_steps
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPS       X2, X1, X1
-	VHADDPS      X1, X1, X1
-	VHADDPS      X1, X1, X1
-	VMOVSS       X1, (R8)
-	SUBQ         $0x01, DI
-	ADDQ         $0x04, SI
-	ADDQ         $0x04, R8
+	VADDPS       Y4, Y1, Y1
+	VEXTRACTI128 $0x01, Y1, X2
+	VADDPS       X1, X2, X2
+	VPSHUFD      $0x4e, X2, X1
+	VADDPS       X1, X2, X2
+	VPSHUFD      $0xb1, X2, X1
+	VADDPS       X1, X2, X2
+	VMOVSS       X2, (SI)
+	SUBQ         $0x01, BX
+	ADDQ         $0x04, DX
+	ADDQ         $0x04, out+56(FP)
 	JMP          rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsDotAVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·floatsDotAVX512(SB), NOSPLIT, $0-56
+// func floatsDotAVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·floatsDotAVX512(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z0, Z0, Z0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z1, Z1, Z1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z2, Z2, Z2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z3, Z3, Z3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z4
-	VMOVUPS       (R10), Z5
+	PREFETCHT0    (R11)(R14*1)
+	PREFETCHT0    (R12)(R14*1)
+	PREFETCHT0    (R13)(R14*1)
+	PREFETCHT0    (R10)(R14*1)
+	PREFETCHT0    64(R11)(R14*1)
+	PREFETCHT0    64(R12)(R14*1)
+	PREFETCHT0    64(R13)(R14*1)
+	PREFETCHT0    64(R10)(R14*1)
+	VMOVUPS       (AX)(R14*1), Z4
+	VMOVUPS       (SI)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z0
-	VMOVUPS       (R11), Z5
+	VMOVUPS       (DI)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z1
-	VMOVUPS       (R12), Z5
+	VMOVUPS       (R8)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z2
-	VMOVUPS       (R13), Z5
+	VMOVUPS       (R9)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z3
-	VMOVUPS       64(R14), Z4
-	VMOVUPS       64(R10), Z5
+	VMOVUPS       64(AX)(R14*1), Z4
+	VMOVUPS       64(SI)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z0
-	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(DI)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z1
-	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R8)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z2
-	VMOVUPS       64(R13), Z5
+	VMOVUPS       64(R9)(R14*1), Z5
 	VFMADD231PS   Z4, Z5, Z3
-	ADDQ          $0x80, R14
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R11
-	ADDQ          $0x80, R12
-	ADDQ          $0x80, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z0, Y4
+	ADDQ          $0x00000080, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VADDPS        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VADDPS        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VADDPS        Y8, Y3, Y8
-	VHADDPS       Y5, Y4, Y4
-	VHADDPS       Y8, Y7, Y5
-	VHADDPS       Y5, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X5
-	VADDPS        X5, X4, X5
-	VMOVUPS       X5, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VUNPCKLPS     Y5, Y4, Y10
+	VUNPCKHPS     Y5, Y4, Y4
+	VADDPS        Y4, Y10, Y10
+	VEXTRACTI64X4 $0x01, Z2, Y4
+	VADDPS        Y4, Y2, Y4
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VADDPS        Y5, Y3, Y5
+	VUNPCKLPS     Y5, Y4, Y11
+	VUNPCKHPS     Y5, Y4, Y4
+	VADDPS        Y4, Y11, Y11
+	VUNPCKLPD     Y11, Y10, Y4
+	VUNPCKHPD     Y11, Y10, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VADDPS        X4, X5, X5
+	VMOVUPS       X5, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z0
-	VMOVUPS       (R9), Z1
+	PREFETCHT0    (DI)(R8*1)
+	PREFETCHT0    64(DI)(R8*1)
+	VMOVUPS       (AX)(R8*1), Z0
+	VMOVUPS       (SI)(R8*1), Z1
 	VFMADD231PS   Z0, Z1, Z6
-	VMOVUPS       64(R10), Z0
-	VMOVUPS       64(R9), Z1
-	VFMADD231PS   Z0, Z1, Z6
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y0
+	VMOVUPS       64(AX)(R8*1), Z0
+	VMOVUPS       64(SI)(R8*1), Z1
+	VFMADD231PS   Z0, Z1, Z7
+	ADDQ          $0x00000080, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z8, Z6, Z6
+	VADDPS        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y0
 	VADDPS        Y0, Y6, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VHADDPS       X0, X0, X0
-	VHADDPS       X0, X0, X0
-	VMOVSS        X0, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VADDPS        X0, X1, X1
+	VPSHUFD       $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPSHUFD       $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsL2AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·floatsL2AVX512(SB), NOSPLIT, $0-56
+// func floatsL2AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·floatsL2AVX512(SB), NOSPLIT, $0-64
 	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), CX
-	MOVQ    dim+16(FP), DX
-	MOVQ    stride+24(FP), BX
-	MOVQ    ids+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    BX, R9
-	ADDQ    $0x3f, R9
-	SHRQ    $0x06, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    R9, R10
-	CMOVQGT R10, R9
-	MOVQ    $0x00000010, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    (SI), R11
+	MOVQ    dim+16(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    ids+32(FP), DX
+	MOVQ    n+40(FP), BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    $0x3f, SI
+	SHRQ    $0x06, SI
+	MOVQ    $0x00000010, DI
+	CMPQ    SI, DI
+	CMOVQGT DI, SI
+	MOVQ    ahead+48(FP), DI
+	CMPQ    BX, DI
+	CMOVQLT BX, DI
+	MOVQ    DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z0, Z0, Z0
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z1, Z1, Z1
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z2, Z2, Z2
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z3, Z3, Z3
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z0, Z0, Z0
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z1, Z1, Z1
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z2, Z2, Z2
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z3, Z3, Z3
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z4
-	VMOVUPS       (R10), Z5
+	PREFETCHT0    (R11)(R14*1)
+	PREFETCHT0    (R12)(R14*1)
+	PREFETCHT0    (R13)(R14*1)
+	PREFETCHT0    (R10)(R14*1)
+	PREFETCHT0    64(R11)(R14*1)
+	PREFETCHT0    64(R12)(R14*1)
+	PREFETCHT0    64(R13)(R14*1)
+	PREFETCHT0    64(R10)(R14*1)
+	VMOVUPS       (AX)(R14*1), Z4
+	VMOVUPS       (SI)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z0
-	VMOVUPS       (R11), Z5
+	VMOVUPS       (DI)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z1
-	VMOVUPS       (R12), Z5
+	VMOVUPS       (R8)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z2
-	VMOVUPS       (R13), Z5
+	VMOVUPS       (R9)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z3
-	VMOVUPS       64(R14), Z4
-	VMOVUPS       64(R10), Z5
+	VMOVUPS       64(AX)(R14*1), Z4
+	VMOVUPS       64(SI)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z0
-	VMOVUPS       64(R11), Z5
+	VMOVUPS       64(DI)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z1
-	VMOVUPS       64(R12), Z5
+	VMOVUPS       64(R8)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z2
-	VMOVUPS       64(R13), Z5
+	VMOVUPS       64(R9)(R14*1), Z5
 	VSUBPS        Z4, Z5, Z5
 	VFMADD231PS   Z5, Z5, Z3
-	ADDQ          $0x80, R14
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R11
-	ADDQ          $0x80, R12
-	ADDQ          $0x80, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z0, Y4
+	ADDQ          $0x00000080, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z0, Y4
 	VADDPS        Y4, Y0, Y4
-	VEXTRACTF64X4 $0x01, Z1, Y5
+	VEXTRACTI64X4 $0x01, Z1, Y5
 	VADDPS        Y5, Y1, Y5
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VADDPS        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VADDPS        Y8, Y3, Y8
-	VHADDPS       Y5, Y4, Y4
-	VHADDPS       Y8, Y7, Y5
-	VHADDPS       Y5, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X5
-	VADDPS        X5, X4, X5
-	VMOVUPS       X5, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	VUNPCKLPS     Y5, Y4, Y10
+	VUNPCKHPS     Y5, Y4, Y4
+	VADDPS        Y4, Y10, Y10
+	VEXTRACTI64X4 $0x01, Z2, Y4
+	VADDPS        Y4, Y2, Y4
+	VEXTRACTI64X4 $0x01, Z3, Y5
+	VADDPS        Y5, Y3, Y5
+	VUNPCKLPS     Y5, Y4, Y11
+	VUNPCKHPS     Y5, Y4, Y4
+	VADDPS        Y4, Y11, Y11
+	VUNPCKLPD     Y11, Y10, Y4
+	VUNPCKHPD     Y11, Y10, Y5
+	VADDPS        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VADDPS        X4, X5, X5
+	VMOVUPS       X5, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z6, Z6, Z6
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z0
-	VMOVUPS       (R9), Z1
+	PREFETCHT0    (DI)(R8*1)
+	PREFETCHT0    64(DI)(R8*1)
+	VMOVUPS       (AX)(R8*1), Z0
+	VMOVUPS       (SI)(R8*1), Z1
 	VSUBPS        Z0, Z1, Z1
 	VFMADD231PS   Z1, Z1, Z6
-	VMOVUPS       64(R10), Z0
-	VMOVUPS       64(R9), Z1
+	VMOVUPS       64(AX)(R8*1), Z0
+	VMOVUPS       64(SI)(R8*1), Z1
 	VSUBPS        Z0, Z1, Z1
-	VFMADD231PS   Z1, Z1, Z6
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z6, Y0
+	VFMADD231PS   Z1, Z1, Z7
+	ADDQ          $0x00000080, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VADDPS        Z7, Z6, Z6
+	VADDPS        Z8, Z6, Z6
+	VADDPS        Z9, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z6, Y0
 	VADDPS        Y0, Y6, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VADDPS        X1, X0, X0
-	VHADDPS       X0, X0, X0
-	VHADDPS       X0, X0, X0
-	VMOVSS        X0, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VADDPS        X0, X1, X1
+	VPSHUFD       $0x4e, X1, X0
+	VADDPS        X0, X1, X1
+	VPSHUFD       $0xb1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSS        X1, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:
 	VZEROUPPER
 	RET
 
-// func floatsL1AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·floatsL1AVX512(SB), NOSPLIT, $0-56
+// func floatsL1AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·floatsL1AVX512(SB), NOSPLIT, $0-64
 	MOVQ         query+0(FP), AX
-	MOVQ         rows+8(FP), CX
-	MOVQ         dim+16(FP), DX
-	MOVQ         stride+24(FP), BX
-	MOVQ         ids+32(FP), SI
-	MOVQ         n+40(FP), DI
-	MOVQ         out+48(FP), R8
-	MOVL         $0x7fffffff, R9
-	VMOVD        R9, X0
+	MOVQ         dim+16(FP), CX
+	SHLQ         $0x02, CX
+	MOVQ         ids+32(FP), DX
+	MOVQ         n+40(FP), BX
+	MOVL         $0x7fffffff, SI
+	VMOVD        SI, X0
 	VPBROADCASTD X0, Z0
-	MOVQ         BX, R9
-	ADDQ         $0x3f, R9
-	SHRQ         $0x06, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         R9, R10
-	CMOVQGT      R10, R9
-	MOVQ         $0x00000010, R10
-	CMPQ         DI, R10
-	CMOVQLT      DI, R10
-	LEAQ         (SI), R11
+	MOVQ         stride+24(FP), SI
+	ADDQ         $0x3f, SI
+	SHRQ         $0x06, SI
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQGT      DI, SI
+	MOVQ         ahead+48(FP), DI
+	CMPQ         BX, DI
+	CMOVQLT      BX, DI
+	MOVQ         DX, R8
 
 first:
-	TESTQ R10, R10
-	JZ    first_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
+	MOVL  (R8), R9
+	IMULQ stride+24(FP), R9
+	ADDQ  rows+8(FP), R9
+	MOVQ  SI, R10
 
 first_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
+	PREFETCHT0 (R9)
+	ADDQ       $0x40, R9
+	DECQ       R10
 	JNZ        first_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        first
+	ADDQ       $0x04, R8
+	DECQ       DI
+	JG         first
+	CMPQ       CX, $0x00000200
+	JGE        rows1
 
-first_end:
 rows4:
-	CMPQ DI, $0x04
-	JL   end4
-	CMPQ DI, $0x14
-	JL   rows4_last
-	MOVQ $0x00000004, R10
-	LEAQ 64(SI), R11
-
-next:
-	TESTQ R10, R10
-	JZ    next_end
-	MOVL  (R11), R12
-	IMULQ BX, R12
-	ADDQ  CX, R12
-	MOVQ  R9, R13
-
-next_line:
-	PREFETCHT0 (R12)
-	ADDQ       $0x40, R12
-	DECQ       R13
-	JNZ        next_line
-	ADDQ       $0x04, R11
-	DECQ       R10
-	JMP        next
-
-next_end:
-rows4_last:
-	MOVL   (SI), R10
-	IMULQ  BX, R10
-	ADDQ   CX, R10
-	VPXORD Z1, Z1, Z1
-	MOVL   4(SI), R11
-	IMULQ  BX, R11
-	ADDQ   CX, R11
-	VPXORD Z2, Z2, Z2
-	MOVL   8(SI), R12
-	IMULQ  BX, R12
-	ADDQ   CX, R12
-	VPXORD Z3, Z3, Z3
-	MOVL   12(SI), R13
-	IMULQ  BX, R13
-	ADDQ   CX, R13
-	VPXORD Z4, Z4, Z4
-	MOVQ   AX, R14
-	MOVQ   DX, R15
+	CMPQ    BX, $0x04
+	JL      end4
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z1, Z1, Z1
+	MOVL    4(DX), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	VPXORD  Z2, Z2, Z2
+	MOVL    8(DX), R8
+	IMULQ   stride+24(FP), R8
+	ADDQ    rows+8(FP), R8
+	VPXORD  Z3, Z3, Z3
+	MOVL    12(DX), R9
+	IMULQ   stride+24(FP), R9
+	ADDQ    rows+8(FP), R9
+	VPXORD  Z4, Z4, Z4
+	MOVQ    ahead+48(FP), R11
+	LEAQ    (DX)(R11*4), R10
+	ADDQ    $0x04, R11
+	CMPQ    BX, R11
+	CMOVQLT DX, R10
+	MOVL    (R10), R11
+	IMULQ   stride+24(FP), R11
+	ADDQ    rows+8(FP), R11
+	MOVL    4(R10), R12
+	IMULQ   stride+24(FP), R12
+	ADDQ    rows+8(FP), R12
+	MOVL    8(R10), R13
+	IMULQ   stride+24(FP), R13
+	ADDQ    rows+8(FP), R13
+	MOVL    12(R10), R10
+	IMULQ   stride+24(FP), R10
+	ADDQ    rows+8(FP), R10
+	XORQ    R14, R14
 
 rows4_steps:
-	VMOVUPS       (R14), Z6
-	VMOVUPS       (R10), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z1, Z1
-	VMOVUPS       (R11), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z2, Z2
-	VMOVUPS       (R12), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z3, Z3
-	VMOVUPS       (R13), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z4, Z4
-	VMOVUPS       64(R14), Z6
-	VMOVUPS       64(R10), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z1, Z1
-	VMOVUPS       64(R11), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z2, Z2
-	VMOVUPS       64(R12), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z3, Z3
-	VMOVUPS       64(R13), Z7
-	VSUBPS        Z6, Z7, Z7
-	VPANDD        Z0, Z7, Z7
-	VADDPS        Z7, Z4, Z4
-	ADDQ          $0x80, R14
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R11
-	ADDQ          $0x80, R12
-	ADDQ          $0x80, R13
-	SUBQ          $0x20, R15
-	JG            rows4_steps
-	VEXTRACTF64X4 $0x01, Z1, Y6
-	VADDPS        Y6, Y1, Y6
-	VEXTRACTF64X4 $0x01, Z2, Y7
-	VADDPS        Y7, Y2, Y7
-	VEXTRACTF64X4 $0x01, Z3, Y8
-	VADDPS        Y8, Y3, Y8
-	VEXTRACTF64X4 $0x01, Z4, Y9
-	VADDPS        Y9, Y4, Y9
-	VHADDPS       Y7, Y6, Y6
-	VHADDPS       Y9, Y8, Y7
-	VHADDPS       Y7, Y6, Y6
-	VEXTRACTF128  $0x01, Y6, X7
-	VADDPS        X7, X6, X7
-	VMOVUPS       X7, (R8)
-	SUBQ          $0x04, DI
-	ADDQ          $0x10, SI
-	ADDQ          $0x10, R8
+	PREFETCHT0    (R11)(R14*1)
+	PREFETCHT0    (R12)(R14*1)
+	PREFETCHT0    (R13)(R14*1)
+	PREFETCHT0    (R10)(R14*1)
+	PREFETCHT0    64(R11)(R14*1)
+	PREFETCHT0    64(R12)(R14*1)
+	PREFETCHT0    64(R13)(R14*1)
+	PREFETCHT0    64(R10)(R14*1)
+	VMOVUPS       (AX)(R14*1), Z9
+	VMOVUPS       (SI)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z1, Z1
+	VMOVUPS       (DI)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z2, Z2
+	VMOVUPS       (R8)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z3, Z3
+	VMOVUPS       (R9)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z4, Z4
+	VMOVUPS       64(AX)(R14*1), Z9
+	VMOVUPS       64(SI)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z1, Z1
+	VMOVUPS       64(DI)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z2, Z2
+	VMOVUPS       64(R8)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z3, Z3
+	VMOVUPS       64(R9)(R14*1), Z10
+	VSUBPS        Z9, Z10, Z10
+	VPANDD        Z0, Z10, Z10
+	VADDPS        Z10, Z4, Z4
+	ADDQ          $0x00000080, R14
+	CMPQ          R14, CX
+	JL            rows4_steps
+	MOVQ          out+56(FP), SI
+	VEXTRACTI64X4 $0x01, Z1, Y9
+	VADDPS        Y9, Y1, Y9
+	VEXTRACTI64X4 $0x01, Z2, Y10
+	VADDPS        Y10, Y2, Y10
+	VUNPCKLPS     Y10, Y9, Y11
+	VUNPCKHPS     Y10, Y9, Y9
+	VADDPS        Y9, Y11, Y11
+	VEXTRACTI64X4 $0x01, Z3, Y9
+	VADDPS        Y9, Y3, Y9
+	VEXTRACTI64X4 $0x01, Z4, Y10
+	VADDPS        Y10, Y4, Y10
+	VUNPCKLPS     Y10, Y9, Y12
+	VUNPCKHPS     Y10, Y9, Y9
+	VADDPS        Y9, Y12, Y12
+	VUNPCKLPD     Y12, Y11, Y9
+	VUNPCKHPD     Y12, Y11, Y10
+	VADDPS        Y10, Y9, Y9
+	VEXTRACTI32X4 $0x01, Y9, X10
+	VADDPS        X9, X10, X10
+	VMOVUPS       X10, (SI)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, out+56(FP)
 	JMP           rows4
 
 end4:
 rows1:
-	CMPQ   DI, $0x01
-	JL     end1
-	MOVL   (SI), R9
-	IMULQ  BX, R9
-	ADDQ   CX, R9
-	VPXORD Z5, Z5, Z5
-	MOVQ   AX, R10
-	MOVQ   DX, R11
+	CMPQ    BX, $0x01
+	JL      end1
+	MOVL    (DX), SI
+	IMULQ   stride+24(FP), SI
+	ADDQ    rows+8(FP), SI
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z8, Z8, Z8
+	MOVQ    ahead+48(FP), R8
+	LEAQ    (DX)(R8*4), DI
+	ADDQ    $0x01, R8
+	CMPQ    BX, R8
+	CMOVQLT DX, DI
+	MOVL    (DI), DI
+	IMULQ   stride+24(FP), DI
+	ADDQ    rows+8(FP), DI
+	XORQ    R8, R8
 
 rows1_steps:
-	VMOVUPS       (R10), Z1
-	VMOVUPS       (R9), Z2
+	PREFETCHT0    (DI)(R8*1)
+	PREFETCHT0    64(DI)(R8*1)
+	VMOVUPS       (AX)(R8*1), Z1
+	VMOVUPS       (SI)(R8*1), Z2
 	VSUBPS        Z1, Z2, Z2
 	VPANDD        Z0, Z2, Z2
 	VADDPS        Z2, Z5, Z5
-	VMOVUPS       64(R10), Z1
-	VMOVUPS       64(R9), Z2
+	VMOVUPS       64(AX)(R8*1), Z1
+	VMOVUPS       64(SI)(R8*1), Z2
 	VSUBPS        Z1, Z2, Z2
 	VPANDD        Z0, Z2, Z2
-	VADDPS        Z2, Z5, Z5
-	ADDQ          $0x80, R10
-	ADDQ          $0x80, R9
-	SUBQ          $0x20, R11
-	JG            rows1_steps
-	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPS        Z2, Z6, Z6
+	ADDQ          $0x00000080, R8
+	CMPQ          R8, CX
+	JL            rows1_steps
+	MOVQ          out+56(FP), SI
+	VADDPS        Z6, Z5, Z5
+	VADDPS        Z7, Z5, Z5
+	VADDPS        Z8, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z5, Y1
 	VADDPS        Y1, Y5, Y1
-	VEXTRACTF128  $0x01, Y1, X2
-	VADDPS        X2, X1, X1
-	VHADDPS       X1, X1, X1
-	VHADDPS       X1, X1, X1
-	VMOVSS        X1, (R8)
-	SUBQ          $0x01, DI
-	ADDQ          $0x04, SI
-	ADDQ          $0x04, R8
+	VEXTRACTI32X4 $0x01, Y1, X2
+	VADDPS        X1, X2, X2
+	VPSHUFD       $0x4e, X2, X1
+	VADDPS        X1, X2, X2
+	VPSHUFD       $0xb1, X2, X1
+	VADDPS        X1, X2, X2
+	VMOVSS        X2, (SI)
+	SUBQ          $0x01, BX
+	ADDQ          $0x04, DX
+	ADDQ          $0x04, out+56(FP)
 	JMP           rows1
 
 end1:

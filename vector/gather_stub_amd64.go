@@ -3,49 +3,49 @@
 package vector
 
 // codesDotAVX2 writes the inner products of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesDotAVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+func codesDotAVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // codesL2AVX2 writes the squared Euclidean distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL2AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL2AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // codesL1AVX2 writes the taxicab distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL1AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL1AVX2(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // codesDotAVX512 writes the inner products of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesDotAVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+func codesDotAVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // codesL2AVX512 writes the squared Euclidean distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL2AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL2AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // codesL1AVX512 writes the taxicab distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL1AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL1AVX512(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // codesDotVNNI writes the inner products of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32)
+func codesDotVNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // codesL2VNNI writes the squared Euclidean distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL2VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // codesL1VNNI writes the taxicab distances of n rows of int8, stride bytes apart; dim is a multiple of 32.
-func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, out *float32, shift int)
+func codesL1VNNI(query *int16, rows *byte, dim int, stride int, ids *uint32, n int, ahead int, out *float32, shift int)
 
 // floatsDotAVX2 writes the inner products of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsDotAVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // floatsL2AVX2 writes the squared Euclidean distances of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsL2AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsL2AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // floatsL1AVX2 writes the taxicab distances of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsL1AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsL1AVX2(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // floatsDotAVX512 writes the inner products of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsDotAVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsDotAVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // floatsL2AVX512 writes the squared Euclidean distances of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsL2AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsL2AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // floatsL1AVX512 writes the taxicab distances of n rows of float32, stride bytes apart; dim is a multiple of 32.
-func floatsL1AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, out *float32)
+func floatsL1AVX512(query *float32, rows *float32, dim int, stride int, ids *uint32, n int, ahead int, out *float32)
 
 // prefetchLines asks for so many cache lines of 64 bytes.
 func prefetchLines(address *byte, lines int)

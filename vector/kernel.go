@@ -14,6 +14,7 @@ type Kernels struct {
 	halves        halfKernels
 	bits          bitKernels
 	panels        panelKernels
+	sparse        sparseKernels
 }
 
 // kernels are the implementations that this machine can run, the fastest last.

@@ -7,15 +7,17 @@ import "golang.org/x/sys/cpu"
 func machineKernels() (out []Kernels) {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX2", l2SquaredAVX2, l1AVX2, dotAVX2)
-		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
+		k.halves = assemblyHalves(8, halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
 		k.bits = machineBits(false)
+		k.sparse = assemblySparse(sparseDotAVX2, sparseL2AVX2, sparseL1AVX2)
 		k.panels = assemblyPanels(16, panelsNearestAVX2, panelsScoresAVX2)
 		out = append(out, k)
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		k := assembly("AVX-512", l2SquaredAVX512, l1AVX512, dotAVX512)
-		k.halves = assemblyHalves(halfL2SquaredAVX2, halfL1AVX2, halfDotAVX2)
+		k.halves = assemblyHalves(1, halfL2SquaredAVX512, halfL1AVX512, halfDotAVX512)
 		k.bits = machineBits(true)
+		k.sparse = assemblySparse(sparseDotAVX512, sparseL2AVX512, sparseL1AVX512)
 		k.panels = assemblyPanels(32, panelsNearestAVX512, panelsScoresAVX512)
 		out = append(out, k)
 	}
@@ -24,11 +26,11 @@ func machineKernels() (out []Kernels) {
 
 type halfFunc = func(query *float32, rows *uint16, dim, stride, n int, out *float32)
 
-// assemblyHalves leaves rows shorter than a register to Go.
-func assemblyHalves(l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim, stride, n int, out, squares *float32)) halfKernels {
+// assemblyHalves leaves rows of fewer than so many elements to Go.
+func assemblyHalves(least int, l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim, stride, n int, out, squares *float32)) halfKernels {
 	with := func(f halfFunc, short func(query []float32, rows []uint16, stride, n int, out []float32)) func([]float32, []uint16, int, int, []float32) {
 		return func(query []float32, rows []uint16, stride, n int, out []float32) {
-			if len(query) < halfLanes {
+			if len(query) < least {
 				short(query, rows, stride, n, out)
 				return
 			}
@@ -38,7 +40,7 @@ func assemblyHalves(l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim,
 	return halfKernels{
 		squaredL2: with(l2, portableHalves.squaredL2), l1: with(l1, portableHalves.l1),
 		dot: func(query []float32, rows []uint16, stride, n int, out, squares []float32) {
-			if len(query) < halfLanes {
+			if len(query) < least {
 				portableHalves.dot(query, rows, stride, n, out, squares)
 				return
 			}
@@ -46,9 +48,6 @@ func assemblyHalves(l2, l1 halfFunc, dot func(query *float32, rows *uint16, dim,
 		},
 	}
 }
-
-// halfLanes is the least dim of the kernels of halves.
-const halfLanes = 8
 
 type scoreFunc = func(query, rows *float32, dim, stride, n int, out *float32)
 

@@ -3,7 +3,7 @@ package vector
 // portable is plain Go: what runs where there is no assembly. Four sums at a
 // time hide the latency of additions.
 var portable = Kernels{
-	Name: "portable", halves: portableHalves, bits: portableBits, panels: portablePanels,
+	Name: "portable", halves: portableHalves, bits: portableBits, panels: portablePanels, sparse: portableSparse,
 	squaredL2: func(query, rows []float32, stride, n int, out []float32) {
 		for i := range n {
 			out[i] = portableSquaredL2(query, rows[i*stride:])

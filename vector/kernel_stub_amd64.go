@@ -8,7 +8,7 @@ func l2SquaredAVX2(query *float32, rows *float32, dim int, stride int, n int, ou
 // l1AVX2 writes the taxicab distances of n rows.
 func l1AVX2(query *float32, rows *float32, dim int, stride int, n int, out *float32)
 
-// dotAVX2 writes the inner products, and the rows' squared lengths of n rows.
+// dotAVX2 writes the inner products, and the rows' squared lengths, of n rows.
 func dotAVX2(query *float32, rows *float32, dim int, stride int, n int, out *float32, squares *float32)
 
 // l2SquaredAVX512 writes the squared Euclidean distances of n rows.
@@ -17,7 +17,7 @@ func l2SquaredAVX512(query *float32, rows *float32, dim int, stride int, n int, 
 // l1AVX512 writes the taxicab distances of n rows.
 func l1AVX512(query *float32, rows *float32, dim int, stride int, n int, out *float32)
 
-// dotAVX512 writes the inner products, and the rows' squared lengths of n rows.
+// dotAVX512 writes the inner products, and the rows' squared lengths, of n rows.
 func dotAVX512(query *float32, rows *float32, dim int, stride int, n int, out *float32, squares *float32)
 
 // halfL2SquaredAVX2 writes the squared Euclidean distances of n rows.
@@ -26,5 +26,14 @@ func halfL2SquaredAVX2(query *float32, rows *uint16, dim int, stride int, n int,
 // halfL1AVX2 writes the taxicab distances of n rows.
 func halfL1AVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
 
-// halfDotAVX2 writes the inner products, and the rows' squared lengths of n rows.
+// halfDotAVX2 writes the inner products, and the rows' squared lengths, of n rows.
 func halfDotAVX2(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)
+
+// halfL2SquaredAVX512 writes the squared Euclidean distances of n rows.
+func halfL2SquaredAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
+
+// halfL1AVX512 writes the taxicab distances of n rows.
+func halfL1AVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32)
+
+// halfDotAVX512 writes the inner products, and the rows' squared lengths, of n rows.
+func halfDotAVX512(query *float32, rows *uint16, dim int, stride int, n int, out *float32, squares *float32)

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"quiver/vector/roofline"
 )
 
 // TestPanels: scores are those of float64 but for rounding, and the nearest is
@@ -99,21 +97,4 @@ func TestPanelsOfOddRows(t *testing.T) {
 			p.Nearest([]float32{1}, 1, []uint32{1}, nearest)
 		}()
 	}
-}
-
-// BenchmarkPanels shows the share of the machine's arithmetic that finding the
-// nearest centroids reaches.
-func BenchmarkPanels(b *testing.B) {
-	const dim, vectors, n = 100, 584, 1200
-	r := rand.New(rand.NewPCG(33, 34))
-	p, rows := NewPanels(randomVector(r, dim*vectors, false), dim), randomVector(r, dim*n, false)
-	ids, nearest := make([]uint32, n), make([]uint32, n)
-	for i := range ids {
-		ids[i] = uint32(i)
-	}
-	arithmetic := roofline.Arithmetic()
-	for b.Loop() {
-		p.Nearest(rows, dim, ids, nearest)
-	}
-	b.ReportMetric(roofline.Share(b.Elapsed(), 0, b.N*2*dim*vectors*n, 1, arithmetic), "of-roofline")
 }

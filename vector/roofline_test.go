@@ -11,79 +11,111 @@ import (
 // together is how many rows are scored by a call, as by Search.
 const together = blockRows
 
-// rooflineBytes of rows are scored: more than caches hold.
-const rooflineBytes = 128 << 20
+// workingSets are how many bytes of rows are scored: more than caches hold, and
+// what fits the second cache of most machines.
+var workingSets = []struct {
+	name  string
+	bytes int
+}{{"memory", 128 << 20}, {"cache", 192 << 10}}
 
-// BenchmarkRoofline scores rows that lie in memory, and shows the share of what
-// the machine can do, measured in the same run: the time that reading the rows,
-// or the arithmetic, must take, over the time taken.
-func BenchmarkRoofline(b *testing.B) {
-	memory := make([]byte, rooflineBytes)
+// yard is a kernel to be measured.
+type yard struct {
+	name     string
+	rowBytes int
+	mix      roofline.Mix
+	score    func(at, n int)
+}
+
+// yards are all kernels on rows of so many dimensions (of bit strings eight times
+// as many bits) that lie in memory.
+func yards(memory []byte, dim int) []yard {
 	r := rand.New(rand.NewPCG(1, 1))
-	for i := range memory {
-		memory[i] = byte(r.Uint32())
-	}
 	floats, halves := Float32sOf(memory), HalvesOf(memory)
-	for i := range floats { // no NaN, nothing huge
-		floats[i] = float32(i%1000) / 1000
-	}
 	out, squares := make([]float32, together), make([]float32, together)
-	query := make([]float32, 1024)
+	query, codeQuery, ids := make([]float32, dim), make([]int16, dim+gatherStep), make([]uint32, together)
 	for i := range query {
 		query[i] = r.Float32()
-	}
-	codeQuery, ids := make([]int16, 1024), make([]uint32, together)
-	for i := range codeQuery {
 		codeQuery[i] = int16(r.IntN(200) - 100)
 	}
 	for i := range ids {
 		ids[i] = uint32(i)
 	}
 	k := Fastest()
-	for _, dim := range []int{100, 768} {
-		codes := (dim + gatherStep - 1) / gatherStep * gatherStep
-		bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
-		for _, c := range []struct {
-			name                        string
-			rowBytes, perElement, count int
-			score                       func(at, n int)
-		}{
-			{"squaredL2", 4 * dim, 3, dim, func(at, n int) { k.ScoreSquaredL2(query[:dim], floats[at*dim:], dim, n, out) }},
-			{"dot", 4 * dim, 4, dim, func(at, n int) { k.ScoreDot(query[:dim], floats[at*dim:], dim, n, out, squares) }},
-			{"L1", 4 * dim, 3, dim, func(at, n int) { k.ScoreL1(query[:dim], floats[at*dim:], dim, n, out) }},
-			{"half/squaredL2", 2 * dim, 3, dim, func(at, n int) { k.ScoreHalfSquaredL2(query[:dim], halves[at*dim:], dim, n, out) }},
-			{"half/dot", 2 * dim, 4, dim, func(at, n int) { k.ScoreHalfDot(query[:dim], halves[at*dim:], dim, n, out, squares) }},
-			{"codes/dot", codes, 2, codes, func(at, n int) {
-				fastestGather.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
-			}},
-			{"codes/squaredL2", codes, 3, codes, func(at, n int) {
-				fastestGather.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 0)
-			}},
-			{"hamming", bits, 0, 0, func(at, n int) {
-				k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out)
-			}},
-			{"jaccard", bits, 0, 0, func(at, n int) {
-				k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out)
-			}},
-		} {
-			b.Run(fmt.Sprintf("%s/%d", c.name, dim), func(b *testing.B) {
-				arithmetic := roofline.Arithmetic()
-				rows := rooflineBytes / c.rowBytes
-				share, bandwidth := 0.0, 0.0
-				for b.Loop() {
-					// Beside each other, since a shared machine's memory is not
-					// always as fast.
-					bandwidth = max(bandwidth, roofline.Bandwidth(memory))
-					took := roofline.Fastest(func() {
-						for at := 0; at < rows; at += together {
-							c.score(at, min(together, rows-at))
-						}
-					})
-					share = max(share, roofline.Share(took, rows*c.rowBytes, rows*c.perElement*c.count, bandwidth, arithmetic))
-				}
-				b.ReportMetric(share, "of-roofline")
-				b.ReportMetric(bandwidth/1e9, "GB/s-memory")
-			})
+	codes := (dim + gatherStep - 1) / gatherStep * gatherStep
+	bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
+	return []yard{
+		{"squaredL2", 4 * dim, roofline.Squares, func(at, n int) { k.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
+		{"dot", 4 * dim, roofline.Products, func(at, n int) { k.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
+		{"L1", 4 * dim, roofline.Magnitudes, func(at, n int) { k.ScoreL1(query, floats[at*dim:], dim, n, out) }},
+		{"half/squaredL2", 2 * dim, roofline.HalfSquares, func(at, n int) { k.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
+		{"half/dot", 2 * dim, roofline.HalfProducts, func(at, n int) { k.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
+		{"half/L1", 2 * dim, roofline.HalfMagnitudes, func(at, n int) { k.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
+		{"codes/dot", codes, roofline.CodeProducts, func(at, n int) {
+			fastestGather.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
+		}},
+		{"codes/squaredL2", codes, roofline.CodeSquares, func(at, n int) {
+			fastestGather.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+		}},
+		{"codes/L1", codes, roofline.CodeMagnitudes, func(at, n int) {
+			fastestGather.codesL1(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+		}},
+		{"hamming", bits, roofline.DifferingBits, func(at, n int) { k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
+		{"jaccard", bits, roofline.CommonBits, func(at, n int) { k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
+	}
+}
+
+// BenchmarkRoofline scores rows that lie in memory or in a cache, and shows
+// beside the rate reached what the machine can do, as package roofline says, and
+// the share of that.
+func BenchmarkRoofline(b *testing.B) {
+	everything := make([]byte, workingSets[0].bytes)
+	for i := range Float32sOf(everything) { // no NaN, nothing huge
+		Float32sOf(everything)[i] = float32(i%1000) / 1000
+	}
+	for _, set := range workingSets {
+		memory := everything[:set.bytes]
+		for _, dim := range []int{100, 768} {
+			for _, y := range yards(memory, dim) {
+				b.Run(fmt.Sprintf("%s/%s/%d", set.name, y.name, dim), func(b *testing.B) { y.measure(b, memory) })
+			}
 		}
 	}
+}
+
+func (y *yard) measure(b *testing.B, memory []byte) {
+	rows := len(memory) / y.rowBytes
+	var r roofline.Result
+	for b.Loop() {
+		r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, func() {
+			for at := 0; at < rows; at += together {
+				y.score(at, min(together, rows-at))
+			}
+		})
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(r.Rate/1e9, "GB/s")
+	b.ReportMetric(r.Bandwidth/1e9, "GB/s-read")
+	b.ReportMetric(r.Arithmetic/1e9, "GB/s-arithmetic")
+	b.ReportMetric(r.Share, "of-roofline")
+}
+
+// BenchmarkPanels shows the share of the machine's arithmetic that finding the
+// nearest centroids reaches.
+func BenchmarkPanels(b *testing.B) {
+	const dim, vectors, n = 100, 584, 1200
+	r := rand.New(rand.NewPCG(33, 34))
+	p, rows := NewPanels(randomVector(r, dim*vectors, false), dim), randomVector(r, dim*n, false)
+	ids, nearest := make([]uint32, n), make([]uint32, n)
+	for i := range ids {
+		ids[i] = uint32(i)
+	}
+	var reached roofline.Result
+	// A lane of a register is one multiplication: with the centroids for rows,
+	// each row of n reads all of them.
+	centroids := bytesOf(make([]uint32, dim*vectors))
+	for b.Loop() {
+		reached = roofline.Measure(centroids, roofline.MultiplyAdds, func() { p.Nearest(rows, dim, ids, nearest) })
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(n*reached.Rate/reached.Arithmetic, "of-roofline")
 }

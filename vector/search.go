@@ -16,6 +16,7 @@ type Search struct {
 	bits     []byte
 	sparse   SparseVector
 	table    *sparseTable
+	dim      int // of Sparse
 	top      *TopK
 	bound    bound
 	kernels  Kernels
@@ -50,8 +51,9 @@ func NewSpaceSearch(space Space, query []byte, k int) *Search {
 		s.bits = query
 	case Sparse:
 		s.sparse = SparseOf(query)
-		// By a hash: many searches may be at work at once, each with a table.
-		s.table = &sparseTable{}
+		// By a hash at first: many searches may be at work at once, and most
+		// compare few rows.
+		s.table, s.dim = &sparseTable{}, space.Dim
 		s.table.set(s.sparse)
 	}
 	s.bound = newBound(s.distance, s.query)
@@ -148,6 +150,10 @@ func (s *Search) Add(rows Rows) {
 	}
 }
 
+// hashedRows is how many sparse rows a search compares before it writes its query
+// out: that clears a table of all dimensions.
+const hashedRows = 512
+
 // block compares n rows.
 func (s *Search) block(rows *Rows, start, n int) {
 	s.Scored += int64(n)
@@ -155,6 +161,10 @@ func (s *Search) block(rows *Rows, start, n int) {
 	case Bit:
 		s.scoreBits(rows, start, n)
 	case Sparse:
+		if s.Scored > hashedRows && s.dim <= denseMax && s.table.dense == nil {
+			s.table = newSparseTable(s.dim)
+			s.table.set(s.sparse)
+		}
 		for i := start; i < start+n; i++ {
 			if rows.kept(i) && !s.beyond(rows.Sparse.row(i)) {
 				s.confirm(rows, i)

@@ -11,7 +11,8 @@ import "math"
 // ExactSparse by less than sparseError of the squared lengths (of the sums of
 // magnitudes under L1) of both.
 type sparseTable struct {
-	dense []float32
+	kernels sparseKernels // for dense
+	dense   []float32
 	// keys are indexes plus one, 0 where there is none; len is a power of two.
 	keys   []uint32
 	values []float32
@@ -31,7 +32,7 @@ const sparseError = 1e-11
 
 // newSparseTable makes a table for vectors of so many dimensions.
 func newSparseTable(dim int) *sparseTable {
-	t := &sparseTable{}
+	t := &sparseTable{kernels: fastest.sparse}
 	if dim <= denseMax {
 		t.dense = make([]float32, dim)
 	}
@@ -48,11 +49,8 @@ func (t *sparseTable) set(v SparseVector) {
 		t.makeRoom(len(v.Indexes))
 	}
 	t.of = append(t.of[:0], v.Indexes...)
-	t.square, t.magnitude = 0, 0
 	for i, at := range v.Indexes {
 		x := v.Values[i]
-		t.square += float64(x) * float64(x)
-		t.magnitude += math.Abs(float64(x))
 		if t.dense != nil {
 			t.dense[at] = x
 			continue
@@ -63,6 +61,8 @@ func (t *sparseTable) set(v SparseVector) {
 		}
 		t.keys[slot], t.values[slot] = at+1, x
 	}
+	// Summed as of any vector, so that an equal one is at 0.
+	t.square, t.magnitude = -t.changeOfSquare(v), -t.changeOfMagnitude(v)
 }
 
 // makeRoom empties the hash table, four slots or more an element.
@@ -100,58 +100,50 @@ func (t *sparseTable) look(at uint32) float32 {
 
 // dot is the inner product with a vector.
 func (t *sparseTable) dot(v SparseVector) (sum float64) {
+	if t.dense != nil {
+		return t.kernels.dot(t.dense, v)
+	}
 	values := v.Values[:len(v.Indexes)]
-	if t.dense == nil {
-		for i, at := range v.Indexes {
-			sum += float64(t.look(at)) * float64(values[i])
-		}
-		return sum
+	for i, at := range v.Indexes {
+		sum += float64(t.look(at)) * float64(values[i])
 	}
-	dense, odd := t.dense, 0.0
-	i := 0
-	for ; i+1 < len(values); i += 2 {
-		sum += float64(dense[v.Indexes[i]]) * float64(values[i])
-		odd += float64(dense[v.Indexes[i+1]]) * float64(values[i+1])
-	}
-	if i < len(values) {
-		sum += float64(dense[v.Indexes[i]]) * float64(values[i])
-	}
-	return sum + odd
+	return sum
 }
 
-// squaredL2 is the squared Euclidean distance: what the elements of v change of
-// that from nothing, in an order that makes it 0 for an equal vector.
+// squaredL2 is the squared Euclidean distance, 0 for an equal vector.
 func (t *sparseTable) squaredL2(v SparseVector) float64 {
-	var sum float64
-	values := v.Values[:len(v.Indexes)]
-	if dense := t.dense; dense != nil {
-		for i, at := range v.Indexes {
-			x := float64(values[i])
-			sum += x * (x - 2*float64(dense[at]))
-		}
-	} else {
-		for i, at := range v.Indexes {
-			x := float64(values[i])
-			sum += x * (x - 2*float64(t.look(at)))
-		}
+	return max(t.square+t.changeOfSquare(v), 0)
+}
+
+// changeOfSquare is what the elements of v change of the squared distance from
+// nothing.
+func (t *sparseTable) changeOfSquare(v SparseVector) (sum float64) {
+	if t.dense != nil {
+		return t.kernels.l2(t.dense, v)
 	}
-	return max(t.square+sum, 0)
+	values := v.Values[:len(v.Indexes)]
+	for i, at := range v.Indexes {
+		x := float64(values[i])
+		sum += x * (x - 2*float64(t.look(at)))
+	}
+	return sum
 }
 
 // l1 is the sum of the magnitudes of differences, found likewise.
 func (t *sparseTable) l1(v SparseVector) float64 {
-	var sum float64
+	return max(t.magnitude+t.changeOfMagnitude(v), 0)
+}
+
+func (t *sparseTable) changeOfMagnitude(v SparseVector) (sum float64) {
+	if t.dense != nil {
+		return t.kernels.l1(t.dense, v)
+	}
 	values := v.Values[:len(v.Indexes)]
 	for i, at := range v.Indexes {
-		var own float64
-		if t.dense != nil {
-			own = float64(t.dense[at])
-		} else {
-			own = float64(t.look(at))
-		}
+		own := float64(t.look(at))
 		sum += math.Abs(float64(values[i])-own) - math.Abs(own)
 	}
-	return max(t.magnitude+sum, 0)
+	return sum
 }
 
 // atLeast is hardly less than the exact distance from a vector, and never more;

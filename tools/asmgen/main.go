@@ -2,77 +2,71 @@
 // in package vector.
 //
 // Each kernel scores n rows of dim float32 or float16, stride elements apart,
-// against one query of float32. Halves are widened as they are loaded. Four rows go together: the query is loaded once for all, and their
-// independent sums hide the latency of FMA. What is left of the rows goes one
-// by one. Within a row full registers come first, two at a time, then one, then
-// the rest under a mask.
+// against one query of float32. Halves are widened as they are loaded. Four rows
+// go together: the query is loaded once for all, and their independent sums hide
+// the latency of FMA. Long rows, and what is left of the rows, go one by one.
+// Within a row some registers go in a turn, then one by one, then the rest under a
+// mask.
 package main
 
 import (
 	"fmt"
-	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"quiver/tools/asmgen/simd"
 )
 
-// width is a vector instruction set: lanes of float32 a register, and whether
-// rows are halves, of which dim is at least the lanes.
-type width struct {
-	name   string
-	lanes  int
+// aheadBytesMin is how far ahead of the rows being scored others are prefetched,
+// at least: less does not cover the time that memory takes.
+const aheadBytesMin = 2048
+
+// longBytes is the length of a row from which rows go one by one: four at a time
+// would be so far apart that memory is no longer read in order.
+const longBytes = 1024
+
+// cacheLine is what is prefetched at a time, in bytes.
+const cacheLine = 64
+
+// form is a vector instruction set, and whether rows are halves, of which, with
+// AVX2, dim is at least the lanes.
+type form struct {
+	simd.Set
 	halves bool
 }
 
-var (
-	avx2   = width{name: "AVX2", lanes: 8}
-	avx512 = width{name: "AVX512", lanes: 16}
-)
-
 // rowElement is the bytes of an element of a row.
-func (w width) rowElement() int {
-	if w.halves {
+func (f form) rowElement() int {
+	if f.halves {
 		return 2
 	}
 	return 4
 }
 
-func (w width) wide() bool { return w.name == avx512.name }
-
-func (w width) register() reg.VecVirtual {
-	if w.wide() {
-		return ZMM()
-	}
-	return YMM()
-}
-
-func (w width) zero(v reg.VecVirtual) {
-	if w.wide() {
-		VPXORD(v, v, v)
-		return
-	}
-	VXORPS(v, v, v)
-}
+// step is the bytes of a row that make one register.
+func (f form) step() int { return f.Floats() * f.rowElement() }
 
 func main() {
-	for _, w := range []width{avx2, avx512} {
-		generate(w, "l2Squared", "squared Euclidean distances", 1, l2Squared)
-		generate(w, "l1", "taxicab distances", 1, l1)
-		generate(w, "dot", "inner products, and the rows' squared lengths", 2, dot)
+	for _, f := range []form{{simd.AVX2, false}, {simd.AVX512, false}, {simd.AVX2, true}, {simd.AVX512, true}} {
+		generate(f, "l2Squared", "halfL2Squared", "squared Euclidean distances", 1, l2Squared)
+		generate(f, "l1", "halfL1", "taxicab distances", 1, l1)
+		generate(f, "dot", "halfDot", "inner products, and the rows' squared lengths,", 2, dot)
 	}
-	halves := avx2
-	halves.halves = true
-	generate(halves, "halfL2Squared", "squared Euclidean distances", 1, l2Squared)
-	generate(halves, "halfL1", "taxicab distances", 1, l1)
-	generate(halves, "halfDot", "inner products, and the rows' squared lengths", 2, dot)
 	Generate()
 }
 
 // kernel is what the steps of one function share.
 type kernel struct {
-	width
-	absMask reg.VecVirtual // all bits but the sign, for l1
+	form
+	results                    int            // sums of a row
+	absMask                    reg.VecVirtual // all bits but the sign, for l1
+	tail                       Op             // the mask of what is left of a row
+	query, rows, stride, ahead reg.Register   // the latter in bytes
+	length                     reg.Register   // of a row, in bytes
+	outs                       []reg.Register
+	do                         step
 }
 
 // step adds one register of query and row to the sums.
@@ -85,11 +79,7 @@ func l2Squared(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 
 func l1(k *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 	VSUBPS(query, row, row)
-	if k.wide() {
-		VPANDD(k.absMask, row, row)
-	} else {
-		VANDPS(k.absMask, row, row)
-	}
+	k.And(k.absMask, row, row)
 	VADDPS(row, sums[0], sums[0])
 }
 
@@ -99,47 +89,53 @@ func dot(_ *kernel, query, row reg.VecVirtual, sums []reg.VecVirtual) {
 }
 
 // generate writes one function; results is how many sums a row has.
-func generate(w width, name, what string, results int, do step) {
-	rowsType, outs := "*float32", "out *float32"
-	if w.halves {
-		rowsType = "*uint16"
+func generate(f form, name, halfName, what string, results int, do step) {
+	rowsType, outs, abs := "*float32", "out *float32", name == "l1"
+	if f.halves {
+		name, rowsType = halfName, "*uint16"
 	}
 	if results == 2 {
 		outs = "out, squares *float32"
 	}
 	signature := fmt.Sprintf("func(query *float32, rows %s, dim, stride, n int, %s)", rowsType, outs)
-	TEXT(name+w.name, NOSPLIT, signature)
-	Doc(fmt.Sprintf("%s%s writes the %s of n rows.", name, w.name, what))
-	k := &kernel{width: w}
-	query, rows := Load(Param("query"), GP64()), Load(Param("rows"), GP64())
-	dim, stride, n := Load(Param("dim"), GP64()), Load(Param("stride"), GP64()), Load(Param("n"), GP64())
-	sumsOut := []reg.Register{Load(Param("out"), GP64())}
+	TEXT(name+f.Name, NOSPLIT, signature)
+	Doc(fmt.Sprintf("%s%s writes the %s of n rows.", name, f.Name, what))
+	k := &kernel{form: f, results: results, do: do}
+	k.query, k.rows = Load(Param("query"), GP64()), Load(Param("rows"), GP64())
+	k.length, k.stride = Load(Param("dim"), GP64()), Load(Param("stride"), GP64())
+	n := Load(Param("n"), GP64())
+	k.outs = []reg.Register{Load(Param("out"), GP64())}
 	if results == 2 {
-		sumsOut = append(sumsOut, Load(Param("squares"), GP64()))
+		k.outs = append(k.outs, Load(Param("squares"), GP64()))
 	}
-	SHLQ(Imm(uint64(w.rowElement()/2)), stride) // in bytes
-	if strings.HasSuffix(name, "L1") || name == "l1" {
-		k.absMask = w.register()
-		mask := GP32()
-		MOVL(U32(0x7fffffff), mask)
-		x := XMM()
-		VMOVD(mask, x)
-		if w.wide() {
-			VPBROADCASTD(x, k.absMask)
-		} else {
-			VBROADCASTSS(x, k.absMask)
-		}
+	k.tail = k.tailMask(k.length)
+	shift := Imm(uint64(f.rowElement() / 2)) // to bytes
+	SHLQ(shift, k.stride)
+	SHLQ(shift, k.length)
+	if abs {
+		k.absMask = f.Broadcast(0x7fffffff)
 	}
-	tail := tailMask(w, dim)
+	// The same place of the next rows: where rows are short, those are further
+	// ahead than a processor looks by itself, and of very short ones the next
+	// few are not far enough.
+	least := GP64()
+	k.ahead = GP64()
+	MOVQ(k.stride, k.ahead)
+	SHLQ(Imm(2), k.ahead)
+	MOVQ(U32(aheadBytesMin), least)
+	CMPQ(k.ahead, least)
+	CMOVQLT(least, k.ahead)
+	CMPQ(k.length, U32(longBytes))
+	JGE(LabelRef("rows1"))
 
 	for _, together := range []int{4, 1} {
 		label := fmt.Sprintf("rows%d", together)
 		Label(label)
 		CMPQ(n, Imm(uint64(together)))
 		JL(LabelRef(fmt.Sprintf("end%d", together)))
-		k.block(label, together, results, query, rows, stride, dim, tail, do, sumsOut)
+		k.block(label, together)
 		SUBQ(Imm(uint64(together)), n)
-		for _, out := range sumsOut {
+		for _, out := range k.outs {
 			ADDQ(Imm(uint64(4*together)), out)
 		}
 		JMP(LabelRef(label))
@@ -150,20 +146,12 @@ func generate(w width, name, what string, results int, do step) {
 }
 
 // tailMask makes the mask of the dim%lanes elements at the end of a row.
-func tailMask(w width, dim reg.Register) Op {
+func (k *kernel) tailMask(dim reg.Register) Op {
 	rest := GP64()
 	MOVQ(dim, rest)
-	ANDQ(Imm(uint64(w.lanes-1)), rest)
-	if w.wide() {
-		// The rest lowest bits.
-		bits := GP64()
-		MOVQ(U32(1), bits)
-		MOVQ(rest, reg.RCX)
-		SHLQ(reg.CL, bits)
-		DECQ(bits)
-		mask := K()
-		KMOVW(bits.As32(), mask)
-		return mask
+	ANDQ(Imm(uint64(k.Floats()-1)), rest)
+	if k.Wide() {
+		return simd.LowBits(rest)
 	}
 	// Eight words of zero before and behind eight of all ones, read from rest words
 	// before the second boundary; for halves, behind the first.
@@ -172,7 +160,7 @@ func tailMask(w width, dim reg.Register) Op {
 	LEAQ(table, address)
 	SHLQ(Imm(2), rest)
 	mask := YMM()
-	if w.halves {
+	if k.halves {
 		ADDQ(rest, address)
 		VMOVUPS(Mem{Base: address}, mask)
 		return mask
@@ -200,159 +188,149 @@ func tailTable() Mem {
 }
 
 // block scores so many rows and moves rows behind them.
-func (k *kernel) block(label string, together, results int, query, rows, stride, dim reg.Register, tail Op, do step, outs []reg.Register) {
-	// A second set of sums for the second register of a step; those with two
-	// results a row have sums enough.
-	sets := 2
-	if results == 2 {
-		sets = 1
-	}
-	starts := make([]reg.Register, together)
-	for r := range starts {
-		starts[r] = GP64()
-		if r == 0 {
-			MOVQ(rows, starts[r])
-			continue
-		}
-		LEAQ(Mem{Base: starts[r-1], Index: stride, Scale: 1}, starts[r])
+func (k *kernel) block(label string, together int) {
+	// Eight sums, each of registers in turn.
+	sets := 8 / together / k.results
+	starts := []reg.Register{k.rows}
+	for r := 1; r < together; r++ {
+		start := GP64()
+		LEAQ(Mem{Base: starts[r-1], Index: k.stride, Scale: 1}, start)
+		starts = append(starts, start)
 	}
 	sums := make([][][]reg.VecVirtual, together) // row, set, result
 	for r := range sums {
 		for range sets {
 			var set []reg.VecVirtual
-			for range results {
-				v := k.register()
-				k.zero(v)
-				set = append(set, v)
+			for range k.results {
+				set = append(set, k.Zero())
 			}
 			sums[r] = append(sums[r], set)
 		}
 	}
-	q, left := GP64(), GP64()
-	MOVQ(query, q)
-	MOVQ(dim, left)
-	advance := func(registers int) {
-		ADDQ(U32(uint32(4*k.lanes*registers)), q)
-		for _, start := range starts {
-			ADDQ(U32(uint32(k.rowElement()*k.lanes*registers)), start)
+	at, left := GP64(), GP64() // in bytes of a row
+	XORQ(at, at)
+	MOVQ(k.length, left)
+	add := func(number, disp int) {
+		qv := k.Register()
+		VMOVUPS(k.queryAt(at, disp), qv)
+		for r, start := range starts {
+			k.do(k, qv, k.loadRow(Mem{Base: start, Index: at, Scale: 1, Disp: disp}), sums[r][number%sets])
 		}
-		SUBQ(U32(uint32(registers*k.lanes)), left)
 	}
-	load := func(base reg.Register, disp int) reg.VecVirtual {
-		v := k.register()
-		VMOVUPS(Mem{Base: base, Disp: disp}, v)
-		return v
+	// Rows follow each other, so that as many bytes are asked for as are scored,
+	// and those of the ends of rows at last.
+	next := GP64()
+	if together > 1 {
+		LEAQ(Mem{Base: k.rows, Index: k.ahead, Scale: 1}, next)
+	} else {
+		LEAQ(Mem{Base: k.rows, Disp: aheadBytesMin}, next)
 	}
-
-	for registers := sets; registers >= 1; registers-- {
-		loop := fmt.Sprintf("%s_by%d", label, registers)
-		Label(loop)
-		CMPQ(left, Imm(uint64(registers*k.lanes)))
+	every := cacheLine
+	if together > 1 {
+		every = 2 * cacheLine // the processor brings lines in pairs
+	}
+	prefetch := func(bytes int) {
+		for disp := 0; disp < bytes; disp += every {
+			PREFETCHT0(Mem{Base: next, Disp: disp})
+		}
+		ADDQ(U32(uint32(bytes)), next)
+	}
+	turn := max(cacheLine, sets*k.step())
+	for _, bytes := range []int{turn, k.step()} {
+		loop := fmt.Sprintf("%s_by%d", label, bytes)
+		SUBQ(U32(uint32(bytes)), left)
 		JL(LabelRef(loop + "_end"))
-		if together > 1 && (registers == sets || sets == 1) {
-			// The same place of the next rows: where rows are short, they are
-			// further ahead than a processor looks by itself.
-			for _, start := range starts {
-				PREFETCHT0(Mem{Base: start, Index: stride, Scale: 4})
-			}
+		Label(loop)
+		if bytes == turn {
+			prefetch(together * bytes)
 		}
-		for set := range registers {
-			qv := load(q, 4*k.lanes*set)
-			for r, start := range starts {
-				do(k, qv, k.loadRow(start, k.rowElement()*k.lanes*set), sums[r][set])
-			}
+		for i := range bytes / k.step() {
+			add(i, i*k.step())
 		}
-		advance(registers)
-		JMP(LabelRef(loop))
+		ADDQ(U32(uint32(bytes)), at)
+		SUBQ(U32(uint32(bytes)), left)
+		JGE(LabelRef(loop))
 		Label(loop + "_end")
+		ADDQ(U32(uint32(bytes)), left)
+		if bytes == k.step() {
+			break // a turn is one register
+		}
 	}
 
+	prefetch(together * cacheLine)
 	done := label + "_sum"
 	TESTQ(left, left)
 	JZ(LabelRef(done))
-	if k.halves {
-		// The last register of the row, less what was counted already.
-		qv := k.register()
-		VANDPS(Mem{Base: q, Index: left, Scale: 4, Disp: -4 * k.lanes}, tail, qv)
-		for r, start := range starts {
-			v := k.register()
-			VCVTPH2PS(Mem{Base: start, Index: left, Scale: 2, Disp: -2 * k.lanes}, v)
-			VANDPS(tail, v, v)
-			do(k, qv, v, sums[r][0])
-		}
-	} else {
-		qv := k.loadMasked(q, tail)
-		for r, start := range starts {
-			do(k, qv, k.loadMasked(start, tail), sums[r][0])
-		}
-	}
+	k.rest(starts, at, sums)
 	Label(done)
 
-	for result := range results {
+	for result := range k.results {
 		totals := make([]reg.VecVirtual, together)
 		for r := range totals {
 			totals[r] = sums[r][0][result]
-			if sets == 2 {
-				VADDPS(sums[r][1][result], totals[r], totals[r])
+			for _, set := range sums[r][1:] {
+				VADDPS(set[result], totals[r], totals[r])
 			}
 		}
-		k.store(totals, outs[result])
+		k.store(totals, k.outs[result])
 	}
 	// The next rows begin a stride behind the last one of these.
-	for range together {
-		ADDQ(stride, rows)
+	LEAQ(Mem{Base: starts[together-1], Index: k.stride, Scale: 1}, k.rows)
+}
+
+// queryAt is the place in the query that belongs to one in a row.
+func (k *kernel) queryAt(at reg.Register, disp int) Mem {
+	wider := 4 / k.rowElement()
+	return Mem{Base: k.query, Index: at, Scale: uint8(wider), Disp: wider * disp}
+}
+
+// rest adds the end of the rows, less than a register, lanes beyond it being zero.
+func (k *kernel) rest(starts []reg.Register, at reg.Register, sums [][][]reg.VecVirtual) {
+	qv := k.Register()
+	overlapping := k.halves && !k.Wide()
+	switch {
+	case overlapping:
+		// The last register of the row, less what was counted already.
+		VANDPS(k.queryAt(k.length, -k.step()), k.tail.(reg.VecVirtual), qv)
+	case k.Wide():
+		VMOVUPS_Z(k.queryAt(at, 0), k.tail, qv)
+	default:
+		VMASKMOVPS(k.queryAt(at, 0), k.tail, qv)
+	}
+	for r, start := range starts {
+		v, row := k.Register(), Mem{Base: start, Index: at, Scale: 1}
+		switch {
+		case overlapping:
+			VCVTPH2PS(Mem{Base: start, Index: k.length, Scale: 1, Disp: -k.step()}, v)
+			VANDPS(k.tail, v, v)
+		case k.halves:
+			VCVTPH2PS_Z(row, k.tail, v)
+		case k.Wide():
+			VMOVUPS_Z(row, k.tail, v)
+		default:
+			VMASKMOVPS(row, k.tail, v)
+		}
+		k.do(k, qv, v, sums[r][0])
 	}
 }
 
 // loadRow loads a register of a row.
-func (k *kernel) loadRow(base reg.Register, disp int) reg.VecVirtual {
-	v := k.register()
+func (k *kernel) loadRow(m Mem) reg.VecVirtual {
+	v := k.Register()
 	if k.halves {
-		VCVTPH2PS(Mem{Base: base, Disp: disp}, v)
+		VCVTPH2PS(m, v)
 	} else {
-		VMOVUPS(Mem{Base: base, Disp: disp}, v)
-	}
-	return v
-}
-
-// loadMasked loads the tail of a row; lanes beyond it are zero.
-func (k *kernel) loadMasked(base reg.Register, mask Op) reg.VecVirtual {
-	v := k.register()
-	if k.wide() {
-		VMOVUPS_Z(Mem{Base: base}, mask, v)
-	} else {
-		VMASKMOVPS(Mem{Base: base}, mask, v)
+		VMOVUPS(m, v)
 	}
 	return v
 }
 
 // store adds the lanes of each total up and writes the results side by side.
 func (k *kernel) store(totals []reg.VecVirtual, out reg.Register) {
-	halves := make([]reg.VecVirtual, len(totals))
-	for r, t := range totals {
-		halves[r] = t
-		if k.wide() {
-			high := YMM()
-			VEXTRACTF64X4(Imm(1), t, high)
-			halves[r] = YMM()
-			VADDPS(high, t.AsY(), halves[r])
-		}
-	}
+	add := func(a, b, sum Op) { VADDPS(a, b, sum) }
 	if len(totals) == 1 {
-		high, low := XMM(), XMM()
-		VEXTRACTF128(Imm(1), halves[0], high)
-		VADDPS(high, halves[0].AsX(), low)
-		VHADDPS(low, low, low)
-		VHADDPS(low, low, low)
-		VMOVSS(low, Mem{Base: out})
+		VMOVSS(k.Sum(totals[0], add), Mem{Base: out})
 		return
 	}
-	a, b := YMM(), YMM()
-	VHADDPS(halves[1], halves[0], a)
-	VHADDPS(halves[3], halves[2], b)
-	VHADDPS(b, a, a)
-	high := XMM()
-	VEXTRACTF128(Imm(1), a, high)
-	VADDPS(high, a.AsX(), high)
-	VMOVUPS(high, Mem{Base: out})
+	VMOVUPS(k.FourSums(totals, add), Mem{Base: out})
 }

@@ -1,7 +1,23 @@
-// Package roofline measures what kernels are compared with: how fast this
-// machine reads memory, and how fast it multiplies and adds, one core of it. A
-// kernel can take no less time than its bytes and its arithmetic do. Benchmarks
-// alone use it.
+// Package roofline measures what kernels are compared with: how fast one core of
+// this machine reads, and how fast it does a kernel's arithmetic. Benchmarks alone
+// use it.
+//
+// The roofline of a kernel is the lower of two rates, both in bytes of rows a
+// second, measured beside the kernel in the same run (Measure):
+//
+//   - Result.Bandwidth: a loop that loads the same bytes from where they lie and does
+//     nothing with them. There are two, one that asks for lines ahead of time and
+//     one that does not; the faster counts.
+//   - Mix.Rate: a loop of the instructions that the kernel's mathematics needs for
+//     a register of a row, on registers alone, but for elements that are widened
+//     as they are loaded or looked up, which lie in one cache line: no rows are
+//     loaded, none ends, no sums are added up across lanes. So it goes as fast as
+//     the machine's ports take these instructions. Where there is more than one way to compute (bits
+//     are counted by shuffles or by POPCNT), the fastest counts.
+//
+// Loops are as wide as the machine's registers: AVX2, or AVX-512 with VNNI and
+// VPOPCNTDQ. Other machines have no loops of arithmetic, and memory alone is the
+// roofline there.
 package roofline
 
 //go:generate go run -C ../../tools ./asmgen/roofline -out ../vector/roofline/loops_amd64.s -stubs ../vector/roofline/loops_stub_amd64.go -pkg roofline

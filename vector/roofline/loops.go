@@ -13,14 +13,3 @@ func readWords(b []byte) {
 	}
 	sink = or
 }
-
-// multiplyAddSlow is multiplyAdd in Go.
-func multiplyAddSlow(n int) {
-	var sums [8]float32
-	for range 12 * n {
-		for i := range sums {
-			sums[i] += sums[i] * sums[i]
-		}
-	}
-	sink = uint64(sums[0])
-}

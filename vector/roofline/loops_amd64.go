@@ -2,23 +2,51 @@ package roofline
 
 import "golang.org/x/sys/cpu"
 
-// operations of one turn of multiplyAdd.
-const operations = 12 * 8 * 2
+// reads are the loops that read, of which the fastest counts.
+var reads = machineReads()
 
-func read(b []byte) {
-	switch {
-	case len(b) == 0:
-	case cpu.X86.HasAVX2:
-		readAVX2(&b[0], len(b))
-	default:
-		readWords(b)
+func machineReads() []func([]byte) {
+	if !cpu.X86.HasAVX2 {
+		return []func([]byte){readWords}
+	}
+	return []func([]byte){
+		func(b []byte) { readAVX2(&b[0], len(b)) },
+		func(b []byte) { readAheadAVX2(&b[0], len(b)) },
 	}
 }
 
-func multiplyAdd(n int) {
-	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
-		multiplyAddAVX2(n)
-		return
+// ways are the loops of each mix that this machine can run.
+var ways = machineWays()
+
+func machineWays() (out [mixes][]way) {
+	add := func(bytes int, loops [mixes]func(int)) {
+		for m, loop := range loops {
+			rowBytes := bytes
+			if m >= int(HalfSquares) && m <= int(CodeMagnitudes) {
+				rowBytes /= 2 // widened
+			}
+			if m == int(Lookups) {
+				rowBytes *= 2 // indexes and values
+			}
+			out[m] = append(out[m], way{loop, rowBytes})
+		}
 	}
-	multiplyAddSlow(n)
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
+		add(32, [mixes]func(int){
+			squaresAVX2, productsAVX2, magnitudesAVX2, halfSquaresAVX2, halfProductsAVX2, halfMagnitudesAVX2,
+			codeProductsAVX2, codeSquaresAVX2, codeMagnitudesAVX2, differingBitsAVX2, commonBitsAVX2, multiplyAddsAVX2, lookupsAVX2,
+		})
+	}
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL &&
+		cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512VPOPCNTDQ {
+		add(64, [mixes]func(int){
+			squaresAVX512, productsAVX512, magnitudesAVX512, halfSquaresAVX512, halfProductsAVX512, halfMagnitudesAVX512,
+			codeProductsAVX512, codeSquaresAVX512, codeMagnitudesAVX512, differingBitsAVX512, commonBitsAVX512, multiplyAddsAVX512, lookupsAVX512,
+		})
+	}
+	if cpu.X86.HasPOPCNT {
+		out[DifferingBits] = append(out[DifferingBits], way{differingWords, 8})
+		out[CommonBits] = append(out[CommonBits], way{commonWords, 8})
+	}
+	return out
 }

@@ -2,9 +2,6 @@
 
 package roofline
 
-// operations of one turn of multiplyAdd.
-const operations = 12 * 8 * 2
+var reads = []func([]byte){readWords}
 
-func read(b []byte) { readWords(b) }
-
-func multiplyAdd(n int) { multiplyAddSlow(n) }
+var ways [mixes][]way

@@ -1,38 +1,72 @@
 package roofline
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// rounds of each measurement, of which the fastest counts: what disturbs a
-// machine only slows it.
+// rounds of a measurement of which the fastest counts.
 const rounds = 7
 
-// Fastest is the shortest time that f takes.
-func Fastest(f func()) time.Duration {
-	best := time.Duration(1<<63 - 1)
-	for range rounds {
-		start := time.Now()
-		f()
-		best = min(best, time.Since(start))
+// pairs of measurements of which the one in the middle counts.
+const pairs = 31
+
+// fastest is the shortest time that f takes.
+func fastest(f func()) float64 {
+	best := timed(f)
+	for range rounds - 1 {
+		best = min(best, timed(f))
 	}
 	return best
 }
 
-// Bandwidth is the bytes a second at which memory, much larger than any cache,
-// is read from one end to the other.
-func Bandwidth(memory []byte) float64 {
+// timed is how long f takes, in seconds.
+func timed(f func()) float64 {
+	start := time.Now()
+	f()
+	return time.Since(start).Seconds()
+}
+
+// A Result is what a kernel reaches; rates are in bytes of rows a second.
+type Result struct {
+	Rate, Bandwidth, Arithmetic float64
+	// Share is Rate over the lower of the others.
+	Share float64
+}
+
+// Measure compares a kernel, which scores rows filling memory and does the
+// arithmetic of m, with its roofline. Kernel and reading take turns, and each is
+// compared with the other of its turn, since what a shared machine can do changes:
+// the Result is the one in the middle by Share.
+func Measure(memory []byte, m Mix, kernel func()) Result {
 	memory = memory[:len(memory)&^255]
-	return float64(len(memory)) / Fastest(func() { read(memory) }).Seconds()
-}
-
-// Arithmetic is the float32 operations a second, a fused multiply-add being two.
-func Arithmetic() float64 {
-	const n = 2_000_000
-	return n * operations / Fastest(func() { multiplyAdd(n) }).Seconds()
-}
-
-// Share is the fraction of the roofline that a kernel reaches which takes d for
-// so many bytes from memory and float32 operations.
-func Share(d time.Duration, bytes, operations int, bandwidth, arithmetic float64) float64 {
-	least := max(float64(bytes)/bandwidth, float64(operations)/arithmetic)
-	return least / d.Seconds()
+	read := reads[0]
+	for _, other := range reads[1:] {
+		if fastest(func() { other(memory) }) < fastest(func() { read(memory) }) {
+			read = other
+		}
+	}
+	// So often that the clock is fine enough.
+	times := max(1<<22/len(memory), 1)
+	rate := func(f func()) float64 {
+		return float64(times*len(memory)) / timed(func() {
+			for range times {
+				f()
+			}
+		})
+	}
+	arithmetic := m.Rate()
+	all := make([]Result, pairs)
+	for i := range all {
+		r := Result{Bandwidth: rate(func() { read(memory) }), Rate: rate(kernel), Arithmetic: arithmetic}
+		r.Share = r.Rate / min(r.Bandwidth, r.Arithmetic)
+		all[i] = r
+	}
+	slices.SortFunc(all, func(a, b Result) int {
+		if a.Share < b.Share {
+			return -1
+		}
+		return 1
+	})
+	return all[pairs/2]
 }

@@ -1,32 +1,17 @@
 package roofline
 
-import (
-	"testing"
-	"time"
-)
-
-func TestShare(t *testing.T) {
-	for _, c := range []struct {
-		bytes, operations int
-		want              float64
-	}{{100, 0, 0.5}, {0, 100, 0.25}, {100, 400, 1}} {
-		if got := Share(time.Second, c.bytes, c.operations, 200, 400); got != c.want {
-			t.Errorf("%d bytes, %d operations: %v, not %v", c.bytes, c.operations, got, c.want)
-		}
-	}
-}
+import "testing"
 
 func TestMeasures(t *testing.T) {
-	if b := Bandwidth(make([]byte, 1<<20)); !(b > 0) {
-		t.Errorf("%v bytes a second", b)
+	memory := make([]byte, 1<<16)
+	for m := range mixes {
+		r := Measure(memory, m, func() { readWords(memory) })
+		if !(r.Rate > 0 && r.Bandwidth > 0 && r.Arithmetic > 0) || r.Share != r.Rate/min(r.Bandwidth, r.Arithmetic) {
+			t.Errorf("mix %d: %+v", m, r)
+		}
 	}
-	if a := Arithmetic(); !(a > 0) {
-		t.Errorf("%v operations a second", a)
-	}
-	// The loops in Go stand in for the others.
-	readWords(make([]byte, 1<<10))
-	multiplyAddSlow(10)
-	if sink != 0 {
+	// The loop in Go stands in for the others.
+	if readWords(memory); sink != 0 {
 		t.Error("zeros do not add up to zero")
 	}
 }

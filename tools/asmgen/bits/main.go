@@ -3,9 +3,15 @@
 //
 // Each kernel compares n rows of so many bytes, stride bytes apart, with one
 // query. AVX2 has no instruction that counts bits: a shuffle looks up the count of
-// each half byte, and what is left of 32 bytes is counted by words of 64 bits, the
-// last one overlapping what was counted and shifted clear of it, so that there are
-// at least 8 bytes. AVX-512 counts by VPOPCNTQ, the rest under a mask.
+// each half byte. AVX-512 counts by VPOPCNTQ, and reads what is left of a row under
+// a mask.
+//
+// Four rows go together, so that their sums are added up and, for Jaccard,
+// divided side by side: short rows would take longer for that than for counting.
+// With AVX2 they have at least 32 bytes, and the last 32 of a row are read again,
+// clear of what was counted. Shorter rows, and what is left of the rows, go one by
+// one and by words of 64 bits, the last one overlapping what was counted and
+// shifted clear of it, so that there are at least 8 bytes.
 package main
 
 import (
@@ -14,10 +20,16 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"quiver/tools/asmgen/simd"
 )
 
-// ahead is how many bytes before they are needed rows are prefetched.
-const ahead = 1024
+// aheadBytesMin is how far ahead of the rows being compared others are
+// prefetched, at least.
+const aheadBytesMin = 4096
+
+// turn is the bytes of a row that are counted before their sums are added up.
+const turn = 64
 
 // measure is what is counted: bits of joined, and of the row too if both.
 type measure struct {
@@ -25,270 +37,349 @@ type measure struct {
 	both       bool
 }
 
-var measures = []measure{
-	{"hamming", "Hamming distances", false},
-	{"jaccard", "Jaccard distances", true},
-}
-
 func main() {
-	for _, m := range measures {
-		narrow(m)
-		wide(m)
+	for _, m := range []measure{{"hamming", "Hamming distances", false}, {"jaccard", "Jaccard distances", true}} {
+		generate(simd.AVX2, m)
+		generate(simd.AVX512, m)
 	}
 	Generate()
 }
 
-// kernel has the arguments of a function.
+// kernel has the arguments of a function, and its constants.
 type kernel struct {
+	simd.Set
 	measure
 	query, rows, bytes, stride, n, own, out reg.Register
-	sums                                    []reg.GPVirtual // of one row
+	tail                                    Op // of AVX2 for the last 32 bytes
+	nibble, table, zero                     reg.VecVirtual
 }
 
-func begin(m measure, set string) *kernel {
+func generate(s simd.Set, m measure) {
 	own := ""
 	if m.both {
 		own = "own, "
 	}
-	name := m.name + set
+	name := m.name + s.Name
 	TEXT(name, NOSPLIT, "func(query, rows *byte, bytes, stride, "+own+"n int, out *float32)")
 	Doc(fmt.Sprintf("%s writes the %s of n rows of bytes.", name, m.what))
-	k := &kernel{measure: m}
+	k := &kernel{Set: s, measure: m}
 	k.query, k.rows = Load(Param("query"), GP64()), Load(Param("rows"), GP64())
 	k.bytes, k.stride, k.n = Load(Param("bytes"), GP64()), Load(Param("stride"), GP64()), Load(Param("n"), GP64())
 	k.out = Load(Param("out"), GP64())
-	k.sums = []reg.GPVirtual{GP64()}
 	if m.both {
 		k.own = Load(Param("own"), GP64())
-		k.sums = append(k.sums, GP64())
 	}
-	return k
-}
-
-// end writes the result of a row and goes to the next.
-func (k *kernel) end() {
-	x := XMM()
-	VXORPS(x, x, x)
-	if !k.both {
-		VCVTSI2SSQ(k.sums[0], x, x)
-	} else {
-		// Of own + set - both bits in either, those not in both. Nothing in
-		// either is as far as nothing in both.
-		either, one := GP64(), GP64()
-		MOVQ(k.own, either)
-		ADDQ(k.sums[1], either)
-		SUBQ(k.sums[0], either)
-		differ := GP64()
-		MOVQ(either, differ)
-		SUBQ(k.sums[0], differ)
-		MOVQ(U32(1), one)
-		TESTQ(either, either)
-		CMOVQEQ(one, differ)
-		CMOVQEQ(one, either)
-		y := XMM()
-		VXORPS(y, y, y)
-		VCVTSI2SSQ(differ, x, x)
-		VCVTSI2SSQ(either, y, y)
-		VDIVSS(y, x, x)
+	k.constants()
+	if !s.Wide() {
+		CMPQ(k.bytes, Imm(32))
+		JL(LabelRef("row"))
 	}
-	VMOVSS(x, Mem{Base: k.out})
-	ADDQ(Imm(4), k.out)
-	ADDQ(k.stride, k.rows)
-	DECQ(k.n)
-	JNZ(LabelRef("row"))
+	k.four()
+	k.one()
 	VZEROUPPER()
 	RET()
 }
 
-// narrow is a kernel of AVX2.
-func narrow(m measure) {
-	k := begin(m, "AVX2")
-	broadcast := func(value uint32) reg.VecVirtual {
-		general, x, v := GP32(), XMM(), YMM()
-		MOVL(U32(value), general)
-		VMOVD(general, x)
-		VPBROADCASTD(x, v)
-		return v
+func (k *kernel) constants() {
+	rest := GP64()
+	MOVQ(k.bytes, rest)
+	if k.Wide() {
+		ANDQ(Imm(turn-1), rest)
+		k.tail = simd.LowBits(rest)
+		return
 	}
-	nibble, zero, table := broadcast(0x0f0f0f0f), YMM(), YMM()
-	VPXOR(zero, zero, zero)
-	counts := GLOBL("nibbleCounts"+m.name, RODATA|NOPTR)
+	// The last bytes%32 of 32.
+	mask := GLOBL("lastBytes"+k.name, RODATA|NOPTR)
+	for i := range 8 {
+		ones := U64(0)
+		if i >= 4 {
+			ones = 1<<64 - 1
+		}
+		DATA(8*i, ones)
+	}
+	address, tail := GP64(), YMM()
+	LEAQ(mask, address)
+	ANDQ(Imm(31), rest)
+	VMOVDQU(Mem{Base: address, Index: rest, Scale: 1}, tail)
+	k.tail = tail
+	counts := GLOBL("nibbleCounts"+k.name, RODATA|NOPTR)
 	for i, c := range []uint32{0x02010100, 0x03020201, 0x03020201, 0x04030302} {
 		DATA(4*i, U32(c))
 	}
-	VBROADCASTI128(counts, table)
-	q, row, left := GP64(), GP64(), GP64()
+	k.nibble, k.table, k.zero = k.Broadcast(0x0f0f0f0f), YMM(), k.Zero()
+	VBROADCASTI128(counts, k.table)
+}
 
-	Label("row")
-	MOVQ(k.query, q)
-	MOVQ(k.rows, row)
-	MOVQ(k.bytes, left)
-	totals := make([]reg.VecVirtual, len(k.sums))
-	for i := range totals {
-		totals[i] = YMM()
-		VPXOR(totals[i], totals[i], totals[i])
+// count turns v into the bits set in each of its bytes (AVX2) or words of 64 bits.
+func (k *kernel) count(v reg.VecVirtual) {
+	if k.Wide() {
+		VPOPCNTQ(v, v)
+		return
 	}
-	// count adds the bits of v, byte by byte.
-	count := func(v reg.VecVirtual) reg.VecVirtual {
-		high := YMM()
-		VPSRLW(Imm(4), v, high)
-		VPAND(nibble, v, v)
-		VPAND(nibble, high, high)
-		VPSHUFB(v, table, v)
-		VPSHUFB(high, table, high)
-		VPADDB(high, v, v)
+	high := YMM()
+	VPSRLW(Imm(4), v, high)
+	VPAND(k.nibble, v, v)
+	VPAND(k.nibble, high, high)
+	VPSHUFB(v, k.table, v)
+	VPSHUFB(high, k.table, high)
+	VPADDB(high, v, v)
+}
+
+// counts are those of one register of a row: of what is joined with the query,
+// and of the row itself.
+func (k *kernel) counts(row reg.VecVirtual, query Op) []reg.VecVirtual {
+	joined := k.Register()
+	if !k.both {
+		k.Xor(query, row, joined)
+		k.count(joined)
+		return []reg.VecVirtual{joined}
+	}
+	k.And(query, row, joined)
+	k.count(joined)
+	k.count(row)
+	return []reg.VecVirtual{joined, row}
+}
+
+// total adds counts to the sum of a row, words of 64 bits: those of the row itself
+// in the upper halves.
+func (k *kernel) total(counts []reg.VecVirtual, sum reg.VecVirtual) {
+	for i, c := range counts {
+		if !k.Wide() {
+			VPSADBW(k.zero, c, c)
+		}
+		if i > 0 {
+			VPSLLQ(Imm(32), c, c)
+		}
+		VPADDQ(c, sum, sum)
+	}
+}
+
+// four compares four rows at a time, of which there may be fewer.
+func (k *kernel) four() {
+	ahead, least := GP64(), GP64()
+	MOVQ(k.stride, ahead)
+	SHLQ(Imm(2), ahead)
+	MOVQ(U32(aheadBytesMin), least)
+	CMPQ(ahead, least)
+	CMOVQLT(least, ahead)
+
+	Label("four")
+	CMPQ(k.n, Imm(4))
+	JL(LabelRef("row"))
+	starts := []reg.Register{k.rows}
+	for r := 1; r < 4; r++ {
+		start := GP64()
+		LEAQ(Mem{Base: starts[r-1], Index: k.stride, Scale: 1}, start)
+		starts = append(starts, start)
+	}
+	sums := make([]reg.VecVirtual, 4)
+	for r := range sums {
+		sums[r] = k.Zero()
+	}
+	next := GP64()
+	LEAQ(Mem{Base: k.rows, Index: ahead, Scale: 1}, next)
+	prefetch := func() {
+		for i := range 4 {
+			PREFETCHT0(Mem{Base: next, Disp: 64 * i})
+		}
+		ADDQ(U32(256), next)
+	}
+	at, left := GP64(), GP64()
+	XORQ(at, at)
+	MOVQ(k.bytes, left)
+	place := func(base reg.Register, disp int) Mem { return Mem{Base: base, Index: at, Scale: 1, Disp: disp} }
+
+	SUBQ(Imm(turn), left)
+	JL(LabelRef("turns_end"))
+	Label("turns")
+	prefetch()
+	for r, start := range starts {
+		counts := k.counts(k.Load(place(start, 0)), place(k.query, 0))
+		for disp := k.Bytes; disp < turn; disp += k.Bytes {
+			for i, c := range k.counts(k.Load(place(start, disp)), place(k.query, disp)) {
+				VPADDB(c, counts[i], counts[i])
+			}
+		}
+		k.total(counts, sums[r])
+	}
+	ADDQ(Imm(turn), at)
+	SUBQ(Imm(turn), left)
+	JGE(LabelRef("turns"))
+	Label("turns_end")
+	prefetch()
+	ADDQ(Imm(turn), left)
+	if !k.Wide() {
+		CMPQ(left, Imm(32))
+		JL(LabelRef("rest"))
+		for r, start := range starts {
+			k.total(k.counts(k.Load(place(start, 0)), place(k.query, 0)), sums[r])
+		}
+		SUBQ(Imm(32), left)
+		Label("rest")
+	}
+	TESTQ(left, left)
+	JZ(LabelRef("counted"))
+	last := func(base reg.Register) reg.VecVirtual {
+		v := k.Register()
+		if k.Wide() {
+			VMOVDQU8_Z(place(base, 0), k.tail, v)
+		} else {
+			VPAND(Mem{Base: base, Index: k.bytes, Scale: 1, Disp: -32}, k.tail.(reg.VecVirtual), v)
+		}
 		return v
 	}
-	for _, together := range []int{4, 1} {
-		label := fmt.Sprintf("by%d", together)
-		Label(label)
-		CMPQ(left, U32(uint32(32*together)))
-		JL(LabelRef(label + "_end"))
-		PREFETCHT0(Mem{Base: row, Disp: ahead})
-		if together > 1 {
-			PREFETCHT0(Mem{Base: row, Disp: ahead + 64})
-		}
-		sums := make([]reg.VecVirtual, len(totals))
-		for i := range together {
-			v := YMM()
-			VMOVDQU(Mem{Base: row, Disp: 32 * i}, v)
-			joined := YMM()
-			if m.both {
-				VPAND(Mem{Base: q, Disp: 32 * i}, v, joined)
-			} else {
-				VPXOR(Mem{Base: q, Disp: 32 * i}, v, joined)
-			}
-			parts := []reg.VecVirtual{joined, v}
-			for j := range sums {
-				c := count(parts[j])
-				if i == 0 {
-					sums[j] = c
-				} else {
-					VPADDB(c, sums[j], sums[j])
-				}
-			}
-		}
-		for j, s := range sums {
-			VPSADBW(zero, s, s)
-			VPADDQ(s, totals[j], totals[j])
-		}
-		ADDQ(U32(uint32(32*together)), q)
-		ADDQ(U32(uint32(32*together)), row)
-		SUBQ(U32(uint32(32*together)), left)
-		JMP(LabelRef(label))
-		Label(label + "_end")
+	query := last(k.query)
+	for r, start := range starts {
+		k.total(k.counts(last(start), query), sums[r])
 	}
-	for i, t := range totals {
-		high, low := XMM(), XMM()
-		VEXTRACTI128(Imm(1), t, high)
-		VPADDQ(high, t.AsX(), low)
-		VPSRLDQ(Imm(8), low, high)
-		VPADDQ(high, low, low)
-		VMOVQ(low, k.sums[i])
+	Label("counted")
+	LEAQ(Mem{Base: starts[3], Index: k.stride, Scale: 1}, k.rows)
+	k.storeFour(sums)
+	ADDQ(Imm(16), k.out)
+	SUBQ(Imm(4), k.n)
+	JMP(LabelRef("four"))
+}
+
+// storeFour adds the sums up and writes four results.
+func (k *kernel) storeFour(sums []reg.VecVirtual) {
+	for r, s := range sums {
+		sums[r] = k.Fold(s, func(a, b, sum Op) { VPADDQ(a, b, sum) })
 	}
-	word := func(rowWord, queryWord reg.GPVirtual) {
+	// pairs adds even and odd words of 64 bits of two registers, side by side.
+	pairs := func(a, b reg.VecVirtual) reg.VecVirtual {
+		even, odd := YMM(), YMM()
+		VPUNPCKLQDQ(b, a, even)
+		VPUNPCKHQDQ(b, a, odd)
+		VPADDD(odd, even, even)
+		return even
+	}
+	if !k.both {
+		for r := 0; r < 4; r += 2 {
+			VPSLLQ(Imm(32), sums[r+1], sums[r+1])
+			VPADDQ(sums[r+1], sums[r], sums[r])
+		}
+		all := pairs(sums[0], sums[2])
+		high := k.Upper(all)
+		VPADDD(all.AsX(), high, high)
+		VCVTDQ2PS(high, high)
+		VMOVUPS(high, Mem{Base: k.out})
+		return
+	}
+	a, b := pairs(sums[0], sums[1]), pairs(sums[2], sums[3])
+	low, high := k.Upper(a), k.Upper(b)
+	VPADDD(a.AsX(), low, low)
+	VPADDD(b.AsX(), high, high)
+	both, either := XMM(), XMM()
+	VSHUFPS(Imm(0x88), high, low, both)
+	VSHUFPS(Imm(0xdd), high, low, either)
+	// Of own + set - both bits in either, those not in both. Nothing in either is
+	// as far as nothing in both: one of one.
+	own, none := XMM(), XMM()
+	VMOVD(k.own.(reg.GPVirtual).As32(), own)
+	VPBROADCASTD(own, own)
+	VPADDD(own, either, either)
+	VPSUBD(both, either, either)
+	differ := XMM()
+	VPSUBD(both, either, differ)
+	VXORPS(none, none, none)
+	if k.Wide() {
+		mask, ones := K(), XMM()
+		VPCMPEQD(none, either, mask)
+		VPTERNLOGD(Imm(0xff), ones, ones, ones)
+		VMOVDQA32(ones, mask, none)
+	} else {
+		VPCMPEQD(none, either, none)
+	}
+	VPSUBD(none, either, either)
+	VPSUBD(none, differ, differ)
+	VCVTDQ2PS(either, either)
+	VCVTDQ2PS(differ, differ)
+	VDIVPS(either, differ, differ)
+	VMOVUPS(differ, Mem{Base: k.out})
+}
+
+// one compares rows one by one.
+func (k *kernel) one() {
+	sums := []reg.GPVirtual{GP64()}
+	if k.both {
+		sums = append(sums, GP64())
+	}
+	Label("row")
+	TESTQ(k.n, k.n)
+	JZ(LabelRef("end"))
+	at, left := GP64(), GP64()
+	XORQ(at, at)
+	MOVQ(k.bytes, left)
+	for _, s := range sums {
+		XORQ(s, s)
+	}
+	word := func(row, query reg.GPVirtual) {
 		set := GP64()
-		if m.both {
-			POPCNTQ(rowWord, set)
-			ADDQ(set, k.sums[1])
-			ANDQ(queryWord, rowWord)
+		if k.both {
+			POPCNTQ(row, set)
+			ADDQ(set, sums[1])
+			ANDQ(query, row)
 		} else {
-			XORQ(queryWord, rowWord)
+			XORQ(query, row)
 		}
-		POPCNTQ(rowWord, rowWord)
-		ADDQ(rowWord, k.sums[0])
+		POPCNTQ(row, row)
+		ADDQ(row, sums[0])
 	}
 	Label("words")
 	CMPQ(left, Imm(8))
 	JL(LabelRef("words_end"))
-	a, b := GP64(), GP64()
-	MOVQ(Mem{Base: row}, a)
-	MOVQ(Mem{Base: q}, b)
-	word(a, b)
-	ADDQ(Imm(8), q)
-	ADDQ(Imm(8), row)
+	row, query := GP64(), GP64()
+	MOVQ(Mem{Base: k.rows, Index: at, Scale: 1}, row)
+	MOVQ(Mem{Base: k.query, Index: at, Scale: 1}, query)
+	word(row, query)
+	ADDQ(Imm(8), at)
 	SUBQ(Imm(8), left)
 	JMP(LabelRef("words"))
 	Label("words_end")
 	TESTQ(left, left)
-	JZ(LabelRef("counted"))
+	JZ(LabelRef("row_counted"))
 	// The last 8 bytes, less what was counted.
-	c, d := GP64(), GP64()
-	MOVQ(Mem{Base: row, Index: left, Scale: 1, Disp: -8}, c)
-	MOVQ(Mem{Base: q, Index: left, Scale: 1, Disp: -8}, d)
+	row, query = GP64(), GP64()
+	MOVQ(Mem{Base: k.rows, Index: k.bytes, Scale: 1, Disp: -8}, row)
+	MOVQ(Mem{Base: k.query, Index: k.bytes, Scale: 1, Disp: -8}, query)
 	MOVQ(U32(8), reg.RCX)
 	SUBQ(left, reg.RCX)
 	SHLQ(Imm(3), reg.RCX)
-	SHRQ(reg.CL, c)
-	SHRQ(reg.CL, d)
-	word(c, d)
-	Label("counted")
-	k.end()
+	SHRQ(reg.CL, row)
+	SHRQ(reg.CL, query)
+	word(row, query)
+	Label("row_counted")
+	k.store(sums)
+	ADDQ(Imm(4), k.out)
+	ADDQ(k.stride, k.rows)
+	DECQ(k.n)
+	JMP(LabelRef("row"))
+	Label("end")
 }
 
-// wide is a kernel of AVX-512 with VPOPCNTDQ.
-func wide(m measure) {
-	k := begin(m, "AVX512")
-	// The mask of what is left of 64 bytes.
-	mask, bits := K(), GP64()
-	MOVQ(k.bytes, reg.RCX)
-	ANDQ(Imm(63), reg.RCX)
-	MOVQ(U32(1), bits)
-	SHLQ(reg.CL, bits)
-	DECQ(bits)
-	KMOVQ(bits, mask)
-	q, row, left := GP64(), GP64(), GP64()
-
-	Label("row")
-	MOVQ(k.query, q)
-	MOVQ(k.rows, row)
-	MOVQ(k.bytes, left)
-	totals := make([]reg.VecVirtual, len(k.sums))
-	for i := range totals {
-		totals[i] = ZMM()
-		VPXORQ(totals[i], totals[i], totals[i])
+// store writes the result of a row.
+func (k *kernel) store(sums []reg.GPVirtual) {
+	x := XMM()
+	VXORPS(x, x, x)
+	if !k.both {
+		VCVTSI2SSQ(sums[0], x, x)
+		VMOVSS(x, Mem{Base: k.out})
+		return
 	}
-	count := func(v, query reg.VecVirtual) {
-		joined := ZMM()
-		if m.both {
-			VPANDQ(query, v, joined)
-			VPOPCNTQ(v, v)
-			VPADDQ(v, totals[1], totals[1])
-		} else {
-			VPXORQ(query, v, joined)
-		}
-		VPOPCNTQ(joined, joined)
-		VPADDQ(joined, totals[0], totals[0])
-	}
-	Label("by64")
-	CMPQ(left, Imm(64))
-	JL(LabelRef("by64_end"))
-	PREFETCHT0(Mem{Base: row, Disp: ahead})
-	v, w := ZMM(), ZMM()
-	VMOVDQU64(Mem{Base: row}, v)
-	VMOVDQU64(Mem{Base: q}, w)
-	count(v, w)
-	ADDQ(Imm(64), q)
-	ADDQ(Imm(64), row)
-	SUBQ(Imm(64), left)
-	JMP(LabelRef("by64"))
-	Label("by64_end")
-	TESTQ(left, left)
-	JZ(LabelRef("counted"))
-	v, w = ZMM(), ZMM()
-	VMOVDQU8_Z(Mem{Base: row}, mask, v)
-	VMOVDQU8_Z(Mem{Base: q}, mask, w)
-	count(v, w)
-	Label("counted")
-	for i, t := range totals {
-		half, low, high := YMM(), XMM(), XMM()
-		VEXTRACTI64X4(Imm(1), t, half)
-		VPADDQ(half, t.AsY(), half)
-		VEXTRACTI128(Imm(1), half, high)
-		VPADDQ(high, half.AsX(), low)
-		VPSRLDQ(Imm(8), low, high)
-		VPADDQ(high, low, low)
-		VMOVQ(low, k.sums[i])
-	}
-	k.end()
+	either, differ, one := GP64(), GP64(), GP64()
+	MOVQ(k.own, either)
+	ADDQ(sums[1], either)
+	SUBQ(sums[0], either)
+	MOVQ(either, differ)
+	SUBQ(sums[0], differ)
+	MOVQ(U32(1), one)
+	TESTQ(either, either)
+	CMOVQEQ(one, differ)
+	CMOVQEQ(one, either)
+	y := XMM()
+	VXORPS(y, y, y)
+	VCVTSI2SSQ(differ, x, x)
+	VCVTSI2SSQ(either, y, y)
+	VDIVSS(y, x, x)
+	VMOVSS(x, Mem{Base: k.out})
 }

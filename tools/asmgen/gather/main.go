@@ -3,9 +3,11 @@
 //
 // Each kernel scores n rows of a table, named by their numbers, against one
 // query. A row's number is known before its bytes are at hand, so the first rows
-// are prefetched at once, and then those further on, a fixed number of rows
-// ahead, lest many rows push each other out of the cache. Four rows go together: the query is loaded once for
-// all, and their independent sums hide latencies. What is left goes one by one.
+// are prefetched at once, and then, bit by bit as rows are scored, those that
+// are some rows ahead: as many as the caller says, enough to cover the time that
+// memory takes and few enough to stay in the cache. Four short rows go together:
+// the query is loaded once for all, and their independent sums hide latencies.
+// Long rows, and what is left, go one by one.
 //
 // Query and rows are filled up with zeros to whole steps of 32 elements, so
 // there are no tails. Elements are float32, or int8 against a query of int16.
@@ -15,64 +17,55 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"quiver/tools/asmgen/simd"
 )
 
-// prefetchBytesMax is how much of a long row is prefetched; the processor sees
-// the rest coming.
+// prefetchBytesMax is how much of each of the first rows is prefetched at once;
+// the processor sees the rest of long ones coming.
 const prefetchBytesMax = 1024
 
-// rowsAhead is how many rows before they are scored rows are prefetched.
-const rowsAhead = 16
+// longBytes is the length of a row from which rows go one by one: memory is read
+// faster in order.
+const longBytes = 512
+
+// stepElements is what rows are filled up to whole steps of.
+const stepElements = 32
 
 // family is a kind of element and an instruction set.
 type family struct {
-	suffix string
-	codes  bool // int8 against int16; else float32
-	wide   bool // 512 bits
-	vnni   bool // with the extension that multiplies and adds at once
-}
-
-func (f family) register() reg.VecVirtual {
-	if f.wide {
-		return ZMM()
-	}
-	return YMM()
+	simd.Set
+	codes bool // int8 against int16; else float32
+	vnni  bool // with the extension that multiplies and adds at once
 }
 
 // elements in one register of the query.
-func (f family) elements() int {
-	switch {
-	case f.codes && f.wide:
-		return 32
-	case f.codes:
-		return 16
-	case f.wide:
-		return 16
+func (f family) elements() int { return f.Bytes / f.queryBytes() }
+
+// queryBytes and rowBytes are those of an element.
+func (f family) queryBytes() int {
+	if f.codes {
+		return 2
 	}
-	return 8
+	return 4
 }
 
-func (f family) zero(v reg.VecVirtual) {
-	switch {
-	case f.wide:
-		VPXORD(v, v, v)
-	case f.codes:
-		VPXOR(v, v, v)
-	default:
-		VXORPS(v, v, v)
+func (f family) rowBytes() int {
+	if f.codes {
+		return 1
 	}
+	return 4
 }
 
 func main() {
 	for _, f := range []family{
-		{suffix: "AVX2", codes: true},
-		{suffix: "AVX512", codes: true, wide: true},
-		{suffix: "VNNI", codes: true, wide: true, vnni: true},
-		{suffix: "AVX2"},
-		{suffix: "AVX512", wide: true},
+		{Set: simd.AVX2, codes: true},
+		{Set: simd.AVX512, codes: true},
+		{Set: simd.Set{Name: "VNNI", Bytes: simd.AVX512.Bytes}, codes: true, vnni: true},
+		{Set: simd.AVX2},
+		{Set: simd.AVX512},
 	} {
 		generate(f, "Dot", "inner products", dot)
 		generate(f, "L2", "squared Euclidean distances", l2)
@@ -118,8 +111,10 @@ func widen() {
 // kernel is what the steps of one function share.
 type kernel struct {
 	family
-	mask  reg.VecVirtual // for L1: all bits but the sign, or ones
-	shift reg.VecVirtual // XMM: how far codes are shifted to the query's scale
+	query, ids, n reg.Register
+	length        reg.Register   // of a row, in bytes
+	mask          reg.VecVirtual // for L1: all bits but the sign, or ones
+	shift         reg.VecVirtual // XMM: how far codes are shifted to the query's scale
 }
 
 // step adds one register of query and row to the sum.
@@ -128,12 +123,7 @@ type step func(k *kernel, query, row, sum reg.VecVirtual)
 // multiplyAdd adds the products of int16 in pairs.
 func (k *kernel) multiplyAdd(a, b, sum reg.VecVirtual) {
 	if k.vnni {
-		// VPDPWSSD, which avo does not know.
-		Instruction(&ir.Instruction{
-			Opcode: "VPDPWSSD", Operands: []Op{a, b, sum},
-			Inputs: []Op{a, b, sum}, Outputs: []Op{sum},
-			ISA: []string{"AVX512VNNI"},
-		})
+		simd.MultiplyAddWords(a, b, sum)
 		return
 	}
 	VPMADDWD(a, b, b)
@@ -160,43 +150,39 @@ func l2(k *kernel, query, row, sum reg.VecVirtual) {
 }
 
 func l1(k *kernel, query, row, sum reg.VecVirtual) {
-	switch {
-	case k.codes:
+	if k.codes {
 		VPSLLW(k.shift, row, row)
 		VPSUBW(row, query, row)
 		VPABSW(row, row)
 		k.multiplyAdd(k.mask, row, sum)
-	case k.wide:
-		VSUBPS(query, row, row)
-		VPANDD(k.mask, row, row)
-		VADDPS(row, sum, sum)
-	default:
-		VSUBPS(query, row, row)
-		VANDPS(k.mask, row, row)
-		VADDPS(row, sum, sum)
+		return
 	}
+	VSUBPS(query, row, row)
+	k.And(k.mask, row, row)
+	VADDPS(row, sum, sum)
 }
 
 // generate writes one function.
 func generate(f family, name, what string, do step) {
 	shifted := f.codes && name != "Dot"
 	prefix, element := "floats", "float32"
-	signature := "func(query, rows *float32, dim, stride int, ids *uint32, n int, out *float32)"
+	signature := "func(query, rows *float32, dim, stride int, ids *uint32, n, ahead int, out *float32)"
 	if f.codes {
 		prefix, element = "codes", "int8"
-		signature = "func(query *int16, rows *byte, dim, stride int, ids *uint32, n int, out *float32)"
+		signature = "func(query *int16, rows *byte, dim, stride int, ids *uint32, n, ahead int, out *float32)"
 		if shifted {
-			signature = "func(query *int16, rows *byte, dim, stride int, ids *uint32, n int, out *float32, shift int)"
+			signature = "func(query *int16, rows *byte, dim, stride int, ids *uint32, n, ahead int, out *float32, shift int)"
 		}
 	}
-	full := prefix + name + f.suffix
+	full := prefix + name + f.Name
 	TEXT(full, NOSPLIT, signature)
-	Doc(fmt.Sprintf("%s writes the %s of n rows of %s, stride bytes apart; dim is a multiple of 32.", full, what, element))
+	Doc(fmt.Sprintf("%s writes the %s of n rows of %s, stride bytes apart; dim is a multiple of %d.", full, what, element, stepElements))
 	k := &kernel{family: f}
-	query, rows := Load(Param("query"), GP64()), Load(Param("rows"), GP64())
-	dim, stride := Load(Param("dim"), GP64()), Load(Param("stride"), GP64())
-	ids, n := Load(Param("ids"), GP64()), Load(Param("n"), GP64())
-	out := Load(Param("out"), GP64())
+	k.query, k.length = Load(Param("query"), GP64()), Load(Param("dim"), GP64())
+	if !f.codes {
+		SHLQ(Imm(2), k.length)
+	}
+	k.ids, k.n = Load(Param("ids"), GP64()), Load(Param("n"), GP64())
 	if shifted {
 		shift := Load(Param("shift"), GP64())
 		x := XMM()
@@ -204,41 +190,24 @@ func generate(f family, name, what string, do step) {
 		k.shift = x
 	}
 	if name == "L1" {
-		bits := GP32()
+		bits := uint32(0x7fffffff)
 		if f.codes {
-			MOVL(U32(0x00010001), bits)
-		} else {
-			MOVL(U32(0x7fffffff), bits)
+			bits = 0x00010001
 		}
-		x := XMM()
-		VMOVD(bits, x)
-		k.mask = f.register()
-		VPBROADCASTD(x, k.mask)
+		k.mask = f.Broadcast(bits)
 	}
-
-	lines := linesOf(stride)
-	first := GP64()
-	MOVQ(U32(rowsAhead), first)
-	CMPQ(n, first)
-	CMOVQLT(n, first)
-	prefetch("first", rows, stride, lines, ids, 0, first)
+	prefetchFirst(k.ids, k.n)
+	CMPQ(k.length, U32(longBytes))
+	JGE(LabelRef("rows1"))
 	for _, together := range []int{4, 1} {
 		label := fmt.Sprintf("rows%d", together)
 		Label(label)
-		CMPQ(n, Imm(uint64(together)))
+		CMPQ(k.n, Imm(uint64(together)))
 		JL(LabelRef(fmt.Sprintf("end%d", together)))
-		if together > 1 {
-			CMPQ(n, Imm(uint64(rowsAhead+together)))
-			JL(LabelRef(label + "_last"))
-			left := GP64()
-			MOVQ(U32(uint32(together)), left)
-			prefetch("next", rows, stride, lines, ids, rowsAhead, left)
-			Label(label + "_last")
-		}
-		k.block(label, together, query, rows, stride, dim, ids, do, out)
-		SUBQ(Imm(uint64(together)), n)
-		ADDQ(Imm(uint64(4*together)), ids)
-		ADDQ(Imm(uint64(4*together)), out)
+		k.block(label, together, do)
+		SUBQ(Imm(uint64(together)), k.n)
+		ADDQ(Imm(uint64(4*together)), k.ids)
+		ADDQ(Imm(uint64(4*together)), simd.Argument("out"))
 		JMP(LabelRef(label))
 		Label(fmt.Sprintf("end%d", together))
 	}
@@ -247,138 +216,133 @@ func generate(f family, name, what string, do step) {
 }
 
 // address puts the address of row ids[i] into a register.
-func address(rows, stride, ids reg.Register, i int) reg.GPVirtual {
+func address(ids reg.Register, i int) reg.GPVirtual {
 	a := GP64()
 	MOVL(Mem{Base: ids, Disp: 4 * i}, a.As32())
-	IMULQ(stride, a)
-	ADDQ(rows, a)
+	IMULQ(simd.Argument("stride"), a)
+	ADDQ(simd.Argument("rows"), a)
 	return a
 }
 
-// linesOf is how many cache lines of a row are prefetched.
-func linesOf(stride reg.Register) reg.GPVirtual {
+// prefetchFirst asks for the beginning of the first rows, those that no others go
+// ahead of.
+func prefetchFirst(ids, n reg.Register) {
 	lines, most := GP64(), GP64()
-	MOVQ(stride, lines)
+	MOVQ(simd.Argument("stride"), lines)
 	ADDQ(Imm(63), lines)
 	SHRQ(Imm(6), lines)
 	MOVQ(U32(prefetchBytesMax/64), most)
 	CMPQ(lines, most)
 	CMOVQGT(most, lines)
-	return lines
-}
-
-// prefetch asks for the beginning of so many (left) rows, from the one numbered
-// ids[from] on.
-func prefetch(label string, rows, stride, lines, ids reg.Register, from int, left reg.Register) {
-	id := GP64()
-	LEAQ(Mem{Base: ids, Disp: 4 * from}, id)
-	Label(label)
-	TESTQ(left, left)
-	JZ(LabelRef(label + "_end"))
-	a := address(rows, stride, id, 0)
-	line := GP64()
+	left, id := GP64(), GP64()
+	MOVQ(simd.Argument("ahead"), left)
+	CMPQ(n, left)
+	CMOVQLT(n, left)
+	MOVQ(ids, id)
+	Label("first")
+	a, line := address(id, 0), GP64()
 	MOVQ(lines, line)
-	Label(label + "_line")
+	Label("first_line")
 	PREFETCHT0(Mem{Base: a})
 	ADDQ(Imm(64), a)
 	DECQ(line)
-	JNZ(LabelRef(label + "_line"))
+	JNZ(LabelRef("first_line"))
 	ADDQ(Imm(4), id)
 	DECQ(left)
-	JMP(LabelRef(label))
-	Label(label + "_end")
+	JG(LabelRef("first"))
 }
 
 // block scores so many rows.
-func (k *kernel) block(label string, together int, query, rows, stride, dim, ids reg.Register, do step, out reg.Register) {
+func (k *kernel) block(label string, together int, do step) {
+	// Four sums at a time, of the registers of a step in turn.
+	sets := 4 / together
 	starts := make([]reg.GPVirtual, together)
-	sums := make([]reg.VecVirtual, together)
+	sums := make([][]reg.VecVirtual, together)
 	for r := range starts {
-		starts[r] = address(rows, stride, ids, r)
-		sums[r] = k.register()
-		k.zero(sums[r])
-	}
-	q, left := GP64(), GP64()
-	MOVQ(query, q)
-	MOVQ(dim, left)
-	queryBytes, rowBytes := 4, 4
-	if k.codes {
-		queryBytes, rowBytes = 2, 1
-	}
-	loop := label + "_steps"
-	Label(loop)
-	for i := 0; i < 32; i += k.elements() {
-		qv := k.register()
-		VMOVUPS(Mem{Base: q, Disp: i * queryBytes}, qv)
-		for r, start := range starts {
-			v := k.register()
-			if k.codes {
-				VPMOVSXBW(Mem{Base: start, Disp: i * rowBytes}, v)
-			} else {
-				VMOVUPS(Mem{Base: start, Disp: i * rowBytes}, v)
-			}
-			do(k, qv, v, sums[r])
+		starts[r] = address(k.ids, r)
+		for range sets {
+			sums[r] = append(sums[r], k.Zero())
 		}
 	}
-	ADDQ(Imm(uint64(32*queryBytes)), q)
-	for _, start := range starts {
-		ADDQ(Imm(uint64(32*rowBytes)), start)
+	// The rows ahead; where there are none, these again.
+	ids, end := GP64(), GP64()
+	MOVQ(simd.Argument("ahead"), end)
+	LEAQ(Mem{Base: k.ids, Index: end, Scale: 4}, ids)
+	ADDQ(Imm(uint64(together)), end)
+	CMPQ(k.n, end)
+	CMOVQLT(k.ids, ids)
+	next := make([]reg.GPVirtual, together)
+	for r := range next {
+		next[r] = address(ids, r)
 	}
-	SUBQ(Imm(32), left)
-	JG(LabelRef(loop))
-	k.store(sums, out)
+	at := GP64() // in bytes of a row
+	XORQ(at, at)
+	rowStep := stepElements * k.rowBytes()
+	scale := k.queryBytes() / k.rowBytes()
+	loop := label + "_steps"
+	Label(loop)
+	if rowStep < 64 {
+		TESTQ(U32(uint32(rowStep)), at) // halfway in a line
+		JNZ(LabelRef(loop + "_asked"))
+	}
+	for disp := 0; disp < rowStep; disp += 64 {
+		for _, n := range next {
+			PREFETCHT0(Mem{Base: n, Index: at, Scale: 1, Disp: disp})
+		}
+	}
+	Label(loop + "_asked")
+	for i := 0; i < stepElements; i += k.elements() {
+		qv := k.Register()
+		VMOVUPS(Mem{Base: k.query, Index: at, Scale: uint8(max(scale, 1)), Disp: i * k.queryBytes()}, qv)
+		for r, start := range starts {
+			v, row := k.Register(), Mem{Base: start, Index: at, Scale: 1, Disp: i * k.rowBytes()}
+			if k.codes {
+				VPMOVSXBW(row, v)
+			} else {
+				VMOVUPS(row, v)
+			}
+			do(k, qv, v, sums[r][i/k.elements()%sets])
+		}
+	}
+	ADDQ(U32(uint32(rowStep)), at)
+	CMPQ(at, k.length)
+	JL(LabelRef(loop))
+	out := GP64()
+	MOVQ(simd.Argument("out"), out)
+	totals := make([]reg.VecVirtual, together)
+	for r, of := range sums {
+		totals[r] = of[0]
+		for _, more := range of[1:] {
+			k.add(more, totals[r], totals[r])
+		}
+	}
+	k.store(totals, out)
 }
 
 // store adds the lanes of each sum up and writes the results side by side, as
 // float32.
 func (k *kernel) store(sums []reg.VecVirtual, out reg.Register) {
-	halves := make([]reg.VecVirtual, len(sums))
-	for r, s := range sums {
-		halves[r] = s
-		if k.wide {
-			high := YMM()
-			VEXTRACTF64X4(Imm(1), s, high)
-			halves[r] = YMM()
-			k.add(high, s.AsY(), halves[r])
-		}
+	var total reg.VecVirtual
+	if len(sums) == 1 {
+		total = k.Sum(sums[0], k.add)
+	} else {
+		total = k.FourSums(sums, k.add)
+	}
+	if k.codes {
+		VCVTDQ2PS(total, total)
 	}
 	if len(sums) == 1 {
-		high, low := XMM(), XMM()
-		VEXTRACTF128(Imm(1), halves[0], high)
-		k.add(high, halves[0].AsX(), low)
-		k.addPairs(low, low, low)
-		k.addPairs(low, low, low)
-		if k.codes {
-			VCVTDQ2PS(low, low)
-		}
-		VMOVSS(low, Mem{Base: out})
-		return
+		VMOVSS(total, Mem{Base: out})
+	} else {
+		VMOVUPS(total, Mem{Base: out})
 	}
-	a, b := YMM(), YMM()
-	k.addPairs(halves[1], halves[0], a)
-	k.addPairs(halves[3], halves[2], b)
-	k.addPairs(b, a, a)
-	high := XMM()
-	VEXTRACTF128(Imm(1), a, high)
-	k.add(high, a.AsX(), high)
-	if k.codes {
-		VCVTDQ2PS(high, high)
-	}
-	VMOVUPS(high, Mem{Base: out})
 }
 
-func (k *kernel) add(a, b, sum reg.Register) {
+// add adds lanes of sums.
+func (k *kernel) add(a, b, sum Op) {
 	if k.codes {
 		VPADDD(a, b, sum)
 		return
 	}
 	VADDPS(a, b, sum)
-}
-
-func (k *kernel) addPairs(a, b, sum reg.Register) {
-	if k.codes {
-		VPHADDD(a, b, sum)
-		return
-	}
-	VHADDPS(a, b, sum)
 }

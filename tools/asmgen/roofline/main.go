@@ -1,30 +1,52 @@
 // Command roofline writes the loops that package vector/roofline measures a
-// machine with.
+// machine with: one that only reads, and for each kernel one that only does its
+// arithmetic.
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"quiver/tools/asmgen/simd"
 )
 
+// chains is how many sums grow side by side, enough to hide the latency of the
+// instructions; a turn adds to each once.
+const chains = 8
+
 func main() {
-	read()
-	multiplyAdd()
+	read("readAVX2", 0)
+	read("readAheadAVX2", 2048)
+	for _, s := range []simd.Set{simd.AVX2, simd.AVX512} {
+		for _, m := range mixes {
+			arithmetic(s, m)
+		}
+	}
+	words(false)
+	words(true)
 	Generate()
 }
 
 // read loads every byte of a multiple of 256, once.
-func read() {
-	TEXT("readAVX2", NOSPLIT, "func(p *byte, n int)")
-	Doc("readAVX2 loads n bytes, a multiple of 256.")
+func read(name string, ahead int) {
+	TEXT(name, NOSPLIT, "func(p *byte, n int)")
+	how := "left to the processor to foresee"
+	if ahead > 0 {
+		how = "which are asked for ahead of time"
+	}
+	Doc(fmt.Sprintf("%s loads n bytes, a multiple of 256, %s.", name, how))
 	p, n := Load(Param("p"), GP64()), Load(Param("n"), GP64())
 	sums := make([]reg.VecVirtual, 4)
 	for i := range sums {
-		sums[i] = YMM()
-		VPXOR(sums[i], sums[i], sums[i])
+		sums[i] = simd.AVX2.Zero()
 	}
 	Label("next")
+	for i := 0; ahead > 0 && i < 256; i += 64 {
+		PREFETCHT0(Mem{Base: p, Disp: ahead + i})
+	}
 	for i := range 8 {
 		VPOR(Mem{Base: p, Disp: 32 * i}, sums[i%4], sums[i%4])
 	}
@@ -35,24 +57,211 @@ func read() {
 	RET()
 }
 
-// multiplyAdd keeps as many fused multiply-adds going as hide their latency.
-func multiplyAdd() {
-	TEXT("multiplyAddAVX2", NOSPLIT, "func(n int)")
-	Doc("multiplyAddAVX2 does 12 fused multiply-adds of 8 float32, n times.")
+// mix is what a kernel does to one register of a row.
+type mix struct {
+	name, what string
+	sums       int // registers that a row's sum takes
+	step       func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual)
+}
+
+// kernel has what steps work with: what is in the registers does not matter.
+type kernel struct {
+	simd.Set
+	query, mask reg.VecVirtual
+	table       reg.Register
+}
+
+var mixes = []mix{
+	{"squares", "subtracts, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.squares(row, sums[0])
+	}},
+	{"products", "multiplies and adds twice", 2, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.products(row, sums)
+	}},
+	{"magnitudes", "subtracts, clears signs and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.magnitudes(row, sums[0])
+	}},
+	{"halfSquares", "widens halves, subtracts, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.squares(k.halves(row), sums[0])
+	}},
+	{"halfProducts", "widens halves, multiplies and adds twice", 2, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.products(k.halves(row), sums)
+	}},
+	{"halfMagnitudes", "widens halves, subtracts, clears signs and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.magnitudes(k.halves(row), sums[0])
+	}},
+	{"codeProducts", "widens int8, multiplies and adds in pairs", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.pairs(k.query, k.codes(row), sums[0])
+	}},
+	{"codeSquares", "widens int8, shifts, subtracts, multiplies and adds in pairs", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		v := k.differences(row)
+		k.pairs(v, v, sums[0])
+	}},
+	{"codeMagnitudes", "widens int8, shifts, subtracts, clears signs and adds in pairs", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		v := k.differences(row)
+		VPABSW(v, v)
+		k.pairs(k.query, v, sums[0])
+	}},
+	{"differingBits", "counts the bits that differ", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		v := k.Register()
+		k.Xor(k.query, row, v)
+		k.bits(v, sums[0])
+	}},
+	{"commonBits", "counts the bits in common, and those of the row", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		v := k.Register()
+		k.And(k.query, row, v)
+		k.bits(v, sums[0])
+		k.bits(row, sums[0])
+	}},
+	{"multiplyAdds", "multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		VFMADD231PS(k.query, row, sums[0])
+	}},
+	{"lookups", "looks up, widens, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.lookup(row, sums[0])
+	}},
+}
+
+// lookup gathers from one cache line.
+func (k *kernel) lookup(row, sum reg.VecVirtual) {
+	t := k.Gather(k.table, row, k.AllLanes(row))
+	for half := range 2 {
+		a, b := k.Doubles(row, half), k.Doubles(t, half)
+		VFMADD231PD(a, b, sum)
+	}
+}
+
+func (k *kernel) squares(row, sum reg.VecVirtual) {
+	v := k.Register()
+	VSUBPS(k.query, row, v)
+	VFMADD231PS(v, v, sum)
+}
+
+func (k *kernel) products(row reg.VecVirtual, sums []reg.VecVirtual) {
+	VFMADD231PS(k.query, row, sums[0])
+	VFMADD231PS(row, row, sums[1])
+}
+
+func (k *kernel) magnitudes(row, sum reg.VecVirtual) {
+	v := k.Register()
+	VSUBPS(k.query, row, v)
+	k.And(k.mask, v, v)
+	VADDPS(v, sum, sum)
+}
+
+// halves widens as many as fill a register: from memory, as kernels do, since that
+// is less work than to widen a register.
+func (k *kernel) halves(reg.VecVirtual) reg.VecVirtual {
+	v := k.Register()
+	VCVTPH2PS(Mem{Base: k.table}, v)
+	return v
+}
+
+func (k *kernel) codes(reg.VecVirtual) reg.VecVirtual {
+	v := k.Register()
+	VPMOVSXBW(Mem{Base: k.table}, v)
+	return v
+}
+
+func (k *kernel) differences(row reg.VecVirtual) reg.VecVirtual {
+	v := k.codes(row)
+	VPSLLW(k.mask.AsX(), v, v)
+	VPSUBW(v, k.query, v)
+	return v
+}
+
+func (k *kernel) pairs(a, b, sum reg.VecVirtual) {
+	if k.Wide() {
+		simd.MultiplyAddWords(a, b, sum)
+		return
+	}
+	v := k.Register()
+	VPMADDWD(a, b, v)
+	VPADDD(v, sum, sum)
+}
+
+// bits adds the bits of v to sum: with AVX2 by bytes, which are added up now and
+// then.
+func (k *kernel) bits(v, sum reg.VecVirtual) {
+	count := k.Register()
+	if k.Wide() {
+		VPOPCNTQ(v, count)
+		VPADDQ(count, sum, sum)
+		return
+	}
+	high := k.Register()
+	VPSRLW(Imm(4), v, high)
+	VPAND(k.mask, high, high)
+	VPAND(k.mask, v, count)
+	VPSHUFB(high, k.query, high)
+	VPSHUFB(count, k.query, count)
+	VPADDB(high, count, count)
+	VPADDB(count, sum, sum)
+}
+
+var zerosMem Mem
+
+// zeros is a cache line.
+func zeros() Mem {
+	if zerosMem.Symbol.Name == "" {
+		zerosMem = GLOBL("zeros", RODATA|NOPTR)
+		DATA(56, U64(0))
+	}
+	return zerosMem
+}
+
+// arithmetic writes the loop of a mix.
+func arithmetic(s simd.Set, m mix) {
+	TEXT(m.name+s.Name, NOSPLIT, "func(n int)")
+	Doc(fmt.Sprintf("%s%s %s, %d registers in each of n turns.", m.name, s.Name, m.what, chains))
 	n := Load(Param("n"), GP64())
-	x := YMM()
-	VXORPS(x, x, x)
-	sums := make([]reg.VecVirtual, 12)
+	k := &kernel{Set: s, query: s.Zero(), mask: s.Zero()}
+	k.table = GP64()
+	LEAQ(zeros(), k.table)
+	row := s.Zero()
+	sums := make([]reg.VecVirtual, chains)
 	for i := range sums {
-		sums[i] = YMM()
-		VXORPS(sums[i], sums[i], sums[i])
+		sums[i] = s.Zero()
 	}
 	Label("again")
-	for _, s := range sums {
-		VFMADD231PS(x, x, s)
+	// Those with two sums add to one as often.
+	for i := range chains {
+		m.step(k, row, []reg.VecVirtual{sums[i], sums[(i+chains/2)%chains]})
 	}
 	DECQ(n)
 	JNZ(LabelRef("again"))
 	VZEROUPPER()
+	RET()
+}
+
+// words counts bits by words of 64.
+func words(both bool) {
+	name, what := "differingWords", "counts the bits that differ"
+	if both {
+		name, what = "commonWords", "counts the bits in common, and those of the row"
+	}
+	TEXT(name, NOSPLIT, "func(n int)")
+	Doc(fmt.Sprintf("%s %s, %d words in each of n turns.", name, what, chains))
+	n := Load(Param("n"), GP64())
+	query, row, sums := GP64(), GP64(), [2]reg.GPVirtual{GP64(), GP64()}
+	for _, r := range []reg.GPVirtual{query, row, sums[0], sums[1]} {
+		XORQ(r, r)
+	}
+	Label("again")
+	for range chains {
+		v := GP64()
+		MOVQ(row, v)
+		if both {
+			set := GP64()
+			POPCNTQ(v, set)
+			ADDQ(set, sums[1])
+			ANDQ(query, v)
+		} else {
+			XORQ(query, v)
+		}
+		POPCNTQ(v, v)
+		ADDQ(v, sums[0])
+	}
+	DECQ(n)
+	JNZ(LabelRef("again"))
 	RET()
 }
