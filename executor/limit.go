@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
+
 	"quiver/planner/plan"
 	"quiver/sql/sqlerr"
 )
@@ -82,6 +84,12 @@ func evalInt(x *execution, e evaluator) (v int64, null bool, err error) {
 	defer a.Release()
 	if a.IsNull(0) {
 		return 0, true, nil
+	}
+	switch a := a.(type) { // as literals are: without a function for it
+	case *array.Int64:
+		return a.Value(0), false, nil
+	case *array.Int32:
+		return int64(a.Value(0)), false, nil
 	}
 	read, ok := integersOf(a)
 	if !ok {

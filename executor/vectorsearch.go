@@ -85,6 +85,11 @@ func (o *vectorSearchOp) next(ctx context.Context) (*batch, error) {
 	}
 	from := o.at
 	o.at = min(from+batchRows, o.out.rows)
+	if from == 0 && o.at == o.out.rows {
+		all := o.out
+		o.out = nil
+		return all, nil
+	}
 	return o.out.slice(from, o.at), nil
 }
 

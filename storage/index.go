@@ -175,6 +175,14 @@ type openedIndex struct {
 
 // open opens the index of a segment, pinned; nil if it was not built.
 func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File, error) {
+	if file := f.OpenedIndex(x.storage()); file != nil {
+		return file, nil
+	}
+	return x.openFirst(ctx, f)
+}
+
+// openFirst is open of what is not open yet.
+func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
 		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex)}
 		var err error

@@ -239,6 +239,14 @@ func (f *flushedSegment) vectors(ctx context.Context, h *holder, c *catalog.Colu
 		return missingVectors(c, f.Rows(), h)
 	}
 	h.files = append(h.files, file)
+	if known, plain := file.Known(columnOfFile{c.Field}).(vector.Column); plain {
+		return known, nil
+	}
+	return f.derivedVectors(ctx, h, c, file)
+}
+
+// derivedVectors is vectors of a file that is not known to be plain.
+func (f *flushedSegment) derivedVectors(ctx context.Context, h *holder, c *catalog.Column, file *cache.File) (vector.Column, error) {
 	v, err := file.Derived(columnOfFile{c.Field}, func() (any, error) {
 		for i := range file.Reader.Events(int32(c.Field)) {
 			if file.Reader.Event(int32(c.Field), i).Codec != binlog.None {

@@ -13,6 +13,7 @@ type exactScorer struct {
 	buf    []float32
 	raw    []byte
 	length float32
+	out    [2]float32 // of kernels
 }
 
 // set takes the query, which must not change while it is used.
@@ -45,17 +46,17 @@ func (s *exactScorer) distance(row []byte) float32 {
 	default:
 		return float32(s.space.Exact(s.raw, row))
 	}
-	var out, square [1]float32
+	out, square := s.out[:1], s.out[1:]
 	dim := len(s.query)
 	switch s.space.Distance {
 	case L2:
-		fastest.ScoreSquaredL2(s.query, values, dim, 1, out[:])
+		fastest.ScoreSquaredL2(s.query, values, dim, 1, out)
 		return float32(math.Sqrt(float64(out[0])))
 	case L1:
-		fastest.ScoreL1(s.query, values, dim, 1, out[:])
+		fastest.ScoreL1(s.query, values, dim, 1, out)
 		return out[0]
 	}
-	fastest.ScoreDot(s.query, values, dim, 1, out[:], square[:])
+	fastest.ScoreDot(s.query, values, dim, 1, out, square)
 	if s.space.Distance == InnerProduct {
 		return -out[0]
 	}

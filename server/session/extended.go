@@ -236,6 +236,9 @@ func (p *prepared) bindParam(i int, value []byte, binary bool, format *types.For
 	if typ == nil {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "type with OID %d does not exist", t.OID)
 	}
+	if binary && value != nil && typ.BinaryArray != nil && t.Mod < 0 {
+		return typ.BinaryArray(value)
+	}
 	b := p.builders[i]
 	if p.builders[i] = nil; b == nil {
 		b = types.NewBuilder(t, memory.DefaultAllocator)

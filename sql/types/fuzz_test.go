@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/sql/sqlerr"
@@ -65,12 +67,26 @@ func FuzzBinary(f *testing.F) {
 		defer mem.AssertSize(t, 0)
 		b := NewBuilder(typ, mem)
 		defer b.Release()
+		var quick arrow.Array
+		var quickErr error
+		if typ.Type().BinaryArray != nil {
+			quick, quickErr = typ.Type().BinaryArray(data)
+		}
 		if err := typ.Type().ParseBinary(b, data, NoMod); err != nil {
 			wantCode(t, err)
+			if typ.Type().BinaryArray != nil && (quickErr == nil || quickErr.Error() != err.Error()) {
+				t.Fatalf("%s: BinaryArray says %v, ParseBinary %v", typ.Type().Name, quickErr, err)
+			}
 			return
 		}
 		a := b.NewArray()
 		defer a.Release()
+		if typ.Type().BinaryArray != nil {
+			if quickErr != nil || !array.Equal(quick, a) || !arrow.TypeEqual(quick.DataType(), a.DataType()) {
+				t.Fatalf("%s: BinaryArray makes %v (%v), ParseBinary %v", typ.Type().Name, quick, quickErr, a)
+			}
+			quick.Release()
+		}
 		text := texts(typ, a)[0]
 		back := NewBuilder(typ, mem)
 		defer back.Release()

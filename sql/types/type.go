@@ -82,6 +82,9 @@ type Type struct {
 	// ParseBinary appends the value of a binary form (typreceive). data is
 	// not kept; malformed input is 22P03 or the type's own error, never a panic.
 	ParseBinary func(b array.Builder, data []byte, mod int32) error
+	// BinaryArray, where it is set, makes an array of one value without a modifier
+	// of a binary form, as ParseBinary does with a builder, in less time.
+	BinaryArray func(data []byte) (arrow.Array, error)
 
 	// Compare orders two values by the default btree operator class.
 	Compare func(a arrow.Array, i int, b arrow.Array, j int) int

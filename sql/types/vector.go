@@ -6,12 +6,16 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/sql/sqlerr"
 )
 
 // VectorDimensionsMax is the most dimensions a vector can have.
 const VectorDimensionsMax = 16000
+
+// anyVector is the layout of vector without a number of dimensions.
+var anyVector = arrow.ListOf(arrow.PrimitiveTypes.Float32)
 
 func registerVector() {
 	define(&Type{
@@ -20,7 +24,7 @@ func registerVector() {
 			if mod > 0 {
 				return arrow.FixedSizeListOf(mod, arrow.PrimitiveTypes.Float32)
 			}
-			return arrow.ListOf(arrow.PrimitiveTypes.Float32)
+			return anyVector
 		},
 		AppendText: func(dst []byte, a arrow.Array, i int, _ *Format) []byte {
 			return AppendVectorText(dst, VectorAt(a, i))
@@ -32,6 +36,7 @@ func registerVector() {
 			return appendVectorBinary(dst, VectorAt(a, i))
 		},
 		ParseBinary: parseVectorBinary,
+		BinaryArray: vectorFromBinary,
 		Compare: func(a arrow.Array, i int, b arrow.Array, j int) int {
 			return CompareVectors(VectorAt(a, i), VectorAt(b, j))
 		},
@@ -164,30 +169,27 @@ func appendFloats(dst []byte, v []float32) []byte {
 	return dst
 }
 
-func parseVectorBinary(b array.Builder, data []byte, mod int32) error {
+// vectorElements returns the elements of a binary form, 4 bytes each.
+func vectorElements(data []byte, mod int32) (elements []byte, err error) {
 	c := cursor{data: data}
 	dim, unused := int(c.int16()), c.int16()
 	if c.bad {
-		return errInsufficientData()
+		return nil, errInsufficientData()
 	}
 	if err := denseVector.checkDimensions(dim, mod); err != nil {
-		return err
+		return nil, err
 	}
 	if unused != 0 {
-		return sqlerr.New(sqlerr.DataException, "expected unused to be 0, not %d", unused)
+		return nil, sqlerr.New(sqlerr.DataException, "expected unused to be 0, not %d", unused)
 	}
-	if err := wantLength(c.data, 4*dim); err != nil {
-		return err
-	}
-	buf := scratch.Get().(*[]float32)
-	defer scratch.Put(buf)
-	if cap(*buf) < dim {
-		*buf = make([]float32, dim)
-	}
-	v := (*buf)[:dim]
+	return c.data, wantLength(c.data, 4*dim)
+}
+
+// readElements fills v, which has their number, and refuses NaN and infinity.
+func readElements(v []float32, elements []byte) error {
 	const exponent = 0x7f800000 // all of its bits are set in NaN and infinity
 	odd := false
-	for i, in := 0, c.data; i < len(v) && len(in) >= 4; i, in = i+1, in[4:] {
+	for i, in := 0, elements; i < len(v) && len(in) >= 4; i, in = i+1, in[4:] {
 		x := binary.BigEndian.Uint32(in)
 		odd = odd || x&exponent == exponent
 		v[i] = math.Float32frombits(x)
@@ -195,8 +197,46 @@ func parseVectorBinary(b array.Builder, data []byte, mod int32) error {
 	if odd {
 		return CheckVector(v, NoMod)
 	}
+	return nil
+}
+
+func parseVectorBinary(b array.Builder, data []byte, mod int32) error {
+	elements, err := vectorElements(data, mod)
+	if err != nil {
+		return err
+	}
+	dim := len(elements) / 4
+	buf := scratch.Get().(*[]float32)
+	defer scratch.Put(buf)
+	if cap(*buf) < dim {
+		*buf = make([]float32, dim)
+	}
+	v := (*buf)[:dim]
+	if err := readElements(v, elements); err != nil {
+		return err
+	}
 	AppendVector(b, v)
 	return nil
+}
+
+// vectorFromBinary is Type.BinaryArray: the offsets and the elements share memory.
+func vectorFromBinary(data []byte) (arrow.Array, error) {
+	elements, err := vectorElements(data, NoMod)
+	if err != nil {
+		return nil, err
+	}
+	const offsets = 2 * arrow.Int32SizeBytes
+	dim := len(elements) / 4
+	room := make([]byte, offsets+4*dim)
+	arrow.Int32Traits.CastFromBytes(room[:offsets])[1] = int32(dim)
+	if err := readElements(arrow.Float32Traits.CastFromBytes(room[offsets:]), elements); err != nil {
+		return nil, err
+	}
+	values := array.NewData(arrow.PrimitiveTypes.Float32, dim, []*memory.Buffer{nil, memory.NewBufferBytes(room[offsets:])}, nil, 0, 0)
+	defer values.Release()
+	list := array.NewData(anyVector, 1, []*memory.Buffer{nil, memory.NewBufferBytes(room[:offsets])}, []arrow.ArrayData{values}, 0, 0)
+	defer list.Release()
+	return array.NewListData(list), nil
 }
 
 // CompareVectors orders element by element, then by dimensions.

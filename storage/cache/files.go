@@ -62,6 +62,13 @@ type File struct {
 	derived   map[any]any
 }
 
+// Known returns what Derived computed for key, nil before it did.
+func (f *File) Known(key any) any {
+	f.derivedMu.Lock()
+	defer f.derivedMu.Unlock()
+	return f.derived[key]
+}
+
 // Derived returns what compute made of the file at the first call with key: a
 // view of its pages, say. It is valid while the file is pinned and needs no
 // closing.
@@ -102,6 +109,28 @@ func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error)
 		}
 		return unmap, copied, nil
 	})
+}
+
+// Opened is Open and OpenWith of what is open already; nil if it is not, or is
+// being opened.
+func (c *Files) Opened(key string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.files[key]
+	if f == nil {
+		return nil
+	}
+	select {
+	case <-f.ready:
+	default:
+		return nil
+	}
+	if f.err != nil {
+		return nil
+	}
+	f.pin()
+	c.hits++
+	return f
 }
 
 // OpenWith returns what load opened at the first call with key, pinned, as File

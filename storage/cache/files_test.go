@@ -117,6 +117,44 @@ func TestForgetWhilePinned(t *testing.T) {
 	}
 }
 
+// TestOpened: what is open is found without being opened, and what was derived of it
+// without being computed.
+func TestOpened(t *testing.T) {
+	store := remote{objstore.NewMem()}
+	size := putFile(t, store, "files/a", 100)
+	c := NewFiles(Options{Store: store, Scratch: vfs.NewMem(), BytesMax: 1 << 20, Mem: memory.DefaultAllocator})
+	defer c.Close()
+	if f := c.Opened("files/a"); f != nil {
+		t.Fatal("a file that nobody has opened is open")
+	}
+	f, err := c.Open(ctx, "files/a", size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := c.Opened("files/a")
+	if again != f {
+		t.Fatalf("Opened finds %p, not %p", again, f)
+	}
+	if v := f.Known("sum"); v != nil {
+		t.Errorf("%v is known before it was derived", v)
+	}
+	if _, err := f.Derived("sum", func() (any, error) { return 7, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if v := again.Known("sum"); v != 7 {
+		t.Errorf("%v is known, not 7", v)
+	}
+	f.Unpin()
+	if s := c.Stats(); s.Pinned != 1 {
+		t.Errorf("%d files are pinned, not the one of Opened", s.Pinned)
+	}
+	again.Unpin()
+	c.Forget("files/a")
+	if f := c.Opened("files/a"); f != nil {
+		t.Error("a forgotten file is open")
+	}
+}
+
 func TestOpenFails(t *testing.T) {
 	store := remote{objstore.NewMem()}
 	size := putFile(t, store, "files/a", 100)

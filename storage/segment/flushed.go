@@ -38,6 +38,8 @@ type Flushed struct {
 	refs    atomic.Int32
 	// indexPrefix begins the keys of vector indexes in the cache.
 	indexPrefix string
+	// lastKey is the key of the index asked for last.
+	lastKey atomic.Pointer[indexKey]
 
 	onFree func()
 

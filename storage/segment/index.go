@@ -38,7 +38,26 @@ func (s *Flushed) Install(m *manifest.Manifest) {
 }
 
 func (s *Flushed) indexKey(index catalog.StorageID) string {
-	return s.indexPrefix + strconv.FormatUint(uint64(index), 10)
+	if last := s.lastKey.Load(); last != nil && last.index == index {
+		return last.key
+	}
+	k := &indexKey{index, s.indexPrefix + strconv.FormatUint(uint64(index), 10)}
+	s.lastKey.Store(k)
+	return k.key
+}
+
+// indexKey is the key of an index in the cache.
+type indexKey struct {
+	index catalog.StorageID
+	key   string
+}
+
+// OpenedIndex is Index of what is open already; nil if it is not.
+func (s *Flushed) OpenedIndex(index catalog.StorageID) *cache.File {
+	if !s.Current().HasParts(index) {
+		return nil
+	}
+	return s.shelf.Files.Opened(s.indexKey(index))
 }
 
 // Index opens a vector index of the segment, pinned: the File's Value is what
