@@ -20,6 +20,7 @@ type scanPlan struct {
 	schema *scanSchema
 	units  []unit
 	next   atomic.Int64
+	ahead  []catalog.FieldID // see prefetch
 	// segments and pruned are counted while planning.
 	segments, pruned int64
 }
@@ -63,6 +64,7 @@ func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
 	if p.schema, err = newScanSchema(spec); err != nil {
 		return nil, err
 	}
+	p.ahead = p.fieldsAhead()
 	for _, part := range s.partitions(spec) {
 		for shard := range max(spec.Table.Shards, 1) {
 			if spec.Key != nil && shard != shardOf(keyHash(spec.Key), spec.Table) {

@@ -109,6 +109,7 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 		if i >= len(c.p.units) {
 			return nil, nil
 		}
+		c.p.prefetch(i)
 		b, err := c.read(ctx, &c.p.units[i])
 		if b != nil || err != nil {
 			return b, err

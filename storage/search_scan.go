@@ -16,6 +16,7 @@ func (s *snapshot) ScanRanges(_ context.Context, spec ScanSpec, ranges []Segment
 	if p.schema, err = newScanSchema(spec); err != nil {
 		return nil, err
 	}
+	p.ahead = p.fieldsAhead()
 	for _, r := range ranges {
 		seg := r.Segment.(*searchSegment)
 		for start := r.From; start < min(r.To, seg.rows); {

@@ -67,11 +67,8 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 			}
 		}
 	}
-	for _, x := range out {
-		if target == nil {
-			break
-		}
-		if err := x.(*searchSegment).openIndex(ctx, target); err != nil {
+	if target != nil {
+		if err := s.openIndexes(ctx, out, target); err != nil {
 			for _, x := range out {
 				_ = x.Close() // never fails
 			}

@@ -158,7 +158,7 @@ func (c *Config) fillJobs(_ context.Context, _ catalog.View, _ types.Session, ad
 
 func (c *Config) fillCache(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	for _, s := range c.Engine.Caches() {
-		add(s.Name, s.Entries, s.Pinned, s.Bytes, s.BytesMax, s.Hits, s.Misses)
+		add(s.Name, s.Entries, s.Pinned, s.Bytes, s.BytesMax, s.Hits, s.Misses, s.Prefetched)
 	}
 	return nil
 }

@@ -36,8 +36,16 @@ type Files struct {
 	idle  *list.List // of *File: copies that nobody pins, the oldest first
 	bytes int64      // of copies
 	next  uint64
+	// ahead are the bytes of the files being copied by Prefetch.
+	ahead  int64
+	closed bool
 
-	hits, misses int64
+	hits, misses, prefetched int64
+
+	// prefetches end with ctx.
+	ctx        context.Context
+	stop       context.CancelFunc
+	prefetches sync.WaitGroup
 }
 
 // File is a pinned file.
@@ -93,13 +101,19 @@ func (f *File) Derived(key any, compute func() (any, error)) (any, error) {
 func NewFiles(o Options) *Files {
 	c := &Files{o: o, files: map[string]*File{}, idle: list.New()}
 	c.local, _ = o.Store.(objstore.Local)
+	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
 }
 
 // Open returns the file of a key, pinned; the caller calls Unpin. size is that
 // of the object.
 func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error) {
-	return c.open(ctx, key, func(f *File) (func() error, int64, error) {
+	return c.open(ctx, key, c.loader(ctx, key, size))
+}
+
+// loader opens a binlog file.
+func (c *Files) loader(ctx context.Context, key string, size int64) func(*File) (func() error, int64, error) {
+	return func(f *File) (func() error, int64, error) {
 		data, unmap, copied, err := c.Fetch(ctx, key, size)
 		if err != nil {
 			return nil, 0, err
@@ -108,7 +122,7 @@ func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error)
 			return nil, 0, errors.Join(err, unmap())
 		}
 		return unmap, copied, nil
-	})
+	}
 }
 
 // Opened is Open and OpenWith of what is open already; nil if it is not, or is
@@ -383,13 +397,15 @@ type Stats struct {
 	Entries, Pinned int
 	Bytes, BytesMax int64
 	Hits, Misses    int64
+	// Prefetched files were copied ahead of their use.
+	Prefetched int64
 }
 
 // Stats returns the counters.
 func (c *Files) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Stats{Entries: len(c.files), Bytes: c.bytes, BytesMax: c.o.BytesMax, Hits: c.hits, Misses: c.misses}
+	s := Stats{Entries: len(c.files), Bytes: c.bytes, BytesMax: c.o.BytesMax, Hits: c.hits, Misses: c.misses, Prefetched: c.prefetched}
 	for _, f := range c.files {
 		if f.pins > 0 {
 			s.Pinned++
@@ -400,6 +416,11 @@ func (c *Files) Stats() Stats {
 
 // Close forgets every file.
 func (c *Files) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.stop()
+	c.prefetches.Wait()
 	c.mu.Lock()
 	keys := make([]string, 0, len(c.files))
 	for key := range c.files {

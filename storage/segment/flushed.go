@@ -209,6 +209,15 @@ func (s *Flushed) Open(ctx context.Context, field catalog.FieldID) (*cache.File,
 	return s.shelf.Files.Open(ctx, f.Key, f.Bytes)
 }
 
+// Prefetch begins to copy the files of fields that will soon be read.
+func (s *Flushed) Prefetch(fields ...catalog.FieldID) {
+	for _, field := range fields {
+		if f := s.columns[field]; f != nil {
+			s.shelf.Files.Prefetch(f.Key, f.Bytes)
+		}
+	}
+}
+
 // Event returns the i-th event of a field of a file that Open returned: valid
 // while the file is pinned. The caller releases the array.
 func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.FieldID, i int) (arrow.Array, error) {
