@@ -10,9 +10,16 @@ import (
 	"quiver/vector"
 )
 
-// effort is how far to look, in two measures: the lists to score, and the angle
-// (see ranker.angle) up to which lists may hold one of the nearest.
+// effort is how far to look, in two measures: the lists that hold the nearest, a
+// third of which are scored first, and the angle (see ranker.angle) up to which
+// further lists may hold one of the nearest.
 type effort struct{ lists, angle float32 }
+
+// firstOf is how many of so many lists are scored first.
+func firstOf(lists int) int { return (lists + 2) / 3 }
+
+// batchOf is how many lists are scored next each time, after so many.
+func batchOf(first int) int { return max(first/2, 1) }
 
 // An effortTable has the effort for so many nearest of all rows and a recall, as
 // measured when the index was built.
@@ -33,7 +40,7 @@ func orDefault(recall float64) float64 {
 
 // at interpolates: between what was measured lists grow by powers of k and of
 // the share that is missed, and angles with their logarithms. Below the least k
-// no less is looked at; beyond the most it goes on growing.
+// no less is looked at; beyond the most lists go on growing.
 func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float32) {
 	recall = orDefault(recall)
 	logK := func(i int) float64 { return math.Log(float64(effortK[i])) }
@@ -49,19 +56,19 @@ func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float3
 		j = 1
 	}
 	y := (miss(recall) - miss(effortRecall[j])) / (miss(effortRecall[j+1]) - miss(effortRecall[j]))
-	between := func(value func(e effort) float64) float64 {
+	between := func(x float64, value func(e effort) float64) float64 {
 		at := func(i int) float64 {
 			a, b := value(t[i][j]), value(t[i][j+1])
 			return a + (b-a)*y
 		}
 		return at(i) + (at(i+1)-at(i))*x
 	}
-	n := math.Exp(between(func(e effort) float64 { return math.Log(float64(e.lists)) }))
+	n := math.Exp(between(x, func(e effort) float64 { return math.Log(float64(e.lists)) }))
 	// What a corrupt table would say is not taken.
 	if !(n >= 1) {
 		n = 1
 	}
-	return int(min(math.Ceil(n), float64(lists))), float32(between(func(e effort) float64 { return float64(e.angle) }))
+	return int(min(math.Ceil(n), float64(lists))), float32(between(min(x, 1), func(e effort) float64 { return float64(e.angle) }))
 }
 
 // calibrationPairs bounds the comparisons of a calibration, and with it its time.
@@ -76,18 +83,24 @@ func nearestMost(rows int) int {
 	return max(0, min(effortK[len(effortK)-1], max(rows/8, effortK[1]), rows-1))
 }
 
-// neighbour is one of the nearest rows to a query: its distance in the measure of
-// scores, and its list.
+// sample is one of the queries of a calibration: its nearest rows, in order, and
+// the scale of angles (see ranker).
+type sample struct {
+	near  []neighbour
+	scale float64
+}
+
+// neighbour is a row near to a sample: its distance in the measure of scores, and
+// its list with the rank and the score that this has.
 type neighbour struct {
-	score  float64
-	rank   uint32 // of the list
-	ranked rankedList
+	score     float32
+	list      uint32
+	rank      uint32
+	listScore float32
 }
 
 // calibrate measures the effort: sampled rows are queries, whose neighbours are
-// found among all rows, and looked for in the lists by rank and angle. A recall r
-// asks for a little more than r of them, since other queries are not so near to
-// rows.
+// found among all rows, and looked for in the lists as a search would.
 func (b *builder) calibrate(ctx context.Context) error {
 	n := len(b.held)
 	for i := range b.meta.effort {
@@ -104,45 +117,121 @@ func (b *builder) calibrate(ctx context.Context) error {
 	for i := range picked {
 		picked[i] = b.held[r.IntN(n)]
 	}
-	ranks, angles := make([][len(effortK)][]uint32, queries), make([][len(effortK)][]float32, queries)
+	samples := make([]sample, queries)
 	groups := min(b.plan.workers, queries)
 	err := b.parallel(ctx, groups, func(w int) func(int) error {
 		return func(g int) error {
 			from, to := g*queries/groups, (g+1)*queries/groups
-			return b.neighbours(ctx, w, picked[from:to], func(i int, ranker *ranker, near []neighbour) {
-				for j, k := range effortK {
-					near := near[:min(k, len(near))]
-					for _, m := range near {
-						ranks[from+i][j] = append(ranks[from+i][j], m.rank)
-						angles[from+i][j] = append(angles[from+i][j], ranker.angle(m.ranked, near[len(near)-1].score))
-					}
-				}
-			})
+			return b.neighbours(ctx, w, picked[from:to], samples[from:to])
 		}
 	})
 	if err != nil {
 		return err
 	}
-	for i := range effortK {
-		var allRanks []uint32
-		var allAngles []float32
-		for q := range queries {
-			allRanks, allAngles = append(allRanks, ranks[q][i]...), append(allAngles, angles[q][i]...)
-		}
-		slices.Sort(allRanks)
-		slices.Sort(allAngles)
+	for i, k := range effortK {
 		for j, recall := range effortRecall {
-			wanted := recall + (1-recall)/6
-			at := max(0, min(int(math.Ceil(wanted*float64(len(allRanks)))), len(allRanks)-1))
-			b.meta.effort[i][j] = effort{lists: float32(allRanks[at] + 2), angle: allAngles[at]}
+			b.meta.effort[i][j] = b.effortFor(samples, k, recall)
 		}
 	}
 	return nil
 }
 
+// effortFor is the effort that a recall takes: so many lists as hold that share of
+// the neighbours, of which a search looks at the first in any case, and the least
+// angle up to which, besides those, enough neighbours are found. A little more
+// than the recall is asked for, since other queries are not so near to rows.
+func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
+	wanted := recall + (1-recall)/5
+	out := effort{lists: float32(len(b.meta.lists)), angle: angleMax}
+	var ranks []uint32
+	for _, s := range samples {
+		for _, m := range s.near[:min(k, len(s.near))] {
+			ranks = append(ranks, m.rank)
+		}
+	}
+	if len(ranks) == 0 {
+		return out
+	}
+	slices.Sort(ranks)
+	out.lists = float32(ranks[min(int(math.Ceil(wanted*float64(len(ranks)))), len(ranks)-1)] + 2)
+	angles, all := make([][]float32, 0, len(samples)), make([]float32, 0, len(ranks))
+	for _, s := range samples {
+		if len(s.near) > 0 {
+			from := len(all)
+			all = b.meta.angles(all, s, k, firstOf(int(out.lists)), b.kind.blocks)
+			angles = append(angles, all[from:])
+		}
+	}
+	sorted := slices.Clone(all)
+	slices.Sort(sorted)
+	at, _ := slices.BinarySearchFunc(sorted, wanted, func(angle float32, wanted float64) int {
+		return cmp.Compare(sureRecall(angles, angle), wanted)
+	})
+	// A list of which half the rows are likely nearer is looked at in any case.
+	out.angle = max(sorted[min(at, len(sorted)-1)], 0)
+	return out
+}
+
+// sureRecall is a recall that the mean over all queries is hardly below where
+// neighbours up to an angle are found: one and a half standard errors less than
+// the mean of the samples.
+func sureRecall(angles [][]float32, most float32) float64 {
+	var sum, squares float64
+	for _, list := range angles {
+		found := 0
+		for _, a := range list {
+			if a <= most {
+				found++
+			}
+		}
+		recall := float64(found) / float64(len(list))
+		sum += recall
+		squares += recall * recall
+	}
+	n := float64(len(angles))
+	mean := sum / n
+	return mean - 1.5*math.Sqrt(max(squares/n-mean*mean, 0)/n)
+}
+
+// angles appends, for each of the nearest k rows to a sample, the least angle at
+// which a search that looks at so many lists first finds it: what counts is the
+// k-th row found before the batch of its list.
+func (m *meta) angles(dst []float32, s sample, k, first int, batches bool) []float32 {
+	step := batchOf(first)
+	var known []float64 // the k-th score before each batch
+	for _, n := range s.near[:min(k, len(s.near))] {
+		if int(n.rank) < first {
+			dst = append(dst, -angleMax)
+			continue
+		}
+		batch := 0
+		if batches {
+			batch = (int(n.rank) - first) / step
+		}
+		for len(known) <= batch {
+			known = append(known, s.kth(k, first+len(known)*step))
+		}
+		dst = append(dst, m.angle(int(n.list), n.listScore, s.scale, known[batch]))
+	}
+	return dst
+}
+
+// kth is the score of the k-th of the nearest rows that lie in the first lists;
+// that of the last known where these are fewer.
+func (s *sample) kth(k, lists int) float64 {
+	for _, n := range s.near {
+		if int(n.rank) < lists {
+			if k--; k == 0 {
+				return float64(n.score)
+			}
+		}
+	}
+	return float64(s.near[len(s.near)-1].score)
+}
+
 // neighbours finds the rows nearest to each row of some positions, but for
 // itself.
-func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, each func(i int, ranker *ranker, near []neighbour)) error {
+func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, out []sample) error {
 	most := nearestMost(len(b.held))
 	compare := b.compareExactly
 	if b.space.Element != vector.Bit && b.space.Distance != vector.L1 {
@@ -153,21 +242,21 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 		return err
 	}
 	ranker, rankOf, wide := newRanker(&b.meta), make([]uint32, len(b.meta.lists)), make([]float32, b.space.Dim)
-	var near []neighbour
 	for i, q := range queries {
 		b.row(wide, q)
 		ranked := ranker.rank(wide, len(b.meta.lists))
 		for rank, l := range ranked {
 			rankOf[l.list] = uint32(rank)
 		}
-		near = near[:0]
+		out[i] = sample{near: make([]neighbour, 0, most), scale: ranker.scale}
 		for _, n := range tops[i] {
 			if b.held[n.row] != q {
-				rank := rankOf[b.lists[n.row]]
-				near = append(near, neighbour{score: float64(n.score), rank: rank, ranked: ranked[rank]})
+				list := b.lists[n.row]
+				rank := rankOf[list]
+				out[i].near = append(out[i].near, neighbour{score: n.score, list: list, rank: rank, listScore: ranked[rank].score})
 			}
 		}
-		each(i, ranker, near)
+		tops[i] = nil
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type iterator struct {
 // Iterate proposes ever farther candidates.
 func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
 	it := &iterator{reach: x.reach(r)}
-	if r.Effort <= 0 && r.Keep == nil {
+	if r.Effort <= 0 {
 		// Without an angle to end at, all lists that a search looks at.
 		it.reach.first = min(3*it.reach.first, len(x.meta.lists))
 	}

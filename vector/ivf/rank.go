@@ -21,7 +21,7 @@ type ranker struct {
 	meta            *meta
 	scores, squares []float32
 	lists           []rankedList
-	scale           float64 // of angles under InnerProduct and L1
+	scale           float64 // of meta.angle under InnerProduct and L1
 	// spread of a list is the greatest cosine, of so many rows that lie around the
 	// centroid in all directions, with the way to the query: times the radius.
 	spread []float32
@@ -71,17 +71,17 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 // angleMax is beyond any angle that is measured.
 const angleMax = 4
 
-// angle says how far out of the way of its list a row must lie to be as near to
+// angle says how far out of the way of its list, by the score of the centroid, a row must lie to be as near to
 // the query as kth, in the measure of scores. A typical row is radius away from its centroid,
 // and so D² + radius² - 2·D·radius·cos from a query at the distance D of the
 // centroid: the cosine at which that is kth is the answer. Rows lie in all
 // directions, so that few have a large one, the fewer the more dimensions. Under
 // InnerProduct and L1 the same is said of scores that grow in proportion to the
 // radius.
-func (r *ranker) angle(l rankedList, kth float64) float32 {
-	score, radius := float64(l.score), float64(r.meta.lists[l.list].radius)
-	need, span := score-kth, r.scale*radius
-	if d := r.meta.space.Distance; d != vector.InnerProduct && d != vector.L1 {
+func (m *meta) angle(list int, listScore float32, scale, kth float64) float32 {
+	score, radius := float64(listScore), float64(m.lists[list].radius)
+	need, span := score-kth, scale*radius
+	if d := m.space.Distance; d != vector.InnerProduct && d != vector.L1 {
 		need, span = score+radius*radius-kth, 2*math.Sqrt(max(score, 0))*radius
 	}
 	need -= 1e-5 * (math.Abs(score) + math.Abs(kth)) // rounding of equals
@@ -98,7 +98,7 @@ func (r *ranker) angle(l rankedList, kth float64) float32 {
 func (r *ranker) within(lists []rankedList, kth float64, most float32) []rankedList {
 	out := lists[:0]
 	for _, l := range lists {
-		if r.angle(l, kth) <= most {
+		if r.meta.angle(l.list, l.score, r.scale, kth) <= most {
 			out = append(out, l)
 		}
 	}

@@ -18,18 +18,20 @@ type reach struct {
 
 // reach follows from the request: see the package comment.
 func (x *index) reach(r *vector.SearchRequest) reach {
-	lists := len(x.meta.lists)
 	if r.Effort > 0 {
-		return reach{first: min(r.Effort, lists), angle: -2 * angleMax}
+		return reach{first: min(r.Effort, len(x.meta.lists)), angle: -2 * angleMax}
 	}
-	probes, angle := x.effort.at(float64(r.K), r.Recall, lists)
+	k := float64(r.K)
 	if r.Keep != nil {
-		// The nearest of many rows far away lie at larger angles than those of
-		// the few near by that were measured.
-		_, angle = x.effort.at(float64(r.K), 1-(1-orDefault(r.Recall))/40, lists)
-		return reach{probes, angle}
+		k *= float64(x.meta.rows) / float64(max(r.Kept, 1))
 	}
-	return reach{(probes + 2) / 3, angle}
+	return x.reachFor(k, orDefault(r.Recall))
+}
+
+// reachFor is the reach for so many nearest of all rows.
+func (x *index) reachFor(k, recall float64) reach {
+	probes, angle := x.effort.at(min(k, float64(x.meta.rows)), recall, len(x.meta.lists))
+	return reach{firstOf(probes), angle}
 }
 
 // Search finds the nearest.
@@ -52,36 +54,74 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 }
 
 // probe scores lists as far as the reach goes; kth is the score of the k-th row
-// found so far, of package rabitq or of the same meaning.
+// found so far, of package rabitq or of the same meaning. Under a filter the K
+// rows kept are the nearest of many more, by the share that is kept of the rows
+// passed: so far is looked.
 func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kth func() float64) error {
 	reach := s.x.reach(s.r)
 	next := reach.first
 	rest := atMost(s.ranker.rank(s.wide, next), s.r.MaxLists)
-	for len(rest) > 0 {
+	for done, passed := 0, 0; len(rest) > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		batch := rest[:min(next, len(rest))]
 		rest = rest[len(batch):]
+		done += len(batch)
+		for _, l := range batch {
+			passed += s.x.meta.lists[l.list].rows
+		}
 		if err := s.x.load(ctx, s.withKept(batch), s.stats, score); err != nil {
 			return err
 		}
+		next = batchOf(reach.first)
 		if s.seen >= s.r.K {
-			k := kth()
-			if s.x.space.Distance == vector.Cosine {
-				k *= 2
+			if s.r.Keep != nil && s.r.Effort <= 0 {
+				reach = s.reachOf(passed)
 			}
-			rest = s.ranker.within(rest, k, reach.angle)
-			if s.x.ranges != nil {
-				next = len(rest) // at once, rather than one wait after another
-				continue
+			if next = reach.first - done; next <= 0 {
+				k := kth()
+				if s.x.space.Distance == vector.Cosine {
+					k *= 2
+				}
+				rest = s.ranker.within(rest, k, reach.angle)
+				next = batchOf(reach.first)
+				if !s.x.k.blocks {
+					next = max(len(rest), 1) // at once, rather than one wait after another
+				}
 			}
 		}
-		next = max(reach.first/2, 1)
 		orderFirst(rest, next)
 	}
 	return nil
 }
+
+// reachOf is the reach under a filter, of so many rows passed. The nearest of the
+// rows kept lie at no smaller angles than those of many rows; at the largest of
+// all measured, if they are far away.
+func (s *searcher) reachOf(passed int) reach {
+	share, miss := float64(s.seen)/float64(passed), (1-orDefault(s.r.Recall))/filterMiss
+	against := againstShare*share*float64(s.x.meta.rows) < float64(s.r.Kept)
+	if against {
+		miss /= againstMiss
+	}
+	out := s.x.reachFor(float64(s.r.K)/share, 1-miss)
+	for i, k := range effortK {
+		if against || i > 0 {
+			out.angle = max(out.angle, s.x.reachFor(float64(k), 1-miss).angle)
+		}
+	}
+	return out
+}
+
+// Under a filter fewer rows are to be missed than without: the share that is kept
+// is known roughly. Where only one in againstShare of the rows that were to be
+// kept is, the filter is against the query.
+const (
+	filterMiss   = 1.5
+	againstShare = 2
+	againstMiss  = 27
+)
 
 // atMost are the nearest lists, so many of them; all with most 0.
 func atMost(lists []rankedList, most int) []rankedList {
