@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/gcroom"
 	"quiver/internal/hlc"
 	"quiver/internal/offheap"
 	"quiver/server"
@@ -43,7 +44,9 @@ const (
 
 	parseCacheBytes   = 32 << 20
 	statementBytesMax = 1 << 30
-	stopTimeout       = 20 * time.Second
+	// garbageBytes is how much garbage gathers on the heap before it is collected.
+	garbageBytes = 32 << 20
+	stopTimeout  = 20 * time.Second
 	// reachTimeout is how long etcd and the object store may take to answer at
 	// start, and the lease of a server that died to run out.
 	reachTimeout = 30 * time.Second
@@ -91,6 +94,8 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			err = errors.Join(err, n.close())
 		}
 	}()
+	keep := gcroom.Keep(garbageBytes)
+	n.onClose(func() error { keep(); return nil })
 	reach, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	data, err := openData(cfg.data)
