@@ -363,6 +363,31 @@ func (m *searchModel) checkpoint() {
 	}
 }
 
+// TestWantedRecallOfOne: no index is searched where no row may be missed, unless an
+// effort was SET.
+func TestWantedRecallOfOne(t *testing.T) {
+	m := newSearchModel(t, 11, 6, 8, vector.L2)
+	m.insert(nil, 800)
+	m.checkpoint()
+	m.ok(m.sql("CREATE INDEX ON t USING hnsw (v vector_l2_ops)"))
+	for _, c := range []struct {
+		settings SearchSettings
+		indexed  string
+	}{
+		{SearchSettings{TargetRecall: 0.999}, "Segments Searched by Index: 1"},
+		{SearchSettings{TargetRecall: 1}, "Segments Searched by Index: 0"},
+		{SearchSettings{TargetRecall: 1, Effort: map[string]int{"hnsw": 40}}, "Segments Searched by Index: 1"},
+	} {
+		m.world.search = c.settings
+		out := m.sql("EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) SELECT id FROM t ORDER BY v <-> " + vectorText(m.around(nil, 1)) + " LIMIT 10")
+		if !strings.Contains(out, c.indexed) {
+			t.Errorf("%v: %s", c.settings, out)
+		}
+	}
+	m.world.search = SearchSettings{TargetRecall: 1}
+	m.search(nil, m.around(m.centres[0], 1), 20, 0, "true", func(*searchRow) bool { return true })
+}
+
 // Segments of more rows than are compared one by one.
 func TestIndexSearchUnderBitmap(t *testing.T) {
 	m := newSearchModel(t, 3, 6, 40, vector.L2)

@@ -161,6 +161,13 @@ func (o *vectorSearcher) opened() int {
 	return len(o.sets[0])
 }
 
+// wantsAll says that no true neighbor may be missed, which no index promises:
+// quiver.target_recall is 1, and no effort was SET.
+func (o *vectorSearcher) wantsAll() bool {
+	s := &o.x.env.Search
+	return o.index != nil && s.TargetRecall >= 1 && s.Effort[o.index.Method] == 0
+}
+
 // open opens the segments for n workers.
 func (o *vectorSearcher) open(ctx context.Context, n int) error {
 	for len(o.sets) < n {
@@ -183,8 +190,8 @@ func (o *vectorSearcher) open(ctx context.Context, n int) error {
 				// All workers agree on what the index covers, while it grows.
 				s.index, s.indexed = o.sets[0][i].index, o.sets[0][i].indexed
 			} else {
-				if s.index, s.indexed = segment.Index(); s.index == nil {
-					s.indexed = 0
+				if s.index, s.indexed = segment.Index(); s.index == nil || o.wantsAll() {
+					s.index, s.indexed = nil, 0
 				}
 				o.rows += segment.Rows()
 			}

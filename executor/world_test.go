@@ -44,6 +44,7 @@ type world struct {
 	mem     *memory.CheckedAllocator
 	notices []string
 	workMem int64
+	search  SearchSettings
 	dir     string
 }
 
@@ -106,7 +107,7 @@ func (w *world) env(tx storage.Txn) (env *Env, done func()) {
 	}
 	session := testSession{w: w, tx: tx}
 	return &Env{
-		Replan: w.replan(tx), Stored: stored{w, tx}, Txn: tx, Snapshot: snapshot, Catalog: w.catalog, Mem: w.mem, WorkMem: w.workMem, TempDir: w.dir, Parallel: 2,
+		Replan: w.replan(tx), Stored: stored{w, tx}, Txn: tx, Snapshot: snapshot, Catalog: w.catalog, Mem: w.mem, WorkMem: w.workMem, TempDir: w.dir, Parallel: 2, Search: w.search,
 		Eval: &types.EvalContext{Ctx: w.ctx, Mem: w.mem, Format: w.format(tx), Session: session, Catalog: tx.Catalog().Snapshot()},
 	}, snapshot.Close
 }

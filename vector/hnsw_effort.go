@@ -21,6 +21,11 @@ var (
 	effortRecall = [...]float64{0.90, 0.95, 0.99}
 )
 
+// slopeBeyond is the least by which logarithms grow, for each step like that from
+// a recall of 0.95 to 0.99, beyond it: where one gain did for all recalls that were
+// measured, it is not known to do for more.
+const slopeBeyond = 0.35
+
 // gainMax bounds gains.
 const gainMax = 16
 
@@ -52,7 +57,11 @@ func (t *effortTable) at(k int, recall float64) (gain float32, visits float64) {
 			a, b := math.Log(max(float64(table[0][j])-least, 1e-3)), math.Log(max(float64(table[1][j])-least, 1e-3))
 			return a + (b-a)*x
 		}
-		return least + math.Exp(at(i)+(at(i+1)-at(i))*y)
+		slope := at(i+1) - at(i)
+		if y > 1 {
+			return least + math.Exp(at(i+1)+max(slope, slopeBeyond)*(y-1))
+		}
+		return least + math.Exp(at(i)+slope*y)
 	}
 	// Beyond the last k the gain stays: it is of a node that is the farther.
 	g := between(&t.gain, min(x, 1), 1)
