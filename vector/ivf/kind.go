@@ -53,7 +53,7 @@ func (k *kind) Check(s vector.Space, o vector.Options) error {
 		return nil
 	case "sq8", "rabitq":
 		if !quantizable(s) {
-			return fmt.Errorf("%w: %s of %s with quantization %s", vector.ErrUnsupported, k.name, s, o.Quantization)
+			return fmt.Errorf("%w: %s of %s with quantization %q", vector.ErrUnsupported, k.name, s, o.Quantization)
 		}
 		return nil
 	}

@@ -175,6 +175,35 @@ func floor(t *testing.T, p *problem, method, quantization string) {
 	}
 }
 
+// TestRecallOfFewBits: codes of one bit say little of rows that are all about as
+// near, and yet the nearest are found.
+func TestRecallOfFewBits(t *testing.T) {
+	const dim, n, nq = 24, 2000, 60
+	r := rand.New(rand.NewPCG(13, 14))
+	vectors := make([][]float32, n+nq)
+	for i := range vectors {
+		vectors[i] = make([]float32, dim)
+		for j := range vectors[i] {
+			vectors[i][j] = r.Float32()
+		}
+	}
+	for _, distance := range []vector.Distance{vector.L2, vector.Cosine} {
+		s := vector.Space{Distance: distance, Dim: dim}
+		p := newProblem(s, encodeAll(s, vectors), nq, 10, nil)
+		for _, method := range methods {
+			for _, bits := range []int{1, 4} {
+				x := open(t, method, build(t, method, s, p.rows, vector.Options{Quantization: "rabitq", Bits: bits, Lists: 20}))
+				var stats vector.SearchStats
+				got := p.recall(t, x, 0.95, &stats)
+				t.Logf("%s, %s, %d bits: recall %.3f, %d lists of %d, %d rows compared", method, s, bits, got, stats.Visited/nq, len(x.meta.lists), stats.Reranked/nq)
+				if got < 0.95 {
+					t.Errorf("%s, %s, %d bits: recall %.3f", method, s, bits, got)
+				}
+			}
+		}
+	}
+}
+
 // TestRecallUnderFilters: bitmaps of every share, at random, about the query and
 // far from it, lose nothing and find k rows whenever k are kept.
 func TestRecallUnderFilters(t *testing.T) {

@@ -141,6 +141,20 @@ func (s *searcher) offer(ordinal uint32, e rabitq.Estimate) {
 	s.candidates = append(s.candidates, candidate{ordinal, e.Score, e.Low})
 }
 
+// kth is the score of the k-th row found, nearly. The k least of many scores are
+// those that err the farthest below, and the fewer the bits the farther: so much
+// of the way to the k-th upper bound has searches of codes of one bit look at as
+// many lists as those of four.
+func (s *searcher) kth() float64 {
+	least, most := float64(s.nearest.most()), float64(s.uppers.most())
+	if math.IsInf(most, 1) {
+		return most
+	}
+	return least + kthShare*(most-least)
+}
+
+const kthShare = 0.3
+
 // pruneBlocks leaves the rows of a list that their signs do not rule out in
 // s.ordinals; if there is nothing but signs, it offers them.
 func (s *searcher) pruneBlocks(l *listEntry, b []byte) {

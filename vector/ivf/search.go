@@ -47,7 +47,7 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 	}
 	s.uppers.reset(r.K)
 	s.nearest.reset(r.K)
-	if err := s.probe(ctx, s.prune, func() float64 { return float64(s.nearest.most()) }); err != nil {
+	if err := s.probe(ctx, s.prune, s.kth); err != nil {
 		return dst, err
 	}
 	return s.finish(ctx, dst)
