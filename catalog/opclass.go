@@ -17,6 +17,9 @@ type Opclass struct {
 	Methods, DefaultOf []string
 }
 
+// VectorVersion is the version of pgvector whose SQL the built-in extension has.
+const VectorVersion = "0.8.6"
+
 // The access methods of vector indexes, and the groups that classes are for.
 var (
 	allMethods   = []string{"ivfflat", "hnsw", "diskann"}

@@ -79,6 +79,21 @@ func (d *ddl) createExtension(s *ast.CreateExtensionStmt) error {
 	return nil
 }
 
+// alterExtension is ALTER EXTENSION … UPDATE: there is but one version.
+func (d *ddl) alterExtension(s *ast.AlterExtensionStmt) error {
+	if s.Name != vectorExtension {
+		return sqlerr.New(sqlerr.UndefinedObject, "extension %s does not exist", quoted(s.Name))
+	}
+	for _, o := range s.Options {
+		if wanted := optionText(o); wanted != catalog.VectorVersion {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "extension %s has no update path from version %s to version %s",
+				quoted(s.Name), quoted(catalog.VectorVersion), quoted(wanted))
+		}
+	}
+	d.notice(sqlerr.SuccessfulCompletion, "version %s of extension %s is already installed", quoted(catalog.VectorVersion), quoted(s.Name))
+	return nil
+}
+
 func (d *ddl) createDatabase(ctx context.Context, s *ast.CreateDatabaseStmt) error {
 	for _, o := range s.Options {
 		if err := databaseOption(o); err != nil {

@@ -46,6 +46,8 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 		return d.createSchema(ctx, s)
 	case *ast.CreateExtensionStmt:
 		return d.createExtension(s)
+	case *ast.AlterExtensionStmt:
+		return d.alterExtension(s)
 	case *ast.CreateDatabaseStmt:
 		return d.createDatabase(ctx, s)
 	case *ast.DropDatabaseStmt:

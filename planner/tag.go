@@ -74,6 +74,8 @@ func plainTag(s ast.Stmt) string {
 		return "DROP DATABASE"
 	case *ast.CreateExtensionStmt:
 		return "CREATE EXTENSION"
+	case *ast.AlterExtensionStmt:
+		return "ALTER EXTENSION"
 	case *ast.CreateSequenceStmt:
 		return "CREATE SEQUENCE"
 	case *ast.AlterSequenceStmt:

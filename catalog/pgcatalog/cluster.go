@@ -43,7 +43,7 @@ func pgUser(b *rows) error {
 const (
 	vectorExtension        = "vector"
 	vectorExtensionOID     = catalog.OID(16384)
-	vectorExtensionVersion = "0.8.6"
+	vectorExtensionVersion = catalog.VectorVersion
 	vectorExtensionComment = "vector data type and ivfflat and hnsw access methods"
 )
 

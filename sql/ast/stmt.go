@@ -526,6 +526,14 @@ type CreateExtensionStmt struct {
 	Options     []*Option
 }
 
+// AlterExtensionStmt is ALTER EXTENSION … UPDATE; the option new_version is what
+// follows TO.
+type AlterExtensionStmt struct {
+	Node
+	Name    string
+	Options []*Option
+}
+
 // CreateSequenceStmt is CREATE SEQUENCE; AlterSequenceStmt ALTER SEQUENCE.
 type CreateSequenceStmt struct {
 	Node

@@ -38,6 +38,8 @@ func (c *converter) ddl(n *pgquery.Node) ast.Stmt {
 			Name: v.CreateExtensionStmt.Extname, IfNotExists: v.CreateExtensionStmt.IfNotExists,
 			Options: c.options(v.CreateExtensionStmt.Options),
 		}
+	case *pgquery.Node_AlterExtensionStmt:
+		return &ast.AlterExtensionStmt{Name: v.AlterExtensionStmt.Extname, Options: c.options(v.AlterExtensionStmt.Options)}
 	case *pgquery.Node_CreateSeqStmt:
 		return &ast.CreateSequenceStmt{
 			Name: c.rangeVar(v.CreateSeqStmt.Sequence), IfNotExists: v.CreateSeqStmt.IfNotExists,
