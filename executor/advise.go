@@ -67,7 +67,10 @@ func adviseRows(c *types.EvalContext, args []types.Vec) (funcs.RowsIterator, err
 	if !ok {
 		return nil, sqlerr.New(sqlerr.WrongObjectType, "%s is not a table", quoted(rel.Head().Name))
 	}
-	a := &advice{x: x, table: table}
+	a := &advice{x: x, table: table, name: funcs.QuoteIdentifier(table.Name)}
+	if names := c.Format.Names; names != nil {
+		a.name = names.Name(types.RegclassOID, oid)
+	}
 	err = x.withSnapshot(c.Ctx, table.Database, func(s storage.Snapshot) error {
 		for i := range table.Columns {
 			if err := a.column(c.Ctx, s, &table.Columns[i]); err != nil {
@@ -144,6 +147,7 @@ func (it *adviceIterator) Next(context.Context) ([]arrow.Array, error) {
 type advice struct {
 	x     *execution
 	table *catalog.Table
+	name  string // in statements
 	out   []adviceRow
 }
 
@@ -218,7 +222,7 @@ func (a *advice) statement(method string, col *catalog.Column, class *catalog.Op
 	if quantization != "" {
 		with = fmt.Sprintf(" WITH (quantization = '%s')", quantization)
 	}
-	return fmt.Sprintf("CREATE INDEX ON %s USING %s (%s %s)%s", funcs.QuoteIdentifier(a.table.Name), method, funcs.QuoteIdentifier(col.Name), class.Name, with)
+	return fmt.Sprintf("CREATE INDEX ON %s USING %s (%s %s)%s", a.name, method, funcs.QuoteIdentifier(col.Name), class.Name, with)
 }
 
 // sample copies some vectors of a column, evenly.

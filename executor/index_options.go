@@ -145,7 +145,8 @@ func checkIndexOptions(index *catalog.Index) error {
 }
 
 // alterIndex is ALTER INDEX … SET and RESET of parameters: they hold from the
-// next build on.
+// next build on, which may be one in the background, so what cannot be built is
+// refused at once.
 func (d *ddl) alterIndex(_ context.Context, index *catalog.Index, s *ast.AlterTableStmt) error {
 	for _, cmd := range s.Commands {
 		var err error
@@ -164,6 +165,11 @@ func (d *ddl) alterIndex(_ context.Context, index *catalog.Index, s *ast.AlterTa
 				WithDetail("This operation is not supported for indexes.")
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if table := d.catalog().Table(index.Table); table != nil && index.VectorOpclass() != nil {
+		if err := checkVectorIndex(table, index); err != nil {
 			return err
 		}
 	}
