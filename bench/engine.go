@@ -132,8 +132,8 @@ func (w *wire) rate(clients int, d time.Duration) (float64, error) {
 	for n, c := range w.conns[:clients] {
 		wg.Go(func() {
 			for i := n * 337; time.Since(start) < d; i++ {
-				if r := w.ask(c, i%len(w.queries)); r.Err != nil {
-					errs <- r.Err
+				if err := w.search(c, i%len(w.queries)); err != nil {
+					errs <- err
 					return
 				}
 				calls.Add(1)

@@ -39,8 +39,8 @@ func (w *wire) openLoop(perSecond float64, d time.Duration) (latencies, error) {
 					// The system wakes a sleeper late: that is not the server's time.
 					due = time.Now()
 				}
-				if r := w.ask(c, int(i)%len(w.queries)); r.Err != nil {
-					errs <- r.Err
+				if err := w.search(c, int(i)%len(w.queries)); err != nil {
+					errs <- err
 					return
 				}
 				times[i] = time.Since(due)

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// search is ask without keeping the rows: the messages that libpq sends for a
+// prepared statement, and the answer up to its end. What a client does besides takes
+// processors from the server, which shares the machine.
+func (w *wire) search(c *pgconn.PgConn, q int) error {
+	bind := pgproto3.Bind{
+		PreparedStatement: "nearest", ParameterFormatCodes: []int16{1}, ResultFormatCodes: []int16{1},
+		Parameters: [][]byte{w.queries[q]},
+	}
+	if w.more != nil {
+		bind.ParameterFormatCodes = []int16{1, 0}
+		bind.Parameters = append(bind.Parameters, []byte(w.more(q)))
+	}
+	f := c.Frontend()
+	f.SendBind(&bind)
+	f.SendDescribe(&pgproto3.Describe{ObjectType: 'P'})
+	f.SendExecute(&pgproto3.Execute{})
+	f.SendSync(&pgproto3.Sync{})
+	if err := f.Flush(); err != nil {
+		return err
+	}
+	var failed error
+	for {
+		m, err := f.Receive()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *pgproto3.ErrorResponse:
+			failed = pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.ReadyForQuery:
+			return failed
+		}
+	}
+}
