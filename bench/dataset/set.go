@@ -41,6 +41,25 @@ func (s *Set) First(n int) *Set {
 	return &head
 }
 
+// WithMore is the set with n more rows, each of which lies between two of it,
+// seven eighths of the way to the one that it has label and bucket of.
+func (s *Set) WithMore(n int) *Set {
+	rows := s.Len()
+	more := *s
+	more.Rows = append(make([]float32, 0, (rows+n)*s.Dim), s.Rows...)
+	more.Labels = append(make([]byte, 0, rows+n), s.Labels...)
+	more.Buckets = append(make([]int32, 0, rows+n), s.Buckets...)
+	for i := range n {
+		near, far := i%rows, int(uint64(i)*2654435761%uint64(rows))
+		a, b := s.Row(near), s.Row(far)
+		for j, x := range a {
+			more.Rows = append(more.Rows, x+(b[j]-x)/8)
+		}
+		more.Labels, more.Buckets = append(more.Labels, s.Labels[near]), append(more.Buckets, s.Buckets[near])
+	}
+	return &more
+}
+
 // AppendVector appends the binary form of a vector parameter.
 func AppendVector(b []byte, v []float32) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(v)))
