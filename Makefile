@@ -42,6 +42,7 @@ lint: ## gofmt, go vet, staticcheck, the import rules
 
 .PHONY: test
 test: deps lint servers ## everything: units under the race detector, SQL files, wire, clients, crash tests
+	$(GO) test -timeout 20m ./vector # all of its sweeps, of which the race detector sees some
 	$(GO) test -race -timeout 20m $$($(GO) list ./... | grep -v quiver/test/)
 	$(GO) test -timeout 30m -p 1 ./test/...
 
@@ -69,6 +70,14 @@ recall: ## recall floors: each kind of index, type, distance and quantization on
 .PHONY: bench
 bench: deps ## the figures of docs/benchmarks.md, beside their peers in the same run
 	$(GO) run ./bench -out docs/benchmarks.md
+
+.PHONY: bench-kernels
+bench-kernels: ## the table of docs/kernels.md: each kernel beside the roofline of this machine
+	@echo "| Rows in | Kernel | Dimensions | GB/s | reading alone | arithmetic alone | of roofline |"; echo "|---|---|---|---|---|---|---|"
+	@$(GO) test ./vector -run '^$$' -bench 'Roofline|Panels' -benchtime 1x | awk -F '[ \t]+|/' \
+		'/^BenchmarkR/ {n = split($$0, w, /[ \t]+/); split(w[1], p, "/"); k = p[3]; for (i = 4; i in p && !(p[i] ~ /^[0-9]/); i++) k = k " " p[i]; d = p[i]; sub(/-.*/, "", d); \
+		printf "| %s | %s | %s | %.1f | %.1f | %.1f | %.2f |\n", p[2], k, d, w[3], w[7], w[5], w[9]} \
+		/^BenchmarkP/ {split($$0, w, /[ \t]+/); printf "| cache | k-means panels | 100 | | | | %.2f |\n", w[3]}'
 
 .PHONY: bench-large
 bench-large: deps ## ten million generated vectors: an hour, 8 GB of memory

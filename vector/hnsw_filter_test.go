@@ -39,7 +39,11 @@ func filtersFor(r *rand.Rand, s Space, column Column, query []byte, share float6
 // the query, gets as many rows as there are, the nearest of them.
 func TestHNSWFilterSelectivity(t *testing.T) {
 	const rows, queries, k = 2500, 4, 10
+	var sets sweep
 	for _, set := range []string{"clustered", "uniform", "duplicates"} {
+		if sets.passes() {
+			continue
+		}
 		r := rand.New(rand.NewPCG(21, 22))
 		all := floatColumn(Float32, vectorSets[set](r, rows+queries, 16))
 		s := Space{Float32, L2, 16}

@@ -44,9 +44,13 @@ func (x signIndex) Search(ctx context.Context, dst []Candidate, r *SearchRequest
 }
 
 func TestSignRows(t *testing.T) {
+	var all sweep
 	for _, set := range []string{"uniform", "clustered", "duplicates"} {
 		for _, element := range []Element{Float32, Float16} {
 			for _, d := range []Distance{L2, InnerProduct, Cosine} {
+				if all.passes() {
+					continue
+				}
 				t.Run(fmt.Sprint(set, "/", element, "/", d), func(t *testing.T) {
 					r := rand.New(rand.NewPCG(21, 22))
 					const dim, n = 24, 3000

@@ -71,15 +71,19 @@ func TestSparseTable(t *testing.T) {
 
 // TestHNSWSparse: recall with few and many elements and dimensions.
 func TestHNSWSparse(t *testing.T) {
+	var all sweep
 	for _, c := range []struct{ dim, elements int }{{300, 20}, {30522, 40}, {1e9, 30}, {20000, 300}} {
 		for _, d := range []Distance{L2, InnerProduct, Cosine, L1} {
+			if all.passes() {
+				continue
+			}
 			rows := 200
 			if c.elements > 100 {
 				rows = 100
 			}
 			r := rand.New(rand.NewPCG(2, uint64(c.dim)))
-			all := sparseVectors(r, rows+20, c.dim, c.elements)
-			column, queries := all[:rows], all[rows:]
+			vectors := sparseVectors(r, rows+20, c.dim, c.elements)
+			column, queries := vectors[:rows], vectors[rows:]
 			s := Space{Sparse, d, c.dim}
 			index, _ := buildIndex(t, s, column, Options{Workers: 2})
 			for _, k := range []int{10, 50} {

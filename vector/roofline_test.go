@@ -24,6 +24,7 @@ type yard struct {
 	rowBytes int
 	mix      roofline.Mix
 	score    func(at, n int)
+	memory   []byte // of its own, if not nil
 }
 
 // yards are all kernels on rows of so many dimensions (of bit strings eight times
@@ -44,24 +45,43 @@ func yards(memory []byte, dim int) []yard {
 	codes := (dim + gatherStep - 1) / gatherStep * gatherStep
 	bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
 	return []yard{
-		{"squaredL2", 4 * dim, roofline.Squares, func(at, n int) { k.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
-		{"dot", 4 * dim, roofline.Products, func(at, n int) { k.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
-		{"L1", 4 * dim, roofline.Magnitudes, func(at, n int) { k.ScoreL1(query, floats[at*dim:], dim, n, out) }},
-		{"half/squaredL2", 2 * dim, roofline.HalfSquares, func(at, n int) { k.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
-		{"half/dot", 2 * dim, roofline.HalfProducts, func(at, n int) { k.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
-		{"half/L1", 2 * dim, roofline.HalfMagnitudes, func(at, n int) { k.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
-		{"codes/dot", codes, roofline.CodeProducts, func(at, n int) {
+		{name: "squaredL2", rowBytes: 4 * dim, mix: roofline.Squares, score: func(at, n int) { k.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
+		{name: "dot", rowBytes: 4 * dim, mix: roofline.Products, score: func(at, n int) { k.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
+		{name: "L1", rowBytes: 4 * dim, mix: roofline.Magnitudes, score: func(at, n int) { k.ScoreL1(query, floats[at*dim:], dim, n, out) }},
+		{name: "half/squaredL2", rowBytes: 2 * dim, mix: roofline.HalfSquares, score: func(at, n int) { k.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
+		{name: "half/dot", rowBytes: 2 * dim, mix: roofline.HalfProducts, score: func(at, n int) { k.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
+		{name: "half/L1", rowBytes: 2 * dim, mix: roofline.HalfMagnitudes, score: func(at, n int) { k.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
+		{name: "codes/dot", rowBytes: codes, mix: roofline.CodeProducts, score: func(at, n int) {
 			fastestGather.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
 		}},
-		{"codes/squaredL2", codes, roofline.CodeSquares, func(at, n int) {
+		{name: "codes/squaredL2", rowBytes: codes, mix: roofline.CodeSquares, score: func(at, n int) {
 			fastestGather.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
 		}},
-		{"codes/L1", codes, roofline.CodeMagnitudes, func(at, n int) {
+		{name: "codes/L1", rowBytes: codes, mix: roofline.CodeMagnitudes, score: func(at, n int) {
 			fastestGather.codesL1(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
 		}},
-		{"hamming", bits, roofline.DifferingBits, func(at, n int) { k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
-		{"jaccard", bits, roofline.CommonBits, func(at, n int) { k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
+		{name: "hamming", rowBytes: bits, mix: roofline.DifferingBits, score: func(at, n int) { k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
+		{name: "jaccard", rowBytes: bits, mix: roofline.CommonBits, score: func(at, n int) { k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
 	}
+}
+
+// sparseYard is that of sparse vectors of so many elements, of as many dimensions as
+// a vocabulary has words.
+func sparseYard(bytes, elements int) yard {
+	const dim = 30522
+	r := rand.New(rand.NewPCG(2, 2))
+	memory := make([]byte, bytes)
+	indexes, values := wordsOf(memory[:bytes/2]), Float32sOf(memory[bytes/2:])
+	for i := range indexes {
+		indexes[i], values[i] = uint32(r.IntN(dim)), 1
+	}
+	table, out := make([]float32, dim), make([]float64, together)
+	return yard{name: "sparse/dot", rowBytes: 8 * elements, mix: roofline.Lookups, memory: memory, score: func(at, n int) {
+		for i := range n {
+			from, to := (at+i)*elements, (at+i+1)*elements
+			out[i] = fastest.sparse.dot(table, SparseVector{indexes[from:to], values[from:to]})
+		}
+	}}
 }
 
 // BenchmarkRoofline scores rows that lie in memory or in a cache, and shows
@@ -75,7 +95,7 @@ func BenchmarkRoofline(b *testing.B) {
 	for _, set := range workingSets {
 		memory := everything[:set.bytes]
 		for _, dim := range []int{100, 768} {
-			for _, y := range yards(memory, dim) {
+			for _, y := range append(yards(memory, dim), sparseYard(set.bytes, dim)) {
 				b.Run(fmt.Sprintf("%s/%s/%d", set.name, y.name, dim), func(b *testing.B) { y.measure(b, memory) })
 			}
 		}
@@ -83,6 +103,9 @@ func BenchmarkRoofline(b *testing.B) {
 }
 
 func (y *yard) measure(b *testing.B, memory []byte) {
+	if y.memory != nil {
+		memory = y.memory
+	}
 	rows := len(memory) / y.rowBytes
 	var r roofline.Result
 	for b.Loop() {
