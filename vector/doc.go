@@ -33,7 +33,7 @@
 //
 // Packages below: ivf has the inverted files (ivfflat and diskann), kmeans makes
 // their lists, rabitq the codes of few bits, and roofline measures what kernels
-// are compared with.
+// are compared with (docs/kernels.md).
 //
 // Start reading at Distance, then Search.
 package vector
