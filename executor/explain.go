@@ -175,6 +175,9 @@ func (o *vectorSearcher) figures() []explain.Detail {
 	add("Codes Scored", f.index.Codes)
 	add("Rows Re-ranked", f.index.Reranked)
 	add("Index Bytes Read", f.index.BytesRead)
+	if f.index.Requests > 0 {
+		add("Index Ranges Read", f.index.Requests)
+	}
 	return details
 }
 

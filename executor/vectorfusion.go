@@ -386,6 +386,12 @@ func (o *vectorFusionOp) figures() []explain.Detail {
 		sum.figure.compared += f.compared
 		sum.figure.indexed += f.indexed
 		sum.figure.index.Add(f.index)
+		for way, n := range f.ways {
+			if sum.figure.ways == nil {
+				sum.figure.ways = map[string]int64{}
+			}
+			sum.figure.ways[way] += n
+		}
 	}
 	return sum.figures()
 }

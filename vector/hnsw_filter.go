@@ -45,7 +45,7 @@ func (s *graphSearch) findKept(ctx context.Context, scan float64) error {
 	// Twice K, for hardly any filter keeps all that is near.
 	k := min(s.scaled(prior), 2*s.request.K, s.nodes)
 	l := s.lookFor(k)
-	if scan < 2*costOfHop*l.visits {
+	if scan < costOfHop*l.visits {
 		return s.scan(ctx)
 	}
 	s.begin(s.graph, s.room, l)
