@@ -71,13 +71,13 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 // angleMax is beyond any angle that is measured.
 const angleMax = 4
 
-// angle says how far out of the way of its list, by the score of the centroid, a row must lie to be as near to
-// the query as kth, in the measure of scores. A typical row is radius away from its centroid,
-// and so D² + radius² - 2·D·radius·cos from a query at the distance D of the
-// centroid: the cosine at which that is kth is the answer. Rows lie in all
-// directions, so that few have a large one, the fewer the more dimensions. Under
-// InnerProduct and L1 the same is said of scores that grow in proportion to the
-// radius.
+// angle says how far out of the way of its list, by the score of the centroid, a
+// row must lie to be as near to the query as kth, in the measure of scores. A
+// typical row is radius away from its centroid, and so D² + radius² - 2·D·radius·cos
+// from a query at the distance D of the centroid: the cosine at which that is kth
+// is the answer. Rows lie in all directions, so that few have a large one, the
+// fewer the more dimensions. Under InnerProduct and L1 the same is said of scores
+// that grow in proportion to the radius.
 func (m *meta) angle(list int, listScore float32, scale, kth float64) float32 {
 	score, radius := float64(listScore), float64(m.lists[list].radius)
 	need, span := score-kth, scale*radius
