@@ -55,8 +55,13 @@ func (b *bench) newWire(is, dsn, sql string, s *dataset.Set, settings ...string)
 	for q := range s.NumQueries() {
 		w.queries = append(w.queries, dataset.AppendVector(nil, s.Query(q)))
 	}
+	config, err := pgconn.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	config.DialFunc = dialBlocking
 	for range maxClients {
-		c, err := b.connect(dsn)
+		c, err := pgconn.ConnectConfig(b.ctx, config)
 		if err != nil {
 			w.close()
 			return nil, err
@@ -125,6 +130,7 @@ func (w *wire) answer(n int) ([][]int32, error) {
 }
 
 func (w *wire) rate(clients int, d time.Duration) (float64, error) {
+	defer processorsFor(clients)()
 	var calls atomic.Int64
 	var wg sync.WaitGroup
 	errs := make(chan error, clients)

@@ -196,12 +196,12 @@ func (b *bench) steady(all []engine, curves [][]point, quiver, pgvector *wire) e
 		if err != nil {
 			return err
 		}
-		l, err := w.openLoop(0.8*top, 6*time.Second)
+		l, err := w.openLoops(b.rounds, 0.8*top, 6*time.Second)
 		if err != nil {
 			return err
 		}
-		b.note("%s at %s searches a second, 80%% of its rate with 8 clients: half answered within %.2f ms, 95%% within %.2f ms, 99%% within %.2f ms.",
-			w.name(), number(0.8*top), ms(l.p50), ms(l.p95), ms(l.p99))
+		b.note("%s at %s searches a second, 80%% of its rate with 8 clients, the median of %d runs: half answered within %.2f ms, 95%% within %.2f ms, 99%% within %.2f ms.",
+			w.name(), number(0.8*top), b.rounds, ms(l.p50), ms(l.p95), ms(l.p99))
 		if w == pgvector {
 			peer = l
 			continue
