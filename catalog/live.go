@@ -84,7 +84,7 @@ type IndexProgress struct {
 	Table, Index    OID
 	Command         string // CREATE INDEX, CREATE INDEX CONCURRENTLY, REINDEX …
 	Phase           string // initializing, loading tuples …
-	BlocksTotal     int64  // segments to build
+	BlocksTotal     int64  // pages of 8 kB, by the size of the rows
 	BlocksDone      int64
 	TuplesTotal     int64 // rows of the segments
 	TuplesDone      int64

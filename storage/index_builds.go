@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"quiver/catalog"
+	"quiver/vector"
 )
 
 // indexBuilds are the indexes being built by statements. What they built stays
@@ -141,43 +142,59 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 	}
 	v := s.pin()
 	defer v.release()
-	var rows int64
-	for _, f := range v.flushed {
-		rows += int64(f.Rows())
-	}
 	p.update(func(r *catalog.IndexProgress) {
-		r.BlocksTotal += int64(len(v.flushed))
-		r.TuplesTotal += rows
+		for _, f := range v.flushed {
+			r.BlocksTotal += f.pages()
+			r.TuplesTotal += int64(f.Rows())
+		}
 	})
-	var built int64
-	p.update(func(r *catalog.IndexProgress) { built = r.TuplesDone })
 	for _, f := range v.flushed {
-		if err := e.buildSegment(ctx, s, f, x.with(paced{workers: x.options.Workers, progress: p.follow(f)}, x.options.MemoryBytes)); err != nil && !errors.Is(err, errSegmentGone) {
+		done := p.follow(f)
+		if err := e.buildSegment(ctx, s, f, x.with(paced{workers: x.options.Workers, progress: done.tell}, x.options.MemoryBytes)); err != nil && !errors.Is(err, errSegmentGone) {
 			return err
 		}
-		built += int64(f.Rows())
-		p.update(func(r *catalog.IndexProgress) {
-			r.BlocksDone++
-			r.TuplesDone = max(r.TuplesDone, built)
-		})
+		done.all()
 	}
 	return nil
 }
 
-// follow returns the Options.Progress of the build of one segment. The phases of
-// a kind are shown as PostgreSQL shows those of an access method; what is done
-// never goes back when a phase begins.
-func (p *indexProgress) follow(f *flushedSegment) func(string, int64, int64) {
-	var before int64
-	p.update(func(r *catalog.IndexProgress) { before = r.TuplesDone })
-	return func(phase string, done, total int64) {
-		p.update(func(r *catalog.IndexProgress) {
-			r.Phase = "building index: " + phase
-			if total > 0 {
-				r.TuplesDone = max(r.TuplesDone, before+min(done, total)*int64(f.Rows())/total)
-			}
-		})
-	}
+// segmentProgress is that of one segment's build, which adds to the whole.
+type segmentProgress struct {
+	*indexProgress
+	rows, pages             int64
+	rowsBefore, pagesBefore int64
+}
+
+func (p *indexProgress) follow(f *flushedSegment) *segmentProgress {
+	s := &segmentProgress{indexProgress: p, rows: int64(f.Rows()), pages: f.pages()}
+	p.update(func(r *catalog.IndexProgress) { s.rowsBefore, s.pagesBefore = r.TuplesDone, r.BlocksDone })
+	return s
+}
+
+// tell is an Options.Progress. The phases of a kind are shown as PostgreSQL shows
+// those of an access method; what is done is of the whole build, by time, and never
+// goes back.
+func (s *segmentProgress) tell(phase string, done, total int64) {
+	s.update(func(r *catalog.IndexProgress) {
+		r.Phase = "building index: " + phase
+		s.reach(r, vector.BuildShare(phase, done, total))
+	})
+}
+
+// all says that the segment is done.
+func (s *segmentProgress) all() {
+	s.update(func(r *catalog.IndexProgress) { s.reach(r, 1) })
+}
+
+func (s *segmentProgress) reach(r *catalog.IndexProgress, share float64) {
+	r.TuplesDone = max(r.TuplesDone, s.rowsBefore+int64(share*float64(s.rows)))
+	r.BlocksDone = max(r.BlocksDone, s.pagesBefore+int64(share*float64(s.pages)))
+}
+
+// pages is the size of the rows in PostgreSQL's pages.
+func (f *flushedSegment) pages() int64 {
+	const page = 8192
+	return (f.liveBytes() + page - 1) / page
 }
 
 // buildSegment builds the index of one segment unless it was built. The caller

@@ -436,6 +436,37 @@ func TestMergeUnderChanges(t *testing.T) {
 	w.now(table, w.text(rows))
 }
 
+// TestProgressOfBuilds: rows and pages done are of the whole build, not of a phase.
+func TestProgressOfBuilds(t *testing.T) {
+	w, _ := newIndexWorld(t)
+	table := w.newTable("a")
+	w.fill(table, map[int64]string{}, 0, 1000)
+	w.check(w.e.Checkpoint(w.ctx))
+	v := w.e.allShards()[0].pin()
+	defer v.release()
+	f := v.flushed[0]
+	p := w.e.builds.begin(catalog.IndexProgress{TuplesTotal: 1000, BlocksTotal: f.pages()})
+	defer p.end()
+	done := p.follow(f)
+	for _, step := range []struct {
+		phase         string
+		of100         int64
+		least, before int64
+	}{
+		{"encoding vectors", 100, 1, 50}, {"building graph", 50, 450, 550}, {"encoding vectors", 10, 450, 550}, {"building graph", 100, 950, 1000},
+	} {
+		done.tell(step.phase, step.of100, 100)
+		row := w.e.builds.list()[0]
+		if row.Phase != "building index: "+step.phase || row.TuplesDone < step.least || row.TuplesDone >= step.before || row.BlocksDone > row.BlocksTotal {
+			t.Errorf("%+v after %+v", row, step)
+		}
+	}
+	done.all()
+	if row := w.e.builds.list()[0]; row.TuplesDone != row.TuplesTotal || row.BlocksDone != row.BlocksTotal {
+		t.Errorf("%+v at the end", row)
+	}
+}
+
 // TestStatementsMergeWhatTheyIndex: CREATE INDEX merges segments that are not small
 // into large ones, but leaves those alone that have an index already; VACUUM FULL
 // merges all.

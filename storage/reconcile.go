@@ -207,7 +207,7 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 func (e *Engine) inBackground(x *targetIndex, f *flushedSegment, command string, pace paced, build func(*targetIndex) error) error {
 	p := e.builds.begin(backgroundProgress(x, f, command))
 	defer p.end()
-	pace.progress = alsoTell(pace.progress, p.follow(f))
+	pace.progress = alsoTell(pace.progress, p.follow(f).tell)
 	err := build(x.with(pace, int64(pace.workers)*e.opts.MaintenanceBytes))
 	var memory *vector.MemoryError
 	if errors.As(err, &memory) {
@@ -227,7 +227,7 @@ const (
 func backgroundProgress(x *targetIndex, f *flushedSegment, command string) catalog.IndexProgress {
 	return catalog.IndexProgress{
 		Database: x.table.Database, Table: x.table.OID, Index: x.index.OID, Command: command,
-		Phase: "initializing", BlocksTotal: 1, TuplesTotal: int64(f.Rows()), PartitionsTotal: 1,
+		Phase: "initializing", BlocksTotal: f.pages(), TuplesTotal: int64(f.Rows()), PartitionsTotal: 1,
 	}
 }
 
