@@ -42,6 +42,7 @@ func TestCorruptIndex(t *testing.T) {
 		return nil
 	}
 	w.check(search())
+	w.e.jobs.Wait() // which remove objects
 	var parts []string
 	for key := range w.objects.objects {
 		if k, ok := manifest.ParseKey(key); ok && k.Kind == manifest.KindIndex && k.Part != "" {

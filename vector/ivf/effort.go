@@ -138,10 +138,10 @@ func (b *builder) calibrate(ctx context.Context) error {
 
 // effortFor is the effort that a recall takes: so many lists as hold that share of
 // the neighbours, of which a search looks at the first in any case, and the least
-// angle up to which, besides those, enough neighbours are found. Half the misses
-// are allowed, since other queries are not so near to rows.
+// angle up to which, besides those, enough neighbours are found. A third of the
+// misses is allowed, since other queries are not so near to rows.
 func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
-	wanted := recall + (1-recall)/2
+	wanted := recall + 0.7*(1-recall)
 	out := effort{lists: float32(len(b.meta.lists)), angle: angleMax}
 	var ranks []uint32
 	for _, s := range samples {
