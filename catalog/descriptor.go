@@ -67,6 +67,9 @@ type Column struct {
 	// Storage is pg_attribute.attstorage if it is not that of the type: what
 	// SET STORAGE said, which has no other effect.
 	Storage byte `json:"storage,omitempty"`
+	// Compression is the codec of COMPRESSION, or pglz, which is the same as
+	// none given; "" leaves it to the table.
+	Compression string `json:"compression,omitempty"`
 }
 
 // Dropped says whether the column is gone for users.
@@ -91,8 +94,8 @@ type Table struct {
 	Constraints []Constraint `json:"constraints,omitempty"`
 	// Shards is how many ways rows are split by hash of the primary key.
 	Shards int `json:"shards"`
-	// Options are the storage parameters of WITH (…), as text.
-	Options map[string]string `json:"options,omitempty"`
+	// Options are the storage parameters.
+	Options StorageOptions `json:"options,omitzero"`
 	// Temporary tables live in a transaction overlay or session, never in etcd.
 	Temporary bool `json:"-"`
 }
@@ -130,6 +133,8 @@ type Partition struct {
 	Storage  StorageID `json:"storage"`
 	// Default marks the _default partition.
 	Default bool `json:"default,omitempty"`
+	// Options are those that the table's do not decide: see StorageOptions.Over.
+	Options StorageOptions `json:"options,omitzero"`
 }
 
 // DefaultPartition is the name of the partition that every table has.

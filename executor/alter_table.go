@@ -31,6 +31,12 @@ func (d *ddl) alterTable(ctx context.Context, s *ast.AlterTableStmt) error {
 	if s.Kind == ast.ObjectIndex {
 		return notAnIndex(rel.Head().Name)
 	}
+	switch r := rel.(type) {
+	case *catalog.Partition:
+		return d.alterPartition(r, s)
+	case *catalog.Sequence:
+		return alterOnSequence(r, s)
+	}
 	if !ok {
 		return sqlerr.Unsupported("ALTER TABLE on %s", quoted(rel.Head().Name))
 	}
@@ -40,6 +46,34 @@ func (d *ddl) alterTable(ctx context.Context, s *ast.AlterTableStmt) error {
 		}
 	}
 	return nil
+}
+
+// alterPartition is ALTER TABLE on a partition: its storage parameters alone are
+// its own.
+func (d *ddl) alterPartition(p *catalog.Partition, s *ast.AlterTableStmt) error {
+	for _, cmd := range s.Commands {
+		if cmd.Action != ast.AlterSetOptions && cmd.Action != ast.AlterResetOptions {
+			return sqlerr.Unsupported("ALTER TABLE on a partition")
+		}
+		if err := d.alterPartitionOptions(p, cmd); err != nil {
+			return err
+		}
+		p = d.catalog().Relation(p.Schema, p.Name).(*catalog.Partition)
+	}
+	return nil
+}
+
+// alterOnSequence answers for ALTER TABLE on a sequence.
+func alterOnSequence(sequence *catalog.Sequence, s *ast.AlterTableStmt) error {
+	names := map[ast.AlterTableAction]string{
+		ast.AlterSetOptions: "SET", ast.AlterResetOptions: "RESET", ast.AlterAddColumn: "ADD COLUMN", ast.AlterDropColumn: "DROP COLUMN",
+		ast.AlterAddConstraint: "ADD CONSTRAINT", ast.AlterSetCompression: "ALTER COLUMN ... SET COMPRESSION",
+	}
+	if name := names[s.Commands[0].Action]; name != "" {
+		return sqlerr.New(sqlerr.WrongObjectType, "ALTER action %s cannot be performed on relation %s", name, quoted(sequence.Name)).
+			WithDetail("This operation is not supported for sequences.")
+	}
+	return sqlerr.Unsupported("ALTER TABLE on %s", quoted(sequence.Name))
 }
 
 // noSuchRelation answers for a name that is not there.
@@ -66,10 +100,9 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 	case ast.AlterSetStorage:
 		return d.setColumnStorage(table, cmd)
 	case ast.AlterSetOptions, ast.AlterResetOptions:
-		for _, o := range cmd.Options {
-			return storageParameter(o)
-		}
-		return nil
+		return d.alterTableOptions(table, cmd)
+	case ast.AlterSetCompression:
+		return d.setColumnCompression(table, cmd)
 	case ast.AlterColumnType:
 		return sqlerr.Unsupported("ALTER COLUMN TYPE").At(cmd.Position())
 	case ast.AlterSetSchema:

@@ -39,6 +39,9 @@ func (d *ddl) createTable(ctx context.Context, s *ast.CreateTableStmt) error {
 	c := &tableCreation{ddl: d, stmt: s, table: &catalog.Table{
 		Object: catalog.Object{Name: s.Table.Name}, Schema: schema.OID, Database: d.catalog().Database().OID, SchemaVersion: 1,
 	}}
+	if err := setTableOptions(c.table, s.Options); err != nil {
+		return err
+	}
 	if s.As != nil {
 		return c.createAs(ctx)
 	}
@@ -57,19 +60,7 @@ func unsupportedTable(s *ast.CreateTableStmt) error {
 	case s.OnCommit != 0:
 		return sqlerr.New(sqlerr.InvalidTableDefinition, "ON COMMIT can only be used on temporary tables")
 	}
-	for _, o := range s.Options {
-		return storageParameter(o)
-	}
 	return nil
-}
-
-// storageParameter answers for an option of WITH (…): none is known yet.
-func storageParameter(o *ast.Option) error {
-	switch o.Name {
-	case "ttl", "shards", "segment_max_size", "fillfactor":
-		return sqlerr.Unsupported("storage parameter %s", quoted(o.Name))
-	}
-	return sqlerr.New(sqlerr.InvalidParameterValue, "unrecognized parameter %s", quoted(o.Name))
 }
 
 func duplicateRelation(name string) error {
@@ -389,11 +380,10 @@ func (col *newColumn) readType(def *ast.ColumnDef) error {
 		return sqlerr.New(sqlerr.DatatypeMismatch, "collations are not supported by type %s", typ.SQLName).At(def.Position())
 	case len(def.Collation) > 0 && !slices.Contains([]string{"C", "POSIX", "default", "ucs_basic"}, def.Collation[len(def.Collation)-1]):
 		return sqlerr.Unsupported("collation %s", typename.Quoted(def.Collation)).At(def.Position())
-	case def.Compression != "":
-		return sqlerr.Unsupported("COMPRESSION").At(def.Position())
 	}
 	col.Type = t
-	return nil
+	col.Compression, err = columnCompression(typ, def.Compression)
+	return err
 }
 
 func (col *newColumn) setDefault(table string, k *ast.Constraint) error {

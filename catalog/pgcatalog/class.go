@@ -2,7 +2,6 @@ package pgcatalog
 
 import (
 	"fmt"
-	"slices"
 
 	"quiver/catalog"
 	"quiver/sql/types"
@@ -25,6 +24,20 @@ type attribute struct {
 	identity byte
 	comment  string
 	storage  byte // 0: that of the type
+	// compression is attcompression, for which Postgres has p and l alone.
+	compression string
+}
+
+// compressionOf is attcompression: clients know those of Postgres and print others
+// as errors; quiver.binlogs tells the codecs.
+func compressionOf(c *catalog.Column) string {
+	switch c.Compression {
+	case "pglz":
+		return "p"
+	case "lz4":
+		return "l"
+	}
+	return ""
 }
 
 // attributes lists the columns of a relation in order, dropped ones too.
@@ -35,7 +48,7 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 			c := &r.Columns[i]
 			a := attribute{
 				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
-				text: c.Default, identity: c.Identity, comment: c.Comment, storage: c.Storage,
+				text: c.Default, identity: c.Identity, comment: c.Comment, storage: c.Storage, compression: compressionOf(c),
 			}
 			if a.identity != 0 {
 				a.text = "" // identity is no default
@@ -93,7 +106,7 @@ func pgClass(b *rows) error {
 		hasIndex, checks := false, 0
 		switch r := r.(type) {
 		case *catalog.Table:
-			method, identity, options = heapMethod, 'd', optionList(r.Options)
+			method, identity, options = heapMethod, 'd', r.Options.Parameters
 			hasIndex = len(b.view.Indexes(r.OID)) > 0
 			if known, ok := catalog.StatisticsOf(b.view, r, r.OID); ok {
 				size = known
@@ -104,7 +117,7 @@ func pgClass(b *rows) error {
 				}
 			}
 		case *catalog.Partition:
-			method, identity = heapMethod, 'd'
+			method, identity, options = heapMethod, 'd', r.Options.Parameters
 		case *catalog.Index:
 			method, options = methodOID(r.Method), r.OptionList()
 			size, _ = catalog.StatisticsOf(b.view, b.view.Table(r.Table), r.OID)
@@ -121,15 +134,6 @@ func pgClass(b *rows) error {
 			len(attributes(b.view, r)), checks, kind == 'v', false, false, false, false, true, identity, false, 0, 0, 0, nil, options, nil)
 	})
 	return nil
-}
-
-// optionList prints storage parameters as reloptions has them.
-func optionList(options map[string]string) (out []string) {
-	for k, v := range options {
-		out = append(out, k+"="+v)
-	}
-	slices.Sort(out)
-	return out
 }
 
 func pgAttribute(b *rows) error {
@@ -156,7 +160,7 @@ func (b *rows) attribute(r catalog.Relation, a attribute) {
 	if a.identity != 0 {
 		identity = string(rune(a.identity))
 	}
-	b.add(r.Head().OID, name, typ, -1, length, a.number, dimensions(typ), -1, a.typ.Mod, byVal, align, storage, "",
+	b.add(r.Head().OID, name, typ, -1, length, a.number, dimensions(typ), -1, a.typ.Mod, byVal, align, storage, a.compression,
 		a.notNull && !a.dropped, a.text != "" && !a.dropped, false, identity, "", a.dropped, true, 0, collation, nil, nil, nil, nil)
 }
 

@@ -58,7 +58,7 @@ func sample(t *testing.T) catalog.View {
 			{OID: 30003, Name: "items_pkey", Kind: catalog.ConstraintPrimaryKey, Columns: []int16{1}, Index: 30002},
 			{OID: 30004, Name: "items_check", Kind: catalog.ConstraintCheck, Columns: []int16{1}, Expr: "(id > 0)"},
 		},
-		Options: map[string]string{"shards": "2"},
+		Options: catalog.StorageOptions{Parameters: []string{"shards=2"}},
 	}
 	if err := txn.CreateTable(ctx, table); err != nil {
 		t.Fatal(err)

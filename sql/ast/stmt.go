@@ -434,6 +434,7 @@ const (
 	AlterSetSchema
 	AlterOwner
 	AlterSetStorage
+	AlterSetCompression
 	AlterOther
 )
 
@@ -450,6 +451,7 @@ type AlterTableCmd struct {
 	DefaultText string
 	Options     []*Option
 	Storage     string // PLAIN, EXTENDED …
+	Compression string // a codec, or default
 	IfExists    bool   // IF EXISTS or IF NOT EXISTS
 	Cascade     bool
 	Other       string

@@ -312,6 +312,7 @@ var alterActions = map[pgquery.AlterTableType]ast.AlterTableAction{
 	pgquery.AlterTableType_AT_DropIdentity:    ast.AlterDropIdentity,
 	pgquery.AlterTableType_AT_ChangeOwner:     ast.AlterOwner,
 	pgquery.AlterTableType_AT_SetStorage:      ast.AlterSetStorage,
+	pgquery.AlterTableType_AT_SetCompression:  ast.AlterSetCompression,
 }
 
 func (c *converter) alterTable(v *pgquery.AlterTableStmt) ast.Stmt {
@@ -357,6 +358,8 @@ func (c *converter) alterCommand(v *pgquery.AlterTableCmd, i int) *ast.AlterTabl
 		}
 	case pgquery.AlterTableType_AT_SetStorage:
 		cmd.Storage = v.Def.GetString_().GetSval()
+	case pgquery.AlterTableType_AT_SetCompression:
+		cmd.Compression = v.Def.GetString_().GetSval()
 	case pgquery.AlterTableType_AT_SetRelOptions, pgquery.AlterTableType_AT_ResetRelOptions:
 		cmd.Options = c.options(v.Def.GetList().GetItems())
 	}
