@@ -41,6 +41,23 @@ func TestAcceptance(t *testing.T) {
 			must(t, err)
 			return s
 		},
+		"place": func(t *testing.T) Store {
+			s, err := OpenPlace(ctx, "file://"+t.TempDir()+"/a/b", true)
+			must(t, err)
+			return s
+		},
+		"prefix": func(t *testing.T) Store {
+			inner := NewMem()
+			must(t, inner.PutIfAbsent(ctx, "other/a", []byte("not seen")))
+			return WithPrefix(inner, "/some/where/")
+		},
+		"s3 prefix": func(t *testing.T) Store {
+			bucket++
+			s, err := OpenPlace(ctx, strings.Replace(minio.URL(fmt.Sprintf("bucket-%d", bucket)), "?", "/a/b?", 1), true)
+			must(t, err)
+			t.Cleanup(func() { s.(io.Closer).Close() })
+			return s
+		},
 		"memdir": func(*testing.T) Store { return NewDir(vfs.NewMem(), "memdir") },
 		"s3": func(t *testing.T) Store {
 			bucket++

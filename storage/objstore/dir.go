@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/google/uuid"
+
 	"quiver/storage/vfs"
 )
 
@@ -24,6 +26,9 @@ type Dir struct {
 	fs   vfs.FS
 	name string
 	temp atomic.Uint64
+	// token, of a directory that several processes write, begins the names of
+	// this one's files in .tmp.
+	token string
 
 	mu    sync.Mutex // guards what follows
 	ready bool       // .tmp is there and empty of old files
@@ -35,6 +40,35 @@ type Dir struct {
 // process may write.
 func NewDir(fsys vfs.FS, name string) *Dir {
 	return &Dir{fs: fsys, name: name, made: map[string]bool{}}
+}
+
+// NewSharedDir makes a store of the files of fsys that several processes may
+// write. What one of them leaves half written stays until ClearLeftovers.
+func NewSharedDir(fsys vfs.FS, name string) *Dir {
+	d := NewDir(fsys, name)
+	d.token = uuid.NewString() + "-"
+	return d
+}
+
+// ClearLeftovers removes what other processes left half written. The caller makes
+// sure that none of them is writing.
+func (d *Dir) ClearLeftovers() error {
+	left, err := d.fs.List(tempDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range left {
+		if d.token != "" && strings.HasPrefix(e.Name(), d.token) {
+			continue
+		}
+		if err := d.fs.Remove(tempDir + "/" + e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // URL is the directory.
@@ -65,16 +99,10 @@ func (d *Dir) clearTemp() error {
 	if err := d.fs.MkdirAll(tempDir); err != nil {
 		return err
 	}
-	left, err := d.fs.List(tempDir)
-	if err != nil {
-		return err
+	if d.token != "" {
+		return nil
 	}
-	for _, e := range left {
-		if err := d.fs.Remove(tempDir + "/" + e.Name()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.ClearLeftovers()
 }
 
 // Put writes a file and renames it.
@@ -103,7 +131,7 @@ func (d *Dir) put(ctx context.Context, key string, body io.Reader, size int64, p
 	if err := d.prepare(key); err != nil {
 		return err
 	}
-	temp := fmt.Sprintf("%s/%d", tempDir, d.temp.Add(1))
+	temp := fmt.Sprintf("%s/%s%d", tempDir, d.token, d.temp.Add(1))
 	f, err := d.fs.Create(temp)
 	if err != nil {
 		return err
