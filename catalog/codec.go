@@ -14,6 +14,7 @@ const (
 	kindPartition = 'p'
 	kindIndex     = 'i'
 	kindSequence  = 's'
+	kindAlias     = 'a'
 	kindDropped   = 'x'
 )
 
@@ -45,6 +46,8 @@ func encodeDescriptor(d Descriptor) ([]byte, error) {
 		kind = kindIndex
 	case *Sequence:
 		kind = kindSequence
+	case *Alias:
+		kind = kindAlias
 	default:
 		return nil, fmt.Errorf("catalog: %T is not stored", d)
 	}
@@ -76,6 +79,8 @@ func decodeDescriptor(key string, value []byte) (Descriptor, error) {
 		d = new(Index)
 	case kindSequence:
 		d = new(Sequence)
+	case kindAlias:
+		d = new(Alias)
 	default:
 		return nil, &CorruptionError{key, fmt.Errorf("unknown kind %q", value[0])}
 	}

@@ -27,6 +27,7 @@ func TestDescriptorsRoundTrip(t *testing.T) {
 		&Partition{Object: head, Table: 1, Storage: 2, Default: true},
 		&Index{Object: head, Table: 1, Method: "btree", Unique: true, Columns: []IndexColumn{{Number: 1, Desc: true, NullsFirst: true}}},
 		&Sequence{Object: head, Start: 1, Increment: -1, Min: -9, Max: 9, Cache: 1, Cycle: true, OwnerTable: 3, OwnerColumn: 1, Generation: 2, First: 4},
+		&Alias{Object: head, Schema: 1, Database: 2, Table: 3},
 	} {
 		value, err := encodeDescriptor(d)
 		if err != nil {

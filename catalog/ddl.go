@@ -62,8 +62,8 @@ func (t *Txn) addPartition(ctx context.Context, table *Table, name string, isDef
 	return p, t.Put(p)
 }
 
-// DropTable drops a table with its partitions, indexes and the sequences that
-// its columns own.
+// DropTable drops a table with its partitions, indexes, aliases and the
+// sequences that its columns own.
 func (t *Txn) DropTable(oid OID) {
 	for _, p := range t.Partitions(oid) {
 		t.Drop(p.OID)
@@ -73,6 +73,9 @@ func (t *Txn) DropTable(oid OID) {
 	}
 	for _, s := range t.OwnedSequences(oid) {
 		t.Drop(s.OID)
+	}
+	for _, a := range t.Aliases(oid) {
+		t.Drop(a.OID)
 	}
 	t.Drop(oid)
 }

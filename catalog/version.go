@@ -49,6 +49,7 @@ const (
 	childPartition childKind = iota
 	childIndex
 	childSequence
+	childAlias
 )
 
 func compareName(a, b nameKey) int {
@@ -104,6 +105,8 @@ func child(d Descriptor) (childKey, bool) {
 		return childKey{d.Table, childIndex, !d.Primary, d.OID}, true
 	case *Sequence:
 		return childKey{d.OwnerTable, childSequence, false, d.OID}, d.OwnerTable != 0
+	case *Alias:
+		return childKey{d.Table, childAlias, false, d.OID}, true
 	}
 	return childKey{}, false
 }
@@ -264,6 +267,11 @@ func (v *Version) OwnedSequences(table OID) []*Sequence {
 	return childrenOf[*Sequence](v, table, childSequence)
 }
 
+// Aliases lists the aliases of a table in OID order.
+func (v *Version) Aliases(table OID) []*Alias {
+	return childrenOf[*Alias](v, table, childAlias)
+}
+
 func childrenOf[T Descriptor](v *Version, table OID, kind childKind) []T {
 	var out []T
 	v.children.from(compareChild, childKey{table: table, kind: kind}, func(k childKey, d Descriptor) bool {
@@ -374,6 +382,8 @@ func databaseOf(r Relation) OID {
 	case *Index:
 		return r.Database
 	case *Sequence:
+		return r.Database
+	case *Alias:
 		return r.Database
 	}
 	return 0

@@ -1,7 +1,7 @@
 package catalog
 
 // Relation is what a name in FROM, INTO or DROP can stand for: *Table,
-// *Partition, *Index, *Sequence or *Virtual.
+// *Partition, *Index, *Sequence, *Alias or *Virtual.
 type Relation interface {
 	Descriptor
 	// Kind is pg_class.relkind: r, p, i, S, v.
@@ -56,4 +56,6 @@ type View interface {
 	Indexes(table OID) []*Index
 	// OwnedSequences lists sequences owned by columns of a table.
 	OwnedSequences(table OID) []*Sequence
+	// Aliases of a table, in OID order.
+	Aliases(table OID) []*Alias
 }

@@ -70,7 +70,7 @@ func maintainRows(c *types.EvalContext, arg types.Vec, result types.T, n int, ru
 // stored finds a table, or a partition and the table that it is of.
 func (x *execution) stored(oid int64) (name string, table, partition catalog.StorageID, err error) {
 	view := x.view()
-	switch rel := view.RelationByOID(types.OID(oid)).(type) {
+	switch rel := catalog.Follow(view, view.RelationByOID(types.OID(oid))).(type) {
 	case nil:
 		return "", 0, 0, sqlerr.New(sqlerr.UndefinedTable, "relation with OID %d does not exist", oid)
 	case *catalog.Table:

@@ -58,6 +58,12 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 		return d.createPartition(ctx, s)
 	case *ast.DropPartitionStmt:
 		return d.dropPartition(ctx, s)
+	case *ast.CreateAliasStmt:
+		return d.createAlias(ctx, s)
+	case *ast.AlterAliasStmt:
+		return d.alterAlias(ctx, s)
+	case *ast.DropAliasStmt:
+		return d.dropAliases(ctx, s)
 	case *ast.CallStmt:
 		return d.call(ctx, s)
 	case *ast.VacuumStmt:
@@ -178,8 +184,15 @@ func (d *ddl) schemaNamed(name string, position int) (*catalog.Schema, error) {
 	return nil, sqlerr.New(sqlerr.InvalidSchemaName, "schema %s does not exist", quoted(name)).At(position)
 }
 
-// find looks a relation up; nil when there is none.
+// find looks up what a name stands for; nil when there is none. An alias stands
+// for its table.
 func (d *ddl) find(r *ast.RangeVar) (catalog.Relation, error) {
+	rel, err := d.named(r)
+	return catalog.Follow(d.catalog(), rel), err
+}
+
+// named looks a relation up; nil when there is none.
+func (d *ddl) named(r *ast.RangeVar) (catalog.Relation, error) {
 	if r.Database != "" && r.Database != d.catalog().Database().Name {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cross-database references are not implemented: \"%s.%s.%s\"", r.Database, r.Schema, r.Name).At(r.Position())
 	}

@@ -36,6 +36,8 @@ func relationKind(r catalog.Relation) (article, kind string) {
 		return "an", "index"
 	case *catalog.Sequence:
 		return "a", "sequence"
+	case *catalog.Alias:
+		return "an", "alias"
 	case *catalog.Partition:
 		return "a", "partition"
 	case *catalog.Virtual:
@@ -84,9 +86,12 @@ func (d *ddl) lockDropped(ctx context.Context, r *ast.RangeVar, s *ast.DropStmt)
 	if s.Concurrent {
 		mode = storage.LockShareUpdateExclusive
 	}
-	rel, err := d.find(r)
+	rel, err := d.named(r)
 	if err != nil {
 		return nil, err
+	}
+	if _, isAlias := rel.(*catalog.Alias); isAlias {
+		return rel, nil
 	}
 	if _, isIndex := rel.(*catalog.Index); isIndex && s.Kind == ast.ObjectIndex {
 		rel, err := d.lockIndex(ctx, r, mode)
@@ -176,6 +181,9 @@ func (d *ddl) dropTable(table *catalog.Table, cascade bool) error {
 				return err
 			}
 		}
+	}
+	if err := d.dependentAliases(table, cascade); err != nil {
+		return err
 	}
 	d.catalog().DropTable(table.OID)
 	return nil
@@ -290,6 +298,8 @@ func (d *ddl) dropSchema(ctx context.Context, s *ast.DropStmt, name string) erro
 			if d.catalog().RelationByOID(rel.OID) != nil {
 				err = d.dropSequence(rel, true)
 			}
+		case *catalog.Alias:
+			d.catalog().Drop(rel.OID)
 		}
 		if err != nil {
 			return err
@@ -304,7 +314,7 @@ func (d *ddl) dropSchema(ctx context.Context, s *ast.DropStmt, name string) erro
 func (d *ddl) membersOf(schema *catalog.Schema) (members []catalog.Relation, names []string) {
 	for _, rel := range d.catalog().Relations(schema.OID) {
 		switch r := rel.(type) {
-		case *catalog.Table:
+		case *catalog.Table, *catalog.Alias:
 		case *catalog.Sequence:
 			if r.OwnerTable != 0 {
 				continue

@@ -24,6 +24,15 @@ func (d *ddl) rename(ctx context.Context, s *ast.RenameStmt) error {
 	default:
 		return sqlerr.Unsupported("ALTER … RENAME of this kind of object")
 	}
+	if s.Kind == ast.ObjectTable || s.Kind == ast.ObjectView {
+		alias, err := d.lockAlias(ctx, s.Table)
+		if err != nil {
+			return err
+		}
+		if alias != nil {
+			return d.renameAlias(ctx, alias, s.NewName)
+		}
+	}
 	rel, err := d.lockRelation(ctx, s.Table, storage.LockAccessExclusive)
 	if err != nil {
 		return err

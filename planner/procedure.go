@@ -2,7 +2,6 @@ package planner
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"quiver/planner/plan"
@@ -12,11 +11,13 @@ import (
 )
 
 // procedures are the twins, in Postgres' own grammar, of Quiver's statements:
-// quiver.create_partition(table, partition) and quiver.drop_partition(table,
-// partition). Their arguments are texts.
-var procedures = []string{"create_partition", "drop_partition"}
-
-const procedureArgs = 2
+// quiver.create_partition(table, partition), quiver.drop_partition(table,
+// partition), quiver.create_alias(alias, table), quiver.alter_alias(alias, table)
+// and quiver.drop_alias(alias). Their arguments, so many, are texts.
+var procedures = map[string]int{
+	"create_partition": 2, "drop_partition": 2,
+	"create_alias": 2, "alter_alias": 2, "drop_alias": 1,
+}
 
 // planCall plans the arguments of CALL as a query of one row, which may hold
 // parameters.
@@ -30,8 +31,8 @@ func planCall(ctx context.Context, stmt *ast.Statement, call *ast.FuncCall, opts
 		return nil, err
 	}
 	name := call.Names[len(call.Names)-1]
-	known := slices.Contains(procedures, name) && (len(call.Names) == 1 || call.Names[0] == "quiver") &&
-		len(call.Args) == procedureArgs && len(call.ArgNames) == 0
+	args, known := procedures[name]
+	known = known && (len(call.Names) == 1 || call.Names[0] == "quiver") && len(call.Args) == args && len(call.ArgNames) == 0
 	list := make([]string, len(call.Args))
 	for i, arg := range call.Args {
 		t := out.Columns[i].Type

@@ -88,6 +88,12 @@ func plainTag(s ast.Stmt) string {
 		return "CREATE PARTITION"
 	case *ast.DropPartitionStmt:
 		return "DROP PARTITION"
+	case *ast.CreateAliasStmt:
+		return "CREATE ALIAS"
+	case *ast.AlterAliasStmt:
+		return "ALTER ALIAS"
+	case *ast.DropAliasStmt:
+		return "DROP ALIAS"
 	case *ast.ShowStmt:
 		return "SHOW"
 	case *ast.ExplainStmt:

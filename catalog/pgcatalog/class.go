@@ -59,6 +59,12 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 		if t := v.Table(r.Table); t != nil {
 			return attributes(v, t)
 		}
+	case *catalog.Alias:
+		for _, a := range attributes(v, catalog.Follow(v, r)) {
+			if !a.dropped {
+				out = append(out, attribute{number: a.number, name: a.name, typ: a.typ, storage: a.storage})
+			}
+		}
 	case *catalog.Index:
 		t := v.Table(r.Table)
 		for i, key := range r.Columns {

@@ -25,8 +25,8 @@ func init() {
 	define(null, "pg_get_function_arg_default(oid,int4)",
 		"pg_get_triggerdef(oid)", "pg_get_triggerdef(oid,bool)", "pg_get_ruledef(oid)", "pg_get_ruledef(oid,bool)",
 		"pg_get_partkeydef(oid)", "pg_get_partition_constraintdef(oid)", "pg_get_statisticsobjdef(oid)",
-		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(oid)", "pg_get_viewdef(oid,bool)", "pg_get_viewdef(oid,int4)",
-		"pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)", "pg_partition_root(regclass)")
+		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)", "pg_partition_root(regclass)")
+	define(viewDefinition, "pg_get_viewdef(oid)", "pg_get_viewdef(oid,bool)", "pg_get_viewdef(oid,int4)")
 	define(vectorTypes, "oidvectortypes(oidvector)")
 	define(getUserByID, "pg_get_userbyid(oid)")
 	define(encodingToChar, "pg_encoding_to_char(int4)")

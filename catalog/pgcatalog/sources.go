@@ -54,6 +54,8 @@ var sources = map[string]source{
 	"pg_catalog.pg_user":                         {fill: pgUser},
 	"pg_catalog.pg_views":                        {fill: pgViews},
 
+	"quiver.aliases": {fill: quiverAliases},
+
 	"information_schema.applicable_roles":                {fill: infoApplicableRoles},
 	"information_schema.character_sets":                  {fill: infoCharacterSets},
 	"information_schema.check_constraints":               {fill: infoCheckConstraints},

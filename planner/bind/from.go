@@ -87,7 +87,8 @@ func (b *binder) rangeVar(rv *ast.RangeVar, s *scope) (logical.Node, []*item) {
 			return b.readCTE(c, rv)
 		}
 	}
-	r := b.relation(rv)
+	named := b.relation(rv)
+	r := catalog.Follow(b.View, named)
 	alias := rv.Name
 	if rv.Alias != nil {
 		alias = rv.Alias.Name
@@ -112,7 +113,7 @@ func (b *binder) rangeVar(rv *ast.RangeVar, s *scope) (logical.Node, []*item) {
 		b.use(r, lockAccessShare)
 	}
 	if rv.Alias == nil {
-		if schema := b.View.SchemaByOID(r.SchemaOID()); schema != nil {
+		if schema := b.View.SchemaByOID(named.SchemaOID()); schema != nil {
 			it.schema = schema.Name
 		}
 	}

@@ -27,7 +27,7 @@ func CreateIndex(s *ast.CreateIndexStmt, opts Options) (bound *IndexStatement, e
 	b := newBinder(opts)
 	b.written = true
 	defer recoverInto(&err)
-	table, ok := b.findRelation(s.Table).(*catalog.Table)
+	table, ok := catalog.Follow(b.View, b.findRelation(s.Table)).(*catalog.Table)
 	if !ok {
 		return &IndexStatement{}, nil
 	}

@@ -58,7 +58,7 @@ type target struct {
 // target resolves the table of INSERT, UPDATE or DELETE.
 func (b *binder) target(rv *ast.RangeVar) *target {
 	t := &target{}
-	switch r := b.relation(rv).(type) {
+	switch r := catalog.Follow(b.View, b.relation(rv)).(type) {
 	case *catalog.Table:
 		t.table = r
 	case *catalog.Partition:

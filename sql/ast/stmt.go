@@ -589,6 +589,28 @@ type DropPartitionStmt struct {
 	IfExists bool
 }
 
+// CreateAliasStmt is Quiver's CREATE ALIAS [IF NOT EXISTS] a FOR t.
+type CreateAliasStmt struct {
+	Node
+	Alias, Table *RangeVar
+	IfNotExists  bool
+}
+
+// AlterAliasStmt is Quiver's ALTER ALIAS [IF EXISTS] a FOR t: from its commit on
+// the alias stands for t.
+type AlterAliasStmt struct {
+	Node
+	Alias, Table *RangeVar
+	IfExists     bool
+}
+
+// DropAliasStmt is Quiver's DROP ALIAS [IF EXISTS] a, ….
+type DropAliasStmt struct {
+	Node
+	Aliases  []*RangeVar
+	IfExists bool
+}
+
 // TransactionKind is the kind of a transaction statement.
 type TransactionKind byte
 

@@ -14,18 +14,18 @@ import (
 // returns them with what is left for the grammar: the same text with those
 // statements blanked out, so that every place stays where it was.
 func takeOwnStatements(text string) (own []placed, rest string, err error) {
-	if !mentionsPartition(text) {
+	if !mentions(text, "partition") && !mentions(text, "alias") {
 		return nil, text, nil
 	}
 	src := &source{text: text}
 	blanked := []byte(nil)
 	for _, tokens := range statementsOf(src.tokens()) {
-		if len(tokens) < 2 || tokens[1].kind != pgquery.Token_PARTITION ||
-			tokens[0].kind != pgquery.Token_CREATE && tokens[0].kind != pgquery.Token_DROP {
+		f := &frontend{source: src, tokens: tokens}
+		read := f.own()
+		if read == nil {
 			continue
 		}
-		f := &frontend{source: src, tokens: tokens}
-		stmt, err := f.partition()
+		stmt, err := read()
 		if err != nil {
 			return nil, "", err
 		}
@@ -44,11 +44,11 @@ func takeOwnStatements(text string) (own []placed, rest string, err error) {
 	return own, string(blanked), nil
 }
 
-// mentionsPartition spares most texts the scan.
-func mentionsPartition(text string) bool {
-	const word = "partition"
+// mentions says whether a word, in lower case, is anywhere in text; it spares most
+// texts the scan.
+func mentions(text, word string) bool {
 	for i := 0; i+len(word) <= len(text); i++ {
-		if text[i]|0x20 == 'p' && isWord(text[i:i+len(word)], word) {
+		if text[i]|0x20 == word[0] && isWord(text[i:i+len(word)], word) {
 			return true
 		}
 	}
@@ -73,6 +73,21 @@ type frontend struct {
 	*source
 	tokens []token
 	at     int
+}
+
+// own is what reads the statement, if it is one of Quiver's own.
+func (f *frontend) own() func() (ast.Stmt, error) {
+	if len(f.tokens) < 2 {
+		return nil
+	}
+	switch verb := f.tokens[0].kind; {
+	case verb != pgquery.Token_CREATE && verb != pgquery.Token_DROP && verb != pgquery.Token_ALTER:
+	case f.tokens[1].kind == pgquery.Token_PARTITION && verb != pgquery.Token_ALTER:
+		return f.partition
+	case f.tokens[1].kind == pgquery.Token_IDENT && isWord(f.text[f.tokens[1].start:f.tokens[1].end], "alias"):
+		return f.alias
+	}
+	return nil
 }
 
 // partition reads CREATE PARTITION [IF NOT EXISTS] p ON [schema.]t [FOR VALUES
