@@ -254,6 +254,8 @@ func (t *txn) commitDDL(ctx context.Context) error {
 		return fail(fmt.Errorf("%w: settled as aborted", ErrSerialization))
 	}
 	dropped := t.catalog.DroppedStorage()
+	t.e.ddl.RLock()
+	defer t.e.ddl.RUnlock()
 	_, err = t.e.pipeline.commit(t.commitRecord(), t.writes, t.stream.first)
 	if err != nil {
 		// Committed by the catalog; recovery appends the COMMIT.

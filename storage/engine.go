@@ -163,6 +163,10 @@ type Engine struct {
 	budget  *jobs.Budget
 	load    loadMeter
 	builds  indexBuilds
+	backups backupRuns
+	// ddl is read-locked from the commit of a transaction with DDL until its
+	// catalog is current: whoever locks it sees a catalog and rows of one moment.
+	ddl     sync.RWMutex
 	targets targets
 	// reconciling guards settled of every shard.
 	reconciling sync.Mutex
