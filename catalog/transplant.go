@@ -38,34 +38,26 @@ func DatabaseOf(d Descriptor) OID {
 		return d.Database
 	case *Sequence:
 		return d.Database
+	case *Alias:
+		return d.Database
 	}
 	return 0
 }
 
 // Export lists, in OID order, what a copy of a database needs, of every one if
-// database is 0; or of the tables of it that keep has: with their schemas,
-// partitions, indexes and owned sequences.
-func (v *Version) Export(database OID, keep func(table OID) bool) (out []Descriptor) {
+// database is 0; or of the tables of it that keep has (Select).
+func (v *Version) Export(database OID, keep func(table OID) bool) []Descriptor {
+	return Select(v.Descriptors(), database, keep)
+}
+
+// Select picks what a copy of a database needs, of every one if database is 0; or
+// of the tables of it that keep has: with their schemas, partitions, indexes and
+// owned sequences.
+func Select(all []Descriptor, database OID, keep func(table OID) bool) (out []Descriptor) {
 	schemas := map[OID]bool{}
-	of := func(d Descriptor) (table OID, ok bool) {
-		switch d := d.(type) {
-		case *Table:
-			return d.OID, true
-		case *Partition:
-			return d.Table, true
-		case *Index:
-			return d.Table, true
-		case *Sequence:
-			return d.OwnerTable, d.OwnerTable != 0
-		}
-		return 0, false
-	}
-	all := v.Descriptors()
-	if keep != nil {
-		for _, d := range all {
-			if t, ok := d.(*Table); ok && t.Database == database && keep(t.OID) {
-				schemas[t.Schema] = true
-			}
+	for _, d := range all {
+		if t, ok := d.(*Table); ok && keep != nil && t.Database == database && keep(t.OID) {
+			schemas[t.Schema] = true
 		}
 	}
 	for _, d := range all {
@@ -81,7 +73,7 @@ func (v *Version) Export(database OID, keep func(table OID) bool) (out []Descrip
 					continue
 				}
 			default:
-				if table, ok := of(d); !ok || !keep(table) {
+				if table := copiedWith(d); table == 0 || !keep(table) {
 					continue
 				}
 			}
@@ -89,6 +81,22 @@ func (v *Version) Export(database OID, keep func(table OID) bool) (out []Descrip
 		out = append(out, d)
 	}
 	return out
+}
+
+// copiedWith is the table that d goes with, itself if it is one; 0 for none. An
+// alias goes with no table: its name is another's business.
+func copiedWith(d Descriptor) OID {
+	switch d := d.(type) {
+	case *Table:
+		return d.OID
+	case *Partition:
+		return d.Table
+	case *Index:
+		return d.Table
+	case *Sequence:
+		return d.OwnerTable
+	}
+	return 0
 }
 
 // Transplant puts a copy of descriptors into the catalog under ids of its own.
@@ -136,7 +144,7 @@ func (t *Txn) Transplant(ctx context.Context, tr Transplant) (*Transplanted, err
 	if err := x.databasesAndSchemas(ctx); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context, Descriptor) error{x.allot, x.table, x.sequence, x.index, x.partition} {
+	for _, step := range []func(context.Context, Descriptor) error{x.allot, x.table, x.sequence, x.index, x.partition, x.alias} {
 		for _, d := range tr.Descriptors {
 			if err := step(ctx, d); err != nil {
 				return nil, err
@@ -237,7 +245,7 @@ func (x *transplanting) allot(ctx context.Context, d Descriptor) error {
 		err = x.storage(ctx, &d.Storage)
 	case *Index:
 		err = x.storage(ctx, &d.Storage)
-	case *Sequence:
+	case *Sequence, *Alias:
 	default:
 		return fmt.Errorf("catalog: %T cannot be copied", d)
 	}
@@ -346,6 +354,24 @@ func (x *transplanting) partition(_ context.Context, d Descriptor) error {
 		p.Name = x.freeName(p.Schema, p.Name, table)
 	}
 	return x.t.Put(p)
+}
+
+func (x *transplanting) alias(_ context.Context, d Descriptor) error {
+	a, ok := d.(*Alias)
+	if !ok {
+		return nil
+	}
+	if err := x.relocate(&a.Object, &a.Schema, &a.Database); err != nil {
+		return err
+	}
+	var err error
+	if a.Table, err = x.oid(a.Table); err != nil {
+		return err
+	}
+	if x.t.own.relation(a.Schema, a.Name) != nil {
+		return sqlerr.New(sqlerr.DuplicateTable, "relation \"%s\" already exists", a.Name)
+	}
+	return x.t.Put(a)
 }
 
 // finishTables puts the tables with what they name.

@@ -14,6 +14,7 @@ import (
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage"
+	"quiver/storage/backup"
 )
 
 // Env is what one execution works with; the session makes it.
@@ -92,6 +93,9 @@ type Engine interface {
 	// such a job, or returns jobs.ErrUnknownJob or the error of an attempt.
 	Compact(object string, table, partition catalog.StorageID) (job int64)
 	WaitJob(ctx context.Context, job int64) error
+	// Backup and Restore copy tables to a place and back (storage.Engine).
+	Backup(ctx context.Context, place *backup.Place, spec storage.BackupSpec) (*backup.Description, error)
+	Restore(ctx context.Context, place *backup.Place, spec storage.RestoreSpec) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 	// Rows estimates how many committed rows a table has.

@@ -64,6 +64,12 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 		return d.alterAlias(ctx, s)
 	case *ast.DropAliasStmt:
 		return d.dropAliases(ctx, s)
+	case *ast.BackupStmt:
+		_, err := d.backup(ctx, s)
+		return err
+	case *ast.RestoreStmt:
+		_, err := d.restore(ctx, s)
+		return err
 	case *ast.CallStmt:
 		return d.call(ctx, s)
 	case *ast.VacuumStmt:

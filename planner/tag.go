@@ -84,6 +84,10 @@ func plainTag(s ast.Stmt) string {
 		return "TRUNCATE TABLE"
 	case *ast.CommentStmt:
 		return "COMMENT"
+	case *ast.BackupStmt:
+		return "BACKUP"
+	case *ast.RestoreStmt:
+		return "RESTORE"
 	case *ast.CreatePartitionStmt:
 		return "CREATE PARTITION"
 	case *ast.DropPartitionStmt:

@@ -29,6 +29,9 @@ type BackupSpec struct {
 	Scope backup.Scope
 	// PID is shown by quiver.backup_progress.
 	PID int32
+	// Txn is the statement's, which then waits for no lock of its own; nil for
+	// none. The locks are given back before the copying begins.
+	Txn Txn
 }
 
 // Backup copies what is committed to a place while statements go on, and returns
@@ -127,11 +130,19 @@ func (c *captured) release() {
 
 // capture pins what the tables of the spec hold at one moment.
 func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgress) (_ *captured, err error) {
-	tx, err := e.Begin(ctx, TxnOptions{Database: spec.Database})
-	if err != nil {
-		return nil, err
+	tx := spec.Txn
+	if tx != nil {
+		sp := tx.Savepoint()
+		defer func() {
+			tx.RollbackTo(sp)
+			tx.Release(sp)
+		}()
+	} else {
+		if tx, err = e.Begin(ctx, TxnOptions{Database: spec.Database}); err != nil {
+			return nil, err
+		}
+		defer tx.Rollback()
 	}
-	defer tx.Rollback()
 	c := &captured{e: e}
 	if err := c.settle(ctx, tx, spec); err != nil {
 		return nil, err

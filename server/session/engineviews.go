@@ -156,6 +156,21 @@ func (c *Config) fillJobs(_ context.Context, _ catalog.View, _ types.Session, ad
 	return nil
 }
 
+// fillBackupProgress shows a row for every BACKUP and RESTORE that runs.
+func (c *Config) fillBackupProgress(_ context.Context, v catalog.View, _ types.Session, add func(values ...any)) error {
+	names := map[catalog.OID]string{}
+	for _, db := range v.Databases() {
+		names[db.OID] = db.Name
+	}
+	for _, p := range c.Engine.Backups() {
+		objects, objectsDone, objectsCopied := p.Objects()
+		bytes, bytesDone, bytesCopied := p.Bytes()
+		add(p.PID, p.Command, p.Place, orNull(names[p.Database]), p.Phase(), objects, objectsDone, objectsCopied,
+			bytes, bytesDone, bytesCopied, p.Began.UnixMicro())
+	}
+	return nil
+}
+
 func (c *Config) fillCache(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	for _, s := range c.Engine.Caches() {
 		add(s.Name, s.Entries, s.Pinned, s.Bytes, s.BytesMax, s.Hits, s.Misses, s.Prefetched)

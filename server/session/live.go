@@ -29,6 +29,7 @@ func (c *Config) ProvideLive() error {
 		pgcatalog.Provide(c.Catalog, "quiver.jobs", c.fillJobs),
 		pgcatalog.Provide(c.Catalog, "quiver.cache", c.fillCache),
 		pgcatalog.Provide(c.Catalog, "quiver.wal", c.fillWAL),
+		pgcatalog.Provide(c.Catalog, "quiver.backup_progress", c.fillBackupProgress),
 		pgcatalog.Provide(c.Catalog, "quiver.disk_usage", c.fillDiskUsage),
 	)
 }

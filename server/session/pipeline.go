@@ -96,6 +96,10 @@ func needsNoBlock(stmt ast.Stmt) string {
 		return "CREATE DATABASE"
 	case *ast.DropDatabaseStmt:
 		return "DROP DATABASE"
+	case *ast.BackupStmt:
+		return "BACKUP"
+	case *ast.RestoreStmt:
+		return "RESTORE"
 	case *ast.VacuumStmt:
 		if !v.Analyze {
 			return "VACUUM"

@@ -31,6 +31,7 @@ type Engine interface {
 	Jobs() []jobs.State
 	Caches() []storage.NamedStats
 	LogInfo() storage.LogInfo
+	Backups() []*storage.BackupProgress
 }
 
 // Config is what the sessions of a server share.

@@ -568,6 +568,32 @@ type CommentStmt struct {
 	Text  *string
 }
 
+// BackupStmt is Quiver's BACKUP [DATABASE d | TABLE t, …] TO 'url' [WITH (name =
+// '…')]: of all databases without a clause.
+type BackupStmt struct {
+	Node
+	Database string
+	Tables   []*RangeVar
+	URL      string
+	Name     string
+}
+
+// RestoreStmt is Quiver's RESTORE [DATABASE d [AS e] | TABLE t [AS u], …] FROM
+// 'url' [WITH (backup = '…', timestamp = '…')].
+type RestoreStmt struct {
+	Node
+	Database, DatabaseAs string
+	Tables               []RestoredTable
+	URL                  string
+	Backup, Timestamp    string
+}
+
+// RestoredTable is a table of a backup and its new name, "" for the old one.
+type RestoredTable struct {
+	Table *RangeVar
+	As    string
+}
+
 // CreatePartitionStmt is Quiver's CREATE PARTITION [IF NOT EXISTS] p ON t.
 type CreatePartitionStmt struct {
 	Node

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,7 +15,7 @@ import (
 // returns them with what is left for the grammar: the same text with those
 // statements blanked out, so that every place stays where it was.
 func takeOwnStatements(text string) (own []placed, rest string, err error) {
-	if !mentions(text, "partition") && !mentions(text, "alias") {
+	if !slices.ContainsFunc(ownWords, func(word string) bool { return mentions(text, word) }) {
 		return nil, text, nil
 	}
 	src := &source{text: text}
@@ -43,6 +44,9 @@ func takeOwnStatements(text string) (own []placed, rest string, err error) {
 	}
 	return own, string(blanked), nil
 }
+
+// ownWords are in lower case; every statement of Quiver's own has one of them.
+var ownWords = []string{"partition", "alias", "backup", "restore"}
 
 // mentions says whether a word, in lower case, is anywhere in text; it spares most
 // texts the scan.
@@ -81,10 +85,14 @@ func (f *frontend) own() func() (ast.Stmt, error) {
 		return nil
 	}
 	switch verb := f.tokens[0].kind; {
+	case f.isWordAt(0, "backup"):
+		return f.backup
+	case f.isWordAt(0, "restore"):
+		return f.restore
 	case verb != pgquery.Token_CREATE && verb != pgquery.Token_DROP && verb != pgquery.Token_ALTER:
 	case f.tokens[1].kind == pgquery.Token_PARTITION && verb != pgquery.Token_ALTER:
 		return f.partition
-	case f.tokens[1].kind == pgquery.Token_IDENT && isWord(f.text[f.tokens[1].start:f.tokens[1].end], "alias"):
+	case f.isWordAt(1, "alias"):
 		return f.alias
 	}
 	return nil
@@ -129,6 +137,15 @@ func (f *frontend) partition() (ast.Stmt, error) {
 		s.Bounds = f.textOf(clauses)
 	}
 	return s, nil
+}
+
+// isWordAt says whether the i-th token is a word that is no key word of the grammar.
+func (f *frontend) isWordAt(i int, word string) bool {
+	if i >= len(f.tokens) || f.tokens[i].kind != pgquery.Token_IDENT {
+		return false
+	}
+	text := f.text[f.tokens[i].start:f.tokens[i].end]
+	return len(text) == len(word) && isWord(text, word)
 }
 
 func (f *frontend) take(kind pgquery.Token) bool {

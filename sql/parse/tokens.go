@@ -50,6 +50,7 @@ const (
 	tokenComma = pgquery.Token_ASCII_44
 	tokenDot   = pgquery.Token_ASCII_46
 	tokenSemi  = pgquery.Token_ASCII_59
+	tokenEqual = pgquery.Token_ASCII_61
 )
 
 // textOf returns the source text of a run of tokens.
