@@ -35,6 +35,8 @@ func (c *stepClock) Next() (hlc.Timestamp, error) {
 	return hlc.Timestamp(c.now.Add(1 << hlc.CounterBits)), nil
 }
 
+func (c *stepClock) Now() hlc.Timestamp { return hlc.Timestamp(c.now.Load()) }
+
 func (c *stepClock) Observe(t hlc.Timestamp) {
 	for now := c.now.Load(); uint64(t) > now && !c.now.CompareAndSwap(now, uint64(t)); now = c.now.Load() {
 	}

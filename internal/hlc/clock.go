@@ -116,6 +116,15 @@ func (c *Clock) Observe(t Timestamp) {
 	}
 }
 
+// Now reads the clock. That of a closed one is the wall's.
+func (c *Clock) Now() Timestamp {
+	wall := At(c.options.Now())
+	if last := c.last.Load(); last != closedMark {
+		return max(Timestamp(last), wall)
+	}
+	return wall
+}
+
 // Last is the newest timestamp given out or observed.
 func (c *Clock) Last() Timestamp { return Timestamp(c.last.Load()) }
 

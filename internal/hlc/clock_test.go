@@ -180,3 +180,40 @@ func BenchmarkNext(b *testing.B) {
 	}
 	c.Close(context.Background())
 }
+
+// TestNow: reading the clock gives nothing out and is never behind what was.
+func TestNow(t *testing.T) {
+	b, w := &memBounds{}, &wall{}
+	w.ms.Store(5000)
+	c := newClock(t, b, w)
+	if got := c.Now(); got != At(w.now()) {
+		t.Errorf("now is %d, want %d", got, At(w.now()))
+	}
+	w.ms.Store(9000)
+	given, err := c.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ms.Store(1000)
+	if got := c.Now(); got != given {
+		t.Errorf("now is %d after %d was given out", got, given)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Now(); got != At(w.now()) {
+		t.Errorf("now is %d after Close", got)
+	}
+}
+
+func TestBefore(t *testing.T) {
+	at := At(time.UnixMilli(5000)) + 7
+	for _, c := range []struct {
+		age  time.Duration
+		want Timestamp
+	}{{0, at}, {time.Second, At(time.UnixMilli(4000)) + 7}, {time.Microsecond, At(time.UnixMilli(4999)) + 7}, {5 * time.Second, 7}, {6 * time.Second, 0}} {
+		if got := at.Before(c.age); got != c.want {
+			t.Errorf("%v before: %d, want %d", c.age, got, c.want)
+		}
+	}
+}
