@@ -133,6 +133,9 @@ type Partition struct {
 	Storage  StorageID `json:"storage"`
 	// Default marks the _default partition.
 	Default bool `json:"default,omitempty"`
+	// TruncatedAt is a timestamp of internal/hlc: earlier rows lie in storage that
+	// TRUNCATE or a rewrite has left behind. 0 if there never was another one.
+	TruncatedAt uint64 `json:"truncated_at,omitempty"`
 	// Options are those that the table's do not decide: see StorageOptions.Over.
 	Options StorageOptions `json:"options,omitzero"`
 }

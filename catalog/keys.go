@@ -18,6 +18,7 @@ import (
 //	segment/{segment}                     a flushed segment
 //	segments                              the number of the last change of segments
 //	checkpoint/{table}/{partition}/{shard}
+//	horizon/{table}/{partition}/{shard}   the time before which versions are missing
 //	sequence/{oid}/{generation}           the last value that may have been given out
 //	statistics/{oid}                      rows and pages of a table or index
 //	next/{name}                           the first id of that name not reserved yet
@@ -42,6 +43,7 @@ func (k keyspace) segments() string            { return string(k) + "segment/" }
 func (k keyspace) segment(id SegmentID) string { return fmt.Sprintf("%ssegment/%020d", k, id) }
 func (k keyspace) segmentChange() string       { return string(k) + "segments" }
 func (k keyspace) checkpoints() string         { return string(k) + "checkpoint/" }
+func (k keyspace) horizons() string            { return string(k) + "horizon/" }
 func (k keyspace) sequences() string           { return string(k) + "sequence/" }
 func (k keyspace) sequencePrefix(o OID) string { return fmt.Sprintf("%ssequence/%010d/", k, o) }
 func (k keyspace) statistics() string          { return string(k) + "statistics/" }
@@ -54,6 +56,10 @@ func (k keyspace) staged(txn TxnID, oid OID) string {
 
 func (k keyspace) checkpoint(table, partition StorageID, shard int) string {
 	return fmt.Sprintf("%scheckpoint/%020d/%020d/%05d", k, table, partition, shard)
+}
+
+func (k keyspace) horizon(table, partition StorageID, shard int) string {
+	return fmt.Sprintf("%shorizon/%020d/%020d/%05d", k, table, partition, shard)
 }
 
 func (k keyspace) sequence(oid OID, generation uint64) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Checkpoint is how far a (table, partition, shard) is in objects: everything
@@ -16,6 +17,15 @@ type Checkpoint struct {
 	Position         []byte
 }
 
+// Horizon is from when on the segments of a (table, partition, shard) hold every
+// version that a reader sees; of earlier ones some were left out. It only goes up.
+type Horizon struct {
+	Table, Partition StorageID
+	Shard            int
+	// Since is a timestamp of internal/hlc.
+	Since uint64
+}
+
 // SegmentChange is one step of segments' lives, taken whole or not at all.
 type SegmentChange struct {
 	// Put adds segments (Revision 0) or replaces them as they were when they
@@ -25,12 +35,14 @@ type SegmentChange struct {
 	Remove []SegmentID
 	// Checkpoints to move.
 	Checkpoints []Checkpoint
-	// RemoveCheckpoints forgets those of dropped partitions.
+	// Horizons to raise.
+	Horizons []Horizon
+	// RemoveCheckpoints forgets those of dropped partitions, with the horizons.
 	RemoveCheckpoints []Checkpoint
 }
 
 func (s *SegmentChange) ops() int {
-	return len(s.Put) + len(s.Remove) + len(s.Checkpoints) + len(s.RemoveCheckpoints)
+	return len(s.Put) + len(s.Remove) + len(s.Checkpoints) + len(s.Horizons) + 2*len(s.RemoveCheckpoints)
 }
 
 // segmentChanges numbers the changes of segments: the key segments holds the
@@ -42,10 +54,12 @@ type segmentChanges struct {
 	guard     Compare       // the key as the last change left it
 	number    uint64        // of the last change of this process
 	uncertain bool          // a change ended with an unknown outcome: guard is stale
+	// horizons are by key those that Horizons read or that were written since.
+	horizons map[string]uint64
 }
 
 func newSegmentChanges() segmentChanges {
-	s := segmentChanges{turn: make(chan struct{}, 1), uncertain: true}
+	s := segmentChanges{turn: make(chan struct{}, 1), uncertain: true, horizons: map[string]uint64{}}
 	s.turn <- struct{}{}
 	return s
 }
@@ -101,8 +115,17 @@ func (c *Catalog) segmentOps(change SegmentChange) (guards []Compare, ops []Op, 
 	for _, p := range change.Checkpoints {
 		ops = append(ops, Op{Key: c.keys.checkpoint(p.Table, p.Partition, p.Shard), Value: p.Position})
 	}
+	for _, h := range change.Horizons {
+		// A flush and a merge may come in either order.
+		key := c.keys.horizon(h.Table, h.Partition, h.Shard)
+		since := max(h.Since, c.segments.horizons[key])
+		c.segments.horizons[key] = since
+		ops = append(ops, Op{Key: key, Value: strconv.AppendUint(nil, since, 10)})
+	}
 	for _, p := range change.RemoveCheckpoints {
-		ops = append(ops, Op{Delete: true, Key: c.keys.checkpoint(p.Table, p.Partition, p.Shard)})
+		horizon := c.keys.horizon(p.Table, p.Partition, p.Shard)
+		delete(c.segments.horizons, horizon)
+		ops = append(ops, Op{Delete: true, Key: c.keys.checkpoint(p.Table, p.Partition, p.Shard)}, Op{Delete: true, Key: horizon})
 	}
 	return guards, ops, nil
 }
@@ -169,6 +192,34 @@ func (c *Catalog) Segments(ctx context.Context) ([]*Segment, error) {
 		}
 		s.Revision = kv.ModRevision
 		out[i] = s
+	}
+	return out, nil
+}
+
+// Horizons reads all horizons.
+func (c *Catalog) Horizons(ctx context.Context) ([]Horizon, error) {
+	select {
+	case <-c.segments.turn:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { c.segments.turn <- struct{}{} }()
+	kvs, err := c.rangeAll(ctx, c.keys.horizons())
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Horizon, len(kvs))
+	for i, kv := range kvs {
+		n, err := numbers(kv.Key, c.keys.horizons(), 3)
+		if err != nil {
+			return nil, err
+		}
+		since, err := strconv.ParseUint(string(kv.Value), 10, 64)
+		if err != nil {
+			return nil, &CorruptionError{kv.Key, err}
+		}
+		out[i] = Horizon{StorageID(n[0]), StorageID(n[1]), int(n[2]), since}
+		c.segments.horizons[kv.Key] = since
 	}
 	return out, nil
 }

@@ -171,6 +171,18 @@ func (t *Txn) RollbackTo(mark int) {
 // Release forgets mark and those after it; their changes stay.
 func (t *Txn) Release(mark int) { t.marks = t.marks[:mark] }
 
+// Truncated lists the partitions that the transaction gives new storage.
+func (t *Txn) Truncated() (out []*Partition) {
+	t.changes.from(cmp.Compare[OID], 0, func(_ OID, ch change) bool {
+		was, _ := ch.from.(*Partition)
+		if is, ok := ch.to.(*Partition); ok && was != nil && is.Storage != was.Storage {
+			out = append(out, is)
+		}
+		return true
+	})
+	return out
+}
+
 // DroppedStorage lists the storage ids of tables and partitions that the
 // transaction drops or replaces; their segments go once no reader needs them.
 func (t *Txn) DroppedStorage() []StorageID {

@@ -269,6 +269,21 @@ type Txn interface {
 	// behind. It returns when all are built; ctx ends it.
 	BuildIndex(ctx context.Context, b IndexBuild) error
 
+	// ReadAt makes the snapshots to come read at a timestamp of the past, which
+	// then stays readable until the transaction ends; 0 ends it. ErrReadTime
+	// refuses the future. Reading a table of which versions are missing at that
+	// time is a *TooEarlyError.
+	ReadAt(ctx context.Context, at hlc.Timestamp) error
+	// ExportSnapshot names what the running statement reads, until the
+	// transaction ends; ImportSnapshot makes a RepeatableRead transaction that has
+	// not read yet read the same, or is ErrNoSnapshot or ErrOtherDatabase.
+	ExportSnapshot() string
+	ImportSnapshot(name string) error
+	// SetConsistency says what the snapshots to come wait for, and Commit.
+	SetConsistency(Consistency)
+	// CommitTimestamp is that of the commit, 0 before it and if it changed nothing.
+	CommitTimestamp() hlc.Timestamp
+
 	// SetTimeouts changes the LockTimeout and DeadlockTimeout of Options for
 	// the waits to come: they may differ from statement to statement.
 	SetTimeouts(lock, deadlock time.Duration)

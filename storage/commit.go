@@ -21,7 +21,8 @@ import (
 //  3. The watermark moves after all of a commit is applied. Statements read at
 //     the watermark, so nothing ever reads half a commit.
 //  4. COMMIT answers once the watermark reached it, so a session reads its own
-//     commits.
+//     commits. At weaker levels it answers once it is durable, and keeps its locks
+//     until the watermark reached it; see Consistency.
 //
 // Whoever's record became durable applies every commit up to its own: futures
 // complete in order, so all before it are durable, too.
@@ -33,6 +34,8 @@ type commitPipeline struct {
 
 	apply     sync.Mutex // guards what shards hold; taken before mu
 	watermark atomic.Uint64
+	// durable: every commit up to it is, so strong reads see it.
+	durable atomic.Uint64
 
 	// applied and appliedAt are the last commit that shards hold, at a start the
 	// last one replayed and the time at its end; guarded by apply.
@@ -99,16 +102,31 @@ func (p *commitPipeline) appendFailed(err error) error {
 // commit appends an encoded commit record and returns once its writes are
 // visible. After ErrUnknownOutcome they may or may not be there after a restart.
 func (p *commitPipeline) commit(record []byte, writes *privateWrites, first wal.Position) (hlc.Timestamp, error) {
-	c := &pendingCommit{writes: writes, first: first, done: make(chan struct{})}
-	if err := p.enqueue(record, c); err != nil {
+	c, err := p.makeDurable(record, writes, first)
+	if err != nil {
 		return 0, err
 	}
-	if err := c.future.Wait(); err != nil {
-		return 0, errors.Join(ErrUnknownOutcome, p.fence(err))
+	return c.at, p.finish(c)
+}
+
+// makeDurable is the first half of commit: the commit cannot be undone any more.
+func (p *commitPipeline) makeDurable(record []byte, writes *privateWrites, first wal.Position) (*pendingCommit, error) {
+	c := &pendingCommit{writes: writes, first: first, done: make(chan struct{})}
+	if err := p.enqueue(record, c); err != nil {
+		return nil, err
 	}
+	if err := c.future.Wait(); err != nil {
+		return nil, errors.Join(ErrUnknownOutcome, p.fence(err))
+	}
+	p.markDurable(c.at)
+	return c, nil
+}
+
+// finish is the second half: it makes the writes visible.
+func (p *commitPipeline) finish(c *pendingCommit) error {
 	p.advance()
 	<-c.done
-	return c.at, c.err
+	return c.err
 }
 
 func (p *commitPipeline) enqueue(record []byte, c *pendingCommit) error {
@@ -149,6 +167,9 @@ func (p *commitPipeline) advance() {
 		}
 		if err := c.future.Wait(); err != nil {
 			return // fenced: its own goroutine answers
+		}
+		if hold := p.e.opts.BeforeApply; hold != nil {
+			hold(c.at)
 		}
 		if c.writes != nil {
 			if err := c.writes.apply(p.e.background, c.at, c.first, (*shard).alive); err != nil {
@@ -216,9 +237,24 @@ func (t *txn) Commit(ctx context.Context) error {
 		t.Rollback()
 		return err
 	}
-	_, err := t.e.pipeline.commit(t.commitRecord(), t.writes, t.stream.first)
-	t.end()
-	return err
+	c, err := t.e.pipeline.makeDurable(t.commitRecord(), t.writes, t.stream.first)
+	if err != nil {
+		t.end()
+		return err
+	}
+	t.committedAt = c.at
+	if !t.consistency.AnswerEarly {
+		err = t.e.pipeline.finish(c)
+		t.end()
+		return err
+	}
+	t.done = true
+	t.e.tasks.Go(func() {
+		// An error fences the log, which tells of it; the commit stands.
+		_ = t.e.pipeline.finish(c)
+		t.end()
+	})
+	return nil
 }
 
 // commitRecord encodes COMMIT with what is left of the stream.
@@ -235,6 +271,9 @@ func (t *txn) commitDDL(ctx context.Context) error {
 		return errors.Join(err, t.catalog.Abort(context.WithoutCancel(ctx), t.id), t.rolledBack())
 	}
 	if err := t.e.pipeline.fenced(); err != nil {
+		return fail(err)
+	}
+	if err := t.stampTruncated(); err != nil {
 		return fail(err)
 	}
 	if err := t.catalog.Stage(ctx, t.id); err != nil {
@@ -256,7 +295,7 @@ func (t *txn) commitDDL(ctx context.Context) error {
 	dropped := t.catalog.DroppedStorage()
 	t.e.ddl.RLock()
 	defer t.e.ddl.RUnlock()
-	_, err = t.e.pipeline.commit(t.commitRecord(), t.writes, t.stream.first)
+	t.committedAt, err = t.e.pipeline.commit(t.commitRecord(), t.writes, t.stream.first)
 	if err != nil {
 		// Committed by the catalog; recovery appends the COMMIT.
 		t.end()
@@ -265,6 +304,26 @@ func (t *txn) commitDDL(ctx context.Context) error {
 	t.catalog.Install(t.id)
 	t.e.dropStorage(dropped)
 	t.end()
+	return nil
+}
+
+// stampTruncated notes from when on truncated partitions can be read.
+func (t *txn) stampTruncated() error {
+	truncated := t.catalog.Truncated()
+	if len(truncated) == 0 {
+		return nil
+	}
+	at, err := t.e.clock.Next()
+	if err != nil {
+		return fmt.Errorf("storage: clock: %w", err)
+	}
+	for _, p := range truncated {
+		fresh := *p
+		fresh.TruncatedAt = uint64(at)
+		if err := t.catalog.Put(&fresh); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -61,6 +61,9 @@ type Options struct {
 	// Retention is how long versions that no snapshot needs are kept; 0 is 10
 	// minutes.
 	Retention time.Duration
+	// BeforeApply, if set, is called before a durable commit is applied: tests
+	// hold it up.
+	BeforeApply func(hlc.Timestamp)
 	// IndexKeys computes what indexes of expressions and partial ones hold; nil
 	// where there are none.
 	IndexKeys IndexKeysOf
@@ -142,8 +145,11 @@ type Engine struct {
 	locks    *lock.Manager
 	pipeline commitPipeline
 	readers  readers
-	schemas  schemaCache
-	filters  *filterCache
+	// latest is the greatest answer of now, kept is retention.
+	latest  atomic.Uint64
+	kept    atomic.Int64
+	schemas schemaCache
+	filters *filterCache
 
 	// ids hands out row, transaction, segment and log ids. It starts from the
 	// clock, whose readings never repeat, and is slower than it, so ids never
@@ -156,6 +162,9 @@ type Engine struct {
 
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
+
+	// exports has by name the snapshots that other transactions may take.
+	exports sync.Map
 
 	active  activeTxns
 	shelf   *segment.Shelf
@@ -190,6 +199,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		loaded: map[catalog.SegmentID]loadedSegment{}, filters: newFilterCache(),
 	}
 	e.pipeline.e = e
+	e.kept.Store(int64(opts.Retention))
 	e.load.start = time.Now()
 	e.catalog.SetTableSize(e.tableSize)
 	e.catalog.SetIndexSize(e.indexSize)

@@ -45,9 +45,9 @@ type flush struct {
 	at       hlc.Timestamp // of the last commit below position
 	position wal.Position
 	dirty    wal.Position
-	// horizon: rows deleted at or before it are left out.
-	horizon hlc.Timestamp
-	written []*writtenSegment
+	horizon  horizon
+	since    hlc.Timestamp // see merge
+	written  []*writtenSegment
 }
 
 // writtenSegment is a segment in objects with where its rows came from.
@@ -98,7 +98,7 @@ func (f *flush) seal() bool {
 		m.retain()
 		m.sealed.Store(true)
 	}
-	f.horizon = f.e.horizonLocked()
+	f.horizon = f.e.horizonLocked(s, mergeSome)
 	f.table = f.e.catalog.Current().TableByStorage(s.table)
 	return true
 }
@@ -249,10 +249,21 @@ const flushBatchRows = 4096
 func (f *flush) collect(w *writtenSegment) (deletes []deltalog.Entry) {
 	for i, g := range w.memory {
 		untouched := g.Tombstones.Count() == 0
-		for pos := range g.Rows() {
+		expired := 0
+		if f.horizon.expired != 0 {
+			expired = g.Committed(f.horizon.expired)
+		}
+		if expired > 0 {
+			f.since = max(f.since, f.horizon.now)
+		}
+		for pos := expired; pos < g.Rows(); pos++ {
 			if !untouched {
 				if at, successor := g.Tombstones.Get(pos); at != 0 && at <= uint64(f.at) {
-					if at <= uint64(f.horizon) || at == uint64(g.Timestamp(pos)) {
+					if at == uint64(g.Timestamp(pos)) {
+						continue
+					}
+					if at <= uint64(f.horizon.deleted) {
+						f.since = max(f.since, hlc.Timestamp(at))
 						continue
 					}
 					deletes = append(deletes, deltalog.Entry{RowID: g.RowID(pos), Timestamp: at, Successor: successor, Key: keyOf(g, pos)})
@@ -427,6 +438,7 @@ func (f *flush) commit(ctx context.Context) error {
 	for _, w := range f.written {
 		change.Put = append(change.Put, w.flushed.descriptor())
 	}
+	change.Horizons = f.s.horizons(f.since)
 	return f.e.catalog.CommitSegments(ctx, change)
 }
 
@@ -452,7 +464,7 @@ func (f *flush) switchOver() {
 		flushed = append(flushed, w.flushed)
 	}
 	memory := slices.DeleteFunc(slices.Clone(s.view.memory), func(m *memorySegment) bool { return slices.Contains(f.memory, m) })
-	s.change(memory, append(slices.Clone(s.view.flushed), flushed...))
+	s.changeSince(memory, append(slices.Clone(s.view.flushed), flushed...), f.since)
 	for _, w := range flushed {
 		w.release() // the view's now
 	}

@@ -18,6 +18,7 @@ type flushedSegment struct {
 	*segment.Flushed
 	state atomic.Pointer[catalog.Segment]
 	live  liveMask
+	ages  segmentAges
 }
 
 func newFlushed(f *segment.Flushed, d *catalog.Segment) *flushedSegment {
@@ -42,8 +43,20 @@ func (f *flushedSegment) limit(t hlc.Timestamp) int {
 	return f.Rows()
 }
 
-func (f *flushedSegment) hide(ctx context.Context, start, end int, t hlc.Timestamp, visible Bitmap) (hidden bool, err error) {
-	if f.Manifest.MaxTimestamp <= uint64(t) {
+func (f *flushedSegment) begin(expired hlc.Timestamp) int {
+	if f.Manifest.MaxTimestamp <= uint64(expired) {
+		return f.Rows()
+	}
+	return 0
+}
+
+func (f *flushedSegment) timestamp(ctx context.Context, pos int) (hlc.Timestamp, error) {
+	at, err := f.Uint64At(ctx, catalog.TimestampField, pos)
+	return hlc.Timestamp(at), err
+}
+
+func (f *flushedSegment) hide(ctx context.Context, start, end int, t, expired hlc.Timestamp, visible Bitmap) (hidden bool, err error) {
+	if f.Manifest.MaxTimestamp <= uint64(t) && f.Manifest.MinTimestamp > uint64(expired) {
 		return false, nil
 	}
 	a, err := f.Column(ctx, catalog.TimestampField, start, end)
@@ -52,7 +65,7 @@ func (f *flushedSegment) hide(ctx context.Context, start, end int, t hlc.Timesta
 	}
 	defer a.Release()
 	for i, at := range a.(*array.Uint64).Uint64Values() {
-		if at > uint64(t) {
+		if at > uint64(t) || at <= uint64(expired) {
 			bitutil.ClearBit(visible, i)
 			hidden = true
 		}

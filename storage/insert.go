@@ -141,11 +141,14 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, h
 			return id, true, nil
 		}
 	}
-	id, err := views.newest(ctx, hash, key, func(id RowID) bool {
+	id, past, err := views.newest(ctx, table, in.t.e.now(), hash, key, func(id RowID) bool {
 		return in.t.writes != nil && in.t.writes.deleted(table.Storage, id)
 	})
 	if err != nil || id == 0 {
 		return 0, false, err
+	}
+	if past {
+		return 0, false, in.t.deleteExpired(ctx, table, id)
 	}
 	if !held {
 		// Nobody is kept waiting for a key that is not inserted.

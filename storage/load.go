@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"quiver/catalog"
+	"quiver/internal/hlc"
 	"quiver/storage/deltalog"
 	"quiver/storage/manifest"
 	"quiver/storage/segment"
@@ -29,6 +30,15 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 		s := e.shard(shardKey{c.Partition, c.Shard}, c.Table)
 		if s.checkpoint, err = decodePosition(c.Position); err != nil {
 			return err
+		}
+	}
+	horizons, err := e.catalog.Horizons(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range horizons {
+		if version.PartitionByStorage(h.Partition) != nil { // otherwise it goes with the checkpoint
+			e.shard(shardKey{h.Partition, h.Shard}, h.Table).changeSince(nil, nil, hlc.Timestamp(h.Since))
 		}
 	}
 	segments, err := e.catalog.Segments(ctx)

@@ -46,8 +46,10 @@ type merge struct {
 	pace   paced
 
 	at      hlc.Timestamp
-	horizon hlc.Timestamp
+	horizon horizon
 	delta   wal.Position
+	// since is from when on readers miss nothing of what was left out.
+	since hlc.Timestamp
 
 	refs    []growing.Ref
 	deletes []deltalog.Entry
@@ -60,32 +62,6 @@ type merge struct {
 
 // movedAway marks, in moved, a row that was left out.
 const movedAway = ^uint32(0)
-
-// horizonLocked is the time before which deleted rows need not be kept. The
-// caller holds the apply lock.
-func (e *Engine) horizonLocked() hlc.Timestamp {
-	retained := hlc.At(e.pipeline.appliedAt.Time().Add(-e.opts.Retention))
-	return min(retained, e.snapshotHorizonLocked())
-}
-
-// snapshotHorizonLocked is the same without the retention.
-func (e *Engine) snapshotHorizonLocked() hlc.Timestamp {
-	return min(e.readers.oldest(&e.pipeline), e.pipeline.appliedAt)
-}
-
-// horizon is what a merge of the scope goes by.
-func (e *Engine) horizon(scope mergeScope) hlc.Timestamp {
-	e.pipeline.apply.Lock()
-	defer e.pipeline.apply.Unlock()
-	return e.scopeHorizonLocked(scope)
-}
-
-func (e *Engine) scopeHorizonLocked(scope mergeScope) hlc.Timestamp {
-	if scope == mergeFull {
-		return e.snapshotHorizonLocked()
-	}
-	return e.horizonLocked()
-}
 
 // mergeSegments merges inputs. The caller holds the shard's token and a pin of
 // the view that they are of. The indexes that an input has are built of the new
@@ -120,7 +96,7 @@ func (m *merge) begin() bool {
 	if m.s.dropped {
 		return false
 	}
-	m.at, m.horizon, m.delta = p.appliedAt, m.e.scopeHorizonLocked(m.scope), m.s.checkpoint
+	m.at, m.horizon, m.delta = p.appliedAt, m.e.horizonLocked(m.s, m.scope), m.s.checkpoint
 	m.table = m.e.catalog.Current().TableByStorage(m.s.table)
 	return m.table != nil
 }
@@ -172,9 +148,19 @@ func (m *merge) collect(ctx context.Context) error {
 	kept := make([][]uint32, len(m.inputs))
 	for i, f := range m.inputs {
 		moved := make([]uint32, f.Rows())
+		expired, err := m.expired(ctx, f)
+		if err != nil {
+			return err
+		}
 		for pos := range moved {
 			at, successor := f.Tombstones.Get(pos)
-			if at != 0 && at <= uint64(m.horizon) {
+			switch {
+			case at != 0 && at <= uint64(m.horizon.deleted):
+				m.since = max(m.since, hlc.Timestamp(at))
+				moved[pos] = movedAway
+				continue
+			case expired(pos):
+				m.since = max(m.since, m.horizon.now)
 				moved[pos] = movedAway
 				continue
 			}
@@ -197,6 +183,18 @@ func (m *merge) collect(ctx context.Context) error {
 		m.moved[r.Segment][r.Position] = uint32(i)
 	}
 	return m.foreignDeletes(ctx)
+}
+
+// expired says of the rows of an input whether they are past their time.
+func (m *merge) expired(ctx context.Context, f *flushedSegment) (func(pos int) bool, error) {
+	switch by := m.horizon.expired; {
+	case f.begin(by) == f.Rows():
+		return func(int) bool { return true }, nil
+	case f.Manifest.MinTimestamp > uint64(by):
+		return func(int) bool { return false }, nil
+	}
+	young, _, err := f.ages.younger(ctx, f, m.horizon.expired)
+	return func(pos int) bool { return !young.Get(pos) }, err
 }
 
 func deleteOf(ctx context.Context, f *flushedSegment, pos int, at, successor uint64) (deltalog.Entry, error) {
@@ -508,6 +506,7 @@ func (m *merge) commit(context.Context) error {
 	for _, f := range m.inputs {
 		change.Remove = append(change.Remove, f.id())
 	}
+	change.Horizons = m.s.horizons(m.since)
 	if err := m.e.catalog.CommitSegments(m.e.background, change); err != nil {
 		if errors.Is(err, catalog.ErrConflict) {
 			return err
@@ -556,7 +555,7 @@ func (m *merge) switchOver() {
 	for _, f := range m.inputs {
 		m.e.discard(f)
 	}
-	s.change(s.view.memory, flushed)
+	s.changeSince(s.view.memory, flushed, m.since)
 	if m.result != nil {
 		m.result.release() // the view's now
 	}

@@ -11,8 +11,8 @@ import (
 const (
 	// smallSegment: of the largest size, what is merged: 128 MB of 512.
 	smallSegment = 4
-	// deletedShare: a segment with more than a fifth of its rows deleted is
-	// written anew.
+	// deletedShare: a segment with more than a fifth of its rows deleted or
+	// expired is written anew.
 	deletedShare = 5
 	// mergeInputsMin: so many small segments are merged in the background, if
 	// none of them has more than half of the bytes: each byte is then written
@@ -45,18 +45,59 @@ const (
 	mergeFull
 )
 
-// mergePlan chooses the segments of a view to merge into one; nil if there is
-// nothing to gain.
-func (e *Engine) mergePlan(v *shardView, horizon hlc.Timestamp, scope mergeScope) []*flushedSegment {
+// mergeWork is segments to merge into one; none if there is nothing to gain.
+type mergeWork struct {
+	kind   string // of the job
+	inputs []*flushedSegment
+}
+
+// The kinds of merges, as quiver.jobs shows them.
+const (
+	mergeKind  = "merge"
+	expireKind = "expire"
+)
+
+// mergePlan chooses the segments of a view to merge into one.
+func (e *Engine) mergePlan(v *shardView, h horizon, scope mergeScope) mergeWork {
+	var past []*flushedSegment // of which no row is left: nothing is written anew
 	for _, f := range v.flushed {
-		switch {
-		case scope == mergeFull && f.Tombstones.CountBefore(uint64(horizon)) > 0:
-			// With the segments of deletes alone, which may have been its own.
-			return slices.DeleteFunc(slices.Clone(v.flushed), func(g *flushedSegment) bool { return g != f && g.Rows() > 0 })
-		case f.shrinks(horizon):
-			return []*flushedSegment{f}
+		if f.Rows() > 0 && f.begin(h.expired) == f.Rows() && len(past) < mergeInputsMax {
+			past = append(past, f)
 		}
 	}
+	if len(past) > 0 {
+		return mergeWork{expireKind, past}
+	}
+	for _, f := range v.flushed {
+		removable := f.Tombstones.CountBefore(uint64(h.deleted))
+		expired := e.expiredRows(f, h.expired)
+		kind := mergeKind
+		if expired > removable {
+			kind = expireKind
+		}
+		switch {
+		case scope == mergeFull && removable+expired > 0:
+			// With the segments of deletes alone, which may have been its own.
+			return mergeWork{kind, slices.DeleteFunc(slices.Clone(v.flushed), func(g *flushedSegment) bool { return g != f && g.Rows() > 0 })}
+		case (removable+expired)*deletedShare > int64(f.Rows()):
+			return mergeWork{kind, []*flushedSegment{f}}
+		}
+	}
+	return mergeWork{mergeKind, e.mergeSmallPlan(v, scope)}
+}
+
+// expiredRows estimates the rows of a segment that are past their time: not 0
+// where there are any.
+func (e *Engine) expiredRows(f *flushedSegment, by hlc.Timestamp) int64 {
+	n, err := f.ages.count(e.background, f, by)
+	if err != nil && e.background.Err() == nil {
+		e.logger.Warn("the ages of rows cannot be read", "segment", f.id(), "err", err)
+	}
+	return n
+}
+
+// mergeSmallPlan chooses among the small segments; nil if there are too few.
+func (e *Engine) mergeSmallPlan(v *shardView, scope mergeScope) []*flushedSegment {
 	most := e.opts.SegmentBytesMax
 	group, worthIt := mergeGroup(v.flushed, most)
 	if len(group) >= 2 && (worthIt || scope >= mergeAll) {
@@ -137,12 +178,6 @@ func (f *flushedSegment) liveBytes() (n int64) {
 	return n
 }
 
-// shrinks says whether more than a fifth of the rows can be left out.
-func (f *flushedSegment) shrinks(horizon hlc.Timestamp) bool {
-	rows := int64(f.Rows())
-	return f.Tombstones.Count()*deletedShare > rows && rows > 0 && f.Tombstones.CountBefore(uint64(horizon))*deletedShare > rows
-}
-
 // mergeSmall does every merge of the scope in a shard, at once. The caller holds the shard's
 // token.
 func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope) error {
@@ -158,9 +193,9 @@ func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope) err
 func (e *Engine) mergeOnce(ctx context.Context, s *shard, scope mergeScope, pace paced) (done bool, err error) {
 	v := s.pin()
 	defer v.release()
-	inputs := e.mergePlan(v, e.horizon(scope), scope)
-	if inputs == nil {
+	work := e.mergePlan(v, e.horizonOf(s, scope), scope)
+	if work.inputs == nil {
 		return true, nil
 	}
-	return false, e.mergeSegments(ctx, s, inputs, scope, pace)
+	return false, e.mergeSegments(ctx, s, work.inputs, scope, pace)
 }

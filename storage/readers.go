@@ -6,36 +6,40 @@ import (
 	"quiver/internal/hlc"
 )
 
-// readers counts who reads at which timestamp: versions that the oldest one
-// sees are kept.
+// readTime is when someone reads: what was committed up to at, less the rows that
+// are expired at now, which goes on while nothing is committed.
+type readTime struct{ at, now hlc.Timestamp }
+
+// readers counts who reads when: what the oldest one sees is kept.
 type readers struct {
 	mu     sync.Mutex
-	counts map[hlc.Timestamp]int
+	counts map[readTime]int
 }
 
-func (r *readers) register(t hlc.Timestamp) {
+func (r *readers) register(t readTime) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.add(t)
+}
+
+func (r *readers) add(t readTime) {
 	if r.counts == nil {
-		r.counts = map[hlc.Timestamp]int{}
+		r.counts = map[readTime]int{}
 	}
 	r.counts[t]++
 }
 
-// registerVisible registers a reader at what is visible now: under the mutex,
-// so that oldest never passes it by.
-func (r *readers) registerVisible(p *commitPipeline) hlc.Timestamp {
+// registerVisible registers a reader of what is visible now: under the mutex, so
+// that oldest never passes it by.
+func (r *readers) registerVisible(e *Engine) readTime {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.counts == nil {
-		r.counts = map[hlc.Timestamp]int{}
-	}
-	t := p.visible()
-	r.counts[t]++
+	t := readTime{e.pipeline.visible(), e.now()}
+	r.add(t)
 	return t
 }
 
-func (r *readers) unregister(t hlc.Timestamp) {
+func (r *readers) unregister(t readTime) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.counts[t]--; r.counts[t] == 0 {
@@ -43,13 +47,14 @@ func (r *readers) unregister(t hlc.Timestamp) {
 	}
 }
 
-// oldest is the least timestamp that anyone reads at, or visible if none.
-func (r *readers) oldest(p *commitPipeline) hlc.Timestamp {
+// oldest has the least of both times that anyone reads at, or those of a reader
+// who would come now.
+func (r *readers) oldest(e *Engine) readTime {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	oldest := p.visible()
+	oldest := readTime{e.pipeline.visible(), e.now()}
 	for t := range r.counts {
-		oldest = min(oldest, t)
+		oldest.at, oldest.now = min(oldest.at, t.at), min(oldest.now, t.now)
 	}
 	return oldest
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"quiver/catalog"
-	"quiver/internal/hlc"
 	"quiver/storage/jobs"
 	"quiver/vector"
 )
@@ -31,18 +30,17 @@ type settledShard struct {
 func (e *Engine) reconcile() (submitted int) {
 	e.reconciling.Lock()
 	defer e.reconciling.Unlock()
-	horizon := e.horizon(mergeBare)
 	for _, s := range e.allShards() {
-		submitted += e.reconcileShard(s, horizon)
+		submitted += e.reconcileShard(s)
 	}
 	return submitted
 }
 
-func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int) {
+func (e *Engine) reconcileShard(s *shard) (submitted int) {
 	v := s.pin()
 	defer v.release()
 	now := settledShard{v, e.catalog.Current(), e.builds.ended.Load()}
-	if len(v.flushed) == 0 || s.settled == now && !v.hasDeletes() || now.version.PartitionByStorage(s.key.partition) == nil {
+	if len(v.flushed) == 0 || s.settled == now && !v.hasDeletes() && e.lifetimeOf(s).ttl == 0 || now.version.PartitionByStorage(s.key.partition) == nil {
 		return 0
 	}
 	left := 0
@@ -56,9 +54,10 @@ func (e *Engine) reconcileShard(s *shard, horizon hlc.Timestamp) (submitted int)
 	if e.awaitsMore(s, v) {
 		scope = mergeSome
 	}
-	merging := e.mergePlan(v, horizon, scope)
+	work := e.mergePlan(v, e.horizonOf(s, scope), scope)
+	merging := work.inputs
 	if merging != nil {
-		count(e.mergeJob(s, scope))
+		count(e.mergeJob(s, work.kind, scope))
 	}
 	indexes, built := e.vectorIndexes(s.table), e.have(v, indexBuilt)
 	for _, f := range v.flushed {
@@ -109,9 +108,9 @@ func (v *shardView) hasDeletes() bool {
 func (s *shard) group() string { return fmt.Sprintf("shard %d/%d", s.key.partition, s.key.shard) }
 
 // mergeJob submits a merge.
-func (e *Engine) mergeJob(s *shard, scope mergeScope) bool {
+func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) bool {
 	return e.jobs.Submit(jobs.Job{
-		Kind: "merge", Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
+		Kind: kind, Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
 			return e.shapeInBackground(ctx, s, func(pace paced) error {
 				pace.progress = p.Set

@@ -49,12 +49,12 @@ func (t *txn) newestState(ctx context.Context, table *catalog.Table, row RowID) 
 	case at.own:
 		return LockedRow{Status: RowOwn}, nil
 	case successor != 0:
-		if t.opts.Isolation == RepeatableRead && t.readAt < hlc.Timestamp(deleted) {
+		if t.opts.Isolation == RepeatableRead && t.readAt.at < hlc.Timestamp(deleted) {
 			return LockedRow{}, ErrSerialization
 		}
 		return LockedRow{Status: RowUpdated, Successor: RowID(successor)}, nil
 	}
-	if t.opts.Isolation == RepeatableRead && t.readAt < hlc.Timestamp(deleted) {
+	if t.opts.Isolation == RepeatableRead && t.readAt.at < hlc.Timestamp(deleted) {
 		return LockedRow{}, ErrSerializationDelete
 	}
 	return LockedRow{Status: RowDeleted}, nil
@@ -139,15 +139,31 @@ func (v *tableViews) release() {
 	v.list = nil
 }
 
-// newest looks for the live committed row of a key in every partition.
-func (v *tableViews) newest(ctx context.Context, hash uint64, key []byte, skip func(RowID) bool) (RowID, error) {
+// newest looks for the live committed row of a key in every partition. past says
+// that it is past its time at now.
+func (v *tableViews) newest(ctx context.Context, table *catalog.Table, now hlc.Timestamp, hash uint64, key []byte, skip func(RowID) bool) (id RowID, past bool, err error) {
 	for i := range v.list {
-		id, err := v.list[i].view.newest(ctx, hash, key, skip)
-		if id != 0 || err != nil {
-			return id, err
+		expired := expiredBy(ttlOf(table, v.list[i].partition), now)
+		if id, past, err = v.list[i].view.newest(ctx, hash, key, expired, skip); id != 0 || err != nil {
+			return id, past, err
 		}
 	}
-	return 0, nil
+	return 0, false, nil
+}
+
+// deleteExpired deletes a row that is past its time and in the way of a new one,
+// whose key the transaction has locked: should rows be given more time later, the
+// old one must not come back beside the new one.
+func (t *txn) deleteExpired(ctx context.Context, table *catalog.Table, row RowID) error {
+	locked, err := t.LockRow(ctx, table, row, LockForUpdate, WaitBlock)
+	if err != nil || locked.Status != RowCurrent {
+		return err
+	}
+	deletes, err := t.deleteRows(ctx, table, []RowID{row})
+	if err != nil {
+		return err
+	}
+	return t.logDeletes(deletes)
 }
 
 // Delete deletes locked rows.

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
+	"quiver/internal/hlc"
 	"quiver/sql/types"
 )
 
@@ -31,6 +32,7 @@ type unit struct {
 	table      catalog.StorageID
 	own        bool
 	start, end int
+	expired    hlc.Timestamp // rows up to then are past their time
 	// positions are the only rows asked for, ascending; nil for all.
 	positions []int
 }
@@ -66,11 +68,15 @@ func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
 	}
 	p.ahead = p.fieldsAhead()
 	for _, part := range s.partitions(spec) {
+		expired, err := s.reads(spec.Table, part)
+		if err != nil {
+			return nil, err
+		}
 		for shard := range max(spec.Table.Shards, 1) {
 			if spec.Key != nil && shard != shardOf(keyHash(spec.Key), spec.Table) {
 				continue
 			}
-			if err := p.addShard(ctx, shardKey{part.Storage, shard}); err != nil {
+			if err := p.addShard(ctx, shardKey{part.Storage, shard}, expired); err != nil {
 				return nil, err
 			}
 		}
@@ -94,17 +100,21 @@ func (s *snapshot) partitions(spec ScanSpec) []*catalog.Partition {
 	return some
 }
 
-func (p *scanPlan) addShard(ctx context.Context, key shardKey) error {
-	if v := p.s.pin(key); v != nil {
+func (p *scanPlan) addShard(ctx context.Context, key shardKey, expired hlc.Timestamp) error {
+	v, err := p.s.pin(p.spec.Table, key)
+	if err != nil {
+		return err
+	}
+	if v != nil {
 		err := v.sources(func(src source) (bool, error) {
-			return true, p.addSource(ctx, src, src.limit(p.s.at), false)
+			return true, p.addSource(ctx, src, src.limit(p.s.time.at), expired, false)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	for _, g := range p.s.own.shard(key) {
-		if err := p.addSource(ctx, g, p.s.own.rows[g], true); err != nil {
+		if err := p.addSource(ctx, g, p.s.own.rows[g], 0, true); err != nil {
 			return err
 		}
 	}
@@ -124,24 +134,25 @@ func (p *scanPlan) prune(ctx context.Context, src source, own bool) (bool, error
 	return true, nil
 }
 
-func (p *scanPlan) addSource(ctx context.Context, src source, limit int, own bool) error {
-	if limit == 0 && !(p.spec.RowIDs != nil && p.spec.AnyVersion) {
+func (p *scanPlan) addSource(ctx context.Context, src source, limit int, expired hlc.Timestamp, own bool) error {
+	begin := src.begin(expired)
+	if begin >= limit && !(p.spec.RowIDs != nil && p.spec.AnyVersion) {
 		return nil
 	}
 	p.segments++
 	switch {
 	case p.spec.RowIDs != nil:
-		return p.addRows(ctx, src, limit, own)
+		return p.addRows(ctx, src, limit, expired, own)
 	case p.spec.Key != nil:
-		return p.addKey(ctx, src, limit, own)
+		return p.addKey(ctx, src, limit, expired, own)
 	}
 	if pruned, err := p.prune(ctx, src, own); pruned || err != nil {
 		return err
 	}
-	for start := 0; start < limit; {
+	for start := begin; start < limit; {
 		_, end := src.group(start)
 		end = min(end, limit)
-		p.units = append(p.units, unit{src: src, own: own, start: start, end: end, table: p.spec.Table.Storage})
+		p.units = append(p.units, unit{src: src, own: own, start: start, end: end, expired: expired, table: p.spec.Table.Storage})
 		start = end
 	}
 	return nil
@@ -194,7 +205,7 @@ func (s *ColumnStats) release() {
 	}
 }
 
-func (p *scanPlan) addKey(ctx context.Context, src source, limit int, own bool) error {
+func (p *scanPlan) addKey(ctx context.Context, src source, limit int, expired hlc.Timestamp, own bool) error {
 	var positions []int
 	err := src.eachKey(ctx, keyHash(p.spec.Key), p.spec.Key, func(pos int) (bool, error) {
 		if pos < limit {
@@ -205,11 +216,11 @@ func (p *scanPlan) addKey(ctx context.Context, src source, limit int, own bool) 
 	if err != nil {
 		return err
 	}
-	p.addPositions(src, positions, own)
+	p.addPositions(src, positions, expired, own)
 	return nil
 }
 
-func (p *scanPlan) addRows(ctx context.Context, src source, limit int, own bool) error {
+func (p *scanPlan) addRows(ctx context.Context, src source, limit int, expired hlc.Timestamp, own bool) error {
 	var positions []int
 	for _, id := range p.spec.RowIDs {
 		pos, err := src.findRow(ctx, uint64(id))
@@ -220,12 +231,12 @@ func (p *scanPlan) addRows(ctx context.Context, src source, limit int, own bool)
 			positions = append(positions, pos)
 		}
 	}
-	p.addPositions(src, positions, own)
+	p.addPositions(src, positions, expired, own)
 	return nil
 }
 
 // addPositions makes units of single rows: one a group that has any.
-func (p *scanPlan) addPositions(src source, positions []int, own bool) {
+func (p *scanPlan) addPositions(src source, positions []int, expired hlc.Timestamp, own bool) {
 	sort.Ints(positions)
 	for i := 0; i < len(positions); {
 		_, end := src.group(positions[i])
@@ -235,7 +246,7 @@ func (p *scanPlan) addPositions(src source, positions []int, own bool) {
 		}
 		p.units = append(p.units, unit{
 			src: src, own: own, start: positions[i], end: positions[j-1] + 1,
-			positions: positions[i:j], table: p.spec.Table.Storage,
+			positions: positions[i:j], expired: expired, table: p.spec.Table.Storage,
 		})
 		i = j
 	}

@@ -199,7 +199,7 @@ func (c *scanner) visible(ctx context.Context, u *unit) (Bitmap, int, error) {
 	if c.p.spec.RowIDs != nil && c.p.spec.AnyVersion {
 		return bits, countSet(bits, rows), nil
 	}
-	at := c.p.s.at
+	at := c.p.s.time.at
 	gone := func(deleted uint64) bool { return deleted <= uint64(at) }
 	if u.own {
 		gone = c.p.s.own.gone
@@ -208,7 +208,7 @@ func (c *scanner) visible(ctx context.Context, u *unit) (Bitmap, int, error) {
 		if hidden == nil {
 			hidden = allSet(rows)
 		}
-		some, err := u.src.hide(ctx, u.start, u.end, at, hidden)
+		some, err := u.src.hide(ctx, u.start, u.end, at, u.expired, hidden)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -22,7 +22,7 @@ func (s *snapshot) ScanRanges(_ context.Context, spec ScanSpec, ranges []Segment
 		for start := r.From; start < min(r.To, seg.rows); {
 			_, end := seg.src.group(start)
 			end = min(end, r.To, seg.rows)
-			p.units = append(p.units, unit{src: seg.src, own: seg.own, start: start, end: end, table: spec.Table.Storage})
+			p.units = append(p.units, unit{src: seg.src, own: seg.own, start: start, end: end, expired: seg.expired, table: spec.Table.Storage})
 			start = end
 		}
 	}

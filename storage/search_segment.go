@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
+	"quiver/internal/hlc"
 	"quiver/vector"
 )
 
@@ -40,28 +41,36 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 		return nil, fmt.Errorf("storage: table %q has no field %d", spec.Scan.Table.Name, spec.Field)
 	}
 	var out []SearchSegment
-	add := func(src source, limit int, own bool) error {
-		if limit == 0 {
+	add := func(src source, limit int, expired hlc.Timestamp, own bool) error {
+		if src.begin(expired) >= limit {
 			return nil
 		}
 		p.segments++
 		if pruned, err := p.prune(ctx, src, own); pruned || err != nil {
 			return err
 		}
-		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, column: column, target: target})
+		out = append(out, &searchSegment{scanner: scanner{p: p}, src: src, own: own, rows: limit, expired: expired, column: column, target: target})
 		return nil
 	}
 	for _, part := range s.partitions(spec.Scan) {
+		expired, err := s.reads(spec.Scan.Table, part)
+		if err != nil {
+			return nil, err
+		}
 		for shard := range max(spec.Scan.Table.Shards, 1) {
 			key := shardKey{part.Storage, shard}
-			if v := s.pin(key); v != nil {
-				err := v.sources(func(src source) (bool, error) { return true, add(src, src.limit(s.at), false) })
+			v, err := s.pin(spec.Scan.Table, key)
+			if err != nil {
+				return nil, err
+			}
+			if v != nil {
+				err := v.sources(func(src source) (bool, error) { return true, add(src, src.limit(s.time.at), expired, false) })
 				if err != nil {
 					return nil, err
 				}
 			}
 			for _, g := range s.own.shard(key) {
-				if err := add(g, s.own.rows[g], true); err != nil {
+				if err := add(g, s.own.rows[g], 0, true); err != nil {
 					return nil, err
 				}
 			}
@@ -88,10 +97,12 @@ var noFields scanSchema
 // searchSegment is a SearchSegment. It scans row groups as a scanner does.
 type searchSegment struct {
 	scanner
-	src    source
-	own    bool
-	rows   int
-	column *catalog.Column
+	src  source
+	own  bool
+	rows int
+	// expired: rows up to then are past their time.
+	expired hlc.Timestamp
+	column  *catalog.Column
 	holder
 	target  *targetIndex // nil without an index
 	opened  *openedIndex // nil if the segment has it not
@@ -190,7 +201,7 @@ func (s *searchSegment) Visible(ctx context.Context) (Bitmap, int, error) {
 
 // committed fills visible and kept for a segment of committed rows.
 func (s *searchSegment) committed(ctx context.Context) error {
-	at := uint64(s.p.s.at)
+	at := uint64(s.p.s.time.at)
 	s.kept = s.rows
 	if f, ok := s.src.(*flushedSegment); ok {
 		if s.visible, s.kept = f.live.get(f, at); s.visible == nil && s.kept < s.rows {
@@ -206,6 +217,9 @@ func (s *searchSegment) committed(ctx context.Context) error {
 		s.visible = s.bitmap(false)
 		s.kept = t.Live(s.rows, at, s.visible[:(s.rows+63)/64*8])
 	}
+	if err := s.hideExpired(ctx); err != nil {
+		return err
+	}
 	return s.hideOwn(ctx)
 }
 
@@ -218,6 +232,39 @@ func (s *searchSegment) private() {
 	}
 }
 
+// hideExpired hides the rows that are past their time.
+func (s *searchSegment) hideExpired(ctx context.Context) error {
+	if s.expired == 0 {
+		return nil
+	}
+	f, flushed := s.src.(*flushedSegment)
+	if !flushed {
+		n := min(s.src.begin(s.expired), s.rows)
+		if n == 0 {
+			return nil
+		}
+		s.private()
+		clear(s.visible[:n/8])
+		for pos := n / 8 * 8; pos < n; pos++ {
+			bitutil.ClearBit(s.visible, pos)
+		}
+	} else {
+		if f.Manifest.MinTimestamp > uint64(s.expired) {
+			return nil
+		}
+		young, _, err := f.ages.younger(ctx, f, s.expired)
+		if err != nil {
+			return err
+		}
+		s.private()
+		for i := range s.visible {
+			s.visible[i] &= young[i]
+		}
+	}
+	s.kept = bitutil.CountSetBits(s.visible, 0, s.rows)
+	return nil
+}
+
 // hideLater hides the rows that were committed after the snapshot.
 func (s *searchSegment) hideLater(ctx context.Context, f *flushedSegment) error {
 	s.private()
@@ -226,7 +273,7 @@ func (s *searchSegment) hideLater(ctx context.Context, f *flushedSegment) error 
 		_, end := f.group(start)
 		group = append(group[:0], make([]byte, (end-start+7)/8)...)
 		bitutil.CopyBitmap(s.visible, start, end-start, group, 0)
-		if _, err := f.hide(ctx, start, end, s.p.s.at, group); err != nil {
+		if _, err := f.hide(ctx, start, end, s.p.s.time.at, 0, group); err != nil {
 			return err
 		}
 		bitutil.CopyBitmap(group, 0, end-start, s.visible, start)

@@ -65,6 +65,9 @@ type shardView struct {
 	refs    atomic.Int32
 	memory  []*memorySegment // oldest first; the last may be growing
 	flushed []*flushedSegment
+	// since is from when on a reader finds every version that it is to see:
+	// before it, flushes and merges have left out some.
+	since hlc.Timestamp
 }
 
 // newShardView takes over the references to its segments.
@@ -122,13 +125,28 @@ func (s *shard) replace(v *shardView) {
 // change replaces the view by one with other lists; the segments kept or added
 // are retained for it.
 func (s *shard) change(memory []*memorySegment, flushed []*flushedSegment) {
+	s.changeSince(memory, flushed, 0)
+}
+
+// changeSince is change that leaves out what readers before since would see.
+func (s *shard) changeSince(memory []*memorySegment, flushed []*flushedSegment, since hlc.Timestamp) {
 	for _, m := range memory {
 		m.retain()
 	}
 	for _, f := range flushed {
 		f.retain()
 	}
-	s.replace(newShardView(memory, flushed...))
+	v := newShardView(memory, flushed...)
+	v.since = max(since, s.view.since)
+	s.replace(v)
+}
+
+// horizons is what the catalog is told of rows left out; nothing for 0.
+func (s *shard) horizons(since hlc.Timestamp) []catalog.Horizon {
+	if since == 0 {
+		return nil
+	}
+	return []catalog.Horizon{{Table: s.table, Partition: s.key.partition, Shard: s.key.shard, Since: uint64(since)}}
 }
 
 // shard returns the shard of a key, made if it is new; table is the storage id
@@ -241,21 +259,27 @@ func (v *shardView) find(ctx context.Context, id uint64) (src source, pos int, e
 }
 
 // newest looks for the committed row with a key that nobody deleted; at most one
-// segment has it. skip hides rows that the asking transaction deleted itself.
-func (v *shardView) newest(ctx context.Context, hash uint64, key []byte, skip func(RowID) bool) (RowID, error) {
-	var found RowID
-	err := v.sources(func(s source) (bool, error) {
+// segment has it. skip hides rows that the asking transaction deleted itself. past
+// says that the row was committed at or before expired.
+func (v *shardView) newest(ctx context.Context, hash uint64, key []byte, expired hlc.Timestamp, skip func(RowID) bool) (found RowID, past bool, err error) {
+	err = v.sources(func(s source) (bool, error) {
 		err := s.eachKey(ctx, hash, key, func(pos int) (bool, error) {
 			if at, _ := s.tombstones().Get(pos); at != 0 {
 				return true, nil
 			}
 			id, err := s.rowID(ctx, pos)
-			if err == nil && !skip(RowID(id)) {
-				found = RowID(id)
+			if err != nil || skip(RowID(id)) {
+				return err == nil, err
 			}
-			return err == nil && found == 0, err
+			found = RowID(id)
+			if expired != 0 {
+				at, err := s.timestamp(ctx, pos)
+				past = at <= expired
+				return false, err
+			}
+			return false, nil
 		})
 		return found == 0, err
 	})
-	return found, err
+	return found, past, err
 }

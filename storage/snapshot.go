@@ -11,9 +11,9 @@ import (
 // snapshot is a Snapshot: a timestamp, and what the transaction's earlier
 // commands wrote.
 type snapshot struct {
-	t   *txn
-	at  hlc.Timestamp
-	own *ownView
+	t    *txn
+	time readTime
+	own  *ownView
 
 	mu sync.Mutex // guards what follows
 	// first is the shard pinned first, mostly the only one; pins has the others.
@@ -39,25 +39,35 @@ type ownShard struct {
 }
 
 // Snapshot begins a command.
-func (t *txn) Snapshot(context.Context) (Snapshot, error) {
+func (t *txn) Snapshot(ctx context.Context) (Snapshot, error) {
 	if t.done || t.e.closed.Load() {
 		return nil, ErrClosed
 	}
 	t.command = t.ownNow()
-	if t.opts.Isolation == RepeatableRead {
-		if t.readAt == 0 {
-			t.readAt = t.e.readers.registerVisible(&t.e.pipeline)
-		}
-		t.e.readers.register(t.readAt)
-		return t.newSnapshot(t.readAt), nil
+	fixed := t.travel.time
+	if fixed.at == 0 && t.opts.Isolation == RepeatableRead {
+		fixed = t.readAt
 	}
-	return t.newSnapshot(t.e.readers.registerVisible(&t.e.pipeline)), nil
+	if fixed.at != 0 {
+		t.e.readers.register(fixed)
+		return t.newSnapshot(fixed), nil
+	}
+	if err := t.e.pipeline.await(ctx, t.consistency); err != nil {
+		return nil, err
+	}
+	s := t.newSnapshot(t.e.readers.registerVisible(t.e))
+	if t.opts.Isolation == RepeatableRead {
+		t.readAt = s.time
+		t.e.readers.register(t.readAt)
+	}
+	return s, nil
 }
 
-// newSnapshot is a snapshot at a registered timestamp.
-func (t *txn) newSnapshot(at hlc.Timestamp) *snapshot {
+// newSnapshot is a snapshot at a registered time.
+func (t *txn) newSnapshot(time readTime) *snapshot {
 	t.e.load.reading.Add(1)
-	return &snapshot{t: t, at: at, own: t.command}
+	t.lastRead = time
+	return &snapshot{t: t, time: time, own: t.command}
 }
 
 // LatestSnapshot reads the newest state within the running command.
@@ -68,7 +78,7 @@ func (t *txn) LatestSnapshot(context.Context) (Snapshot, error) {
 	if t.command == nil {
 		t.command = t.ownNow()
 	}
-	return t.newSnapshot(t.e.readers.registerVisible(&t.e.pipeline)), nil
+	return t.newSnapshot(t.e.readers.registerVisible(t.e)), nil
 }
 
 // ownNow notes what the transaction has written so far; nil is nothing.
@@ -101,11 +111,18 @@ func (v *ownView) shard(key shardKey) []*memorySegment {
 // gone says whether a private tombstone hides its row from the command.
 func (v *ownView) gone(at uint64) bool { return at == privateGone || at-privateFirst < v.deletes }
 
-func (s *snapshot) ReadTimestamp() hlc.Timestamp { return s.at }
+func (s *snapshot) ReadTimestamp() hlc.Timestamp { return s.time.at }
 
-// pin pins a shard for the life of the snapshot.
-func (s *snapshot) pin(key shardKey) *shardView {
-	sh := s.t.e.findShard(key)
+// pin pins a shard of a table for the life of the snapshot.
+func (s *snapshot) pin(table *catalog.Table, key shardKey) (*shardView, error) {
+	v := s.pinShard(s.t.e.findShard(key))
+	if v != nil && v.since > s.time.at && s.past() {
+		return nil, &TooEarlyError{table.Name, v.since}
+	}
+	return v, nil
+}
+
+func (s *snapshot) pinShard(sh *shard) *shardView {
 	if sh == nil {
 		return nil
 	}
@@ -143,13 +160,13 @@ func (s *snapshot) Close() {
 		v.release()
 	}
 	s.first, s.firstView, s.pins = nil, nil, nil
-	s.t.e.readers.unregister(s.at)
+	s.t.e.readers.unregister(s.time)
 	s.t.e.load.reading.Add(-1)
 }
 
 // Rows estimates the live rows of a table.
 func (s *snapshot) Rows(table *catalog.Table) int64 {
-	return s.t.e.liveRows(table, s.t.catalog.Partitions(table.OID)) + s.ownRows(table)
+	return s.t.e.liveRows(table, s.t.catalog.Partitions(table.OID), s.time.now) + s.ownRows(table)
 }
 
 func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
@@ -168,18 +185,19 @@ func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
 
 // Rows estimates the committed rows of a table, for the planner.
 func (e *Engine) Rows(table *catalog.Table) int64 {
-	return e.liveRows(table, e.catalog.View(table.Database).Partitions(table.OID))
+	return e.liveRows(table, e.catalog.View(table.Database).Partitions(table.OID), e.now())
 }
 
-func (e *Engine) liveRows(table *catalog.Table, partitions []*catalog.Partition) (n int64) {
+func (e *Engine) liveRows(table *catalog.Table, partitions []*catalog.Partition, now hlc.Timestamp) (n int64) {
 	views := e.pinPartitions(table, partitions)
 	defer views.release()
 	for _, v := range views.list {
+		expired := expiredBy(ttlOf(table, v.partition), now)
 		for _, m := range v.view.memory {
-			n += int64(m.Rows()) - m.Tombstones.Count()
+			n += max(int64(m.Rows()-m.begin(expired))-m.Tombstones.Count(), 0)
 		}
 		for _, f := range v.view.flushed {
-			n += int64(f.limit(hlc.Max)) - f.tombstones().Count()
+			n += max(int64(f.Rows())-e.expiredRows(f, expired)-f.tombstones().Count(), 0)
 		}
 	}
 	return n

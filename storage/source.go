@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
@@ -20,9 +21,15 @@ type source interface {
 	tombstones() *segment.Tombstones
 	// limit is how many rows a scan at t looks at.
 	limit(t hlc.Timestamp) int
-	// hide clears the bits of rows [start, end) that were committed after t;
-	// rows within limit alone are asked for.
-	hide(ctx context.Context, start, end int, t hlc.Timestamp, visible Bitmap) (hidden bool, err error)
+	// begin is how many rows at the start a scan passes over of which all were
+	// committed at or before expired, which may be 0.
+	begin(expired hlc.Timestamp) int
+	// hide clears the bits of rows [start, end) that were committed after t, and
+	// of those committed at or before expired; rows within limit alone are asked
+	// for.
+	hide(ctx context.Context, start, end int, t, expired hlc.Timestamp, visible Bitmap) (hidden bool, err error)
+	// timestamp is of the commit of the row at pos.
+	timestamp(ctx context.Context, pos int) (hlc.Timestamp, error)
 	// group returns the bounds of the rows that are read together with pos.
 	group(pos int) (start, end int)
 	// load appends the columns of rows [start, end) of one group; nil for a
@@ -64,9 +71,24 @@ func (m *memorySegment) release()                        { m.Release() }
 func (m *memorySegment) tombstones() *segment.Tombstones { return &m.Tombstones }
 func (m *memorySegment) limit(t hlc.Timestamp) int       { return m.Committed(t) }
 
-// hide has nothing to do: rows lie in commit order, and limit cuts them.
-func (m *memorySegment) hide(context.Context, int, int, hlc.Timestamp, Bitmap) (bool, error) {
-	return false, nil
+func (m *memorySegment) begin(expired hlc.Timestamp) int {
+	if expired == 0 {
+		return 0
+	}
+	return m.Committed(expired)
+}
+
+// hide cuts the start alone: rows lie in commit order, and limit cuts the end.
+func (m *memorySegment) hide(_ context.Context, start, end int, _, expired hlc.Timestamp, visible Bitmap) (hidden bool, err error) {
+	for pos := start; pos < min(end, m.begin(expired)); pos++ {
+		bitutil.ClearBit(visible, pos-start)
+		hidden = true
+	}
+	return hidden, nil
+}
+
+func (m *memorySegment) timestamp(_ context.Context, pos int) (hlc.Timestamp, error) {
+	return m.Timestamp(pos), nil
 }
 
 func (m *memorySegment) group(pos int) (start, end int) { return m.ChunkAt(pos) }

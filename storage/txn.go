@@ -22,9 +22,16 @@ type txn struct {
 	stream  changeStream
 	done    bool
 
-	// readAt is the timestamp of a RepeatableRead transaction, registered as a
-	// reader; 0 before its first snapshot.
-	readAt hlc.Timestamp
+	// readAt is when a RepeatableRead transaction reads, registered as a reader;
+	// zero before its first snapshot.
+	readAt readTime
+	// lastRead is when the last snapshot did.
+	lastRead readTime
+	travel   travel
+	exports  []string
+
+	consistency Consistency
+	committedAt hlc.Timestamp
 	// command is what the last Snapshot saw of the own writes.
 	command *ownView
 
@@ -153,9 +160,9 @@ func (t *txn) end() {
 	if t.stream.chunks > 0 || t.stream.prepared {
 		t.e.active.forget(t.id)
 	}
-	if t.readAt != 0 {
-		t.e.readers.unregister(t.readAt)
-	}
+	t.endRepeatable()
+	t.endTravel()
+	t.endExports()
 	if t.locks != nil {
 		t.locks.ReleaseAll()
 	}
