@@ -116,6 +116,7 @@ type captured struct {
 	e        *Engine
 	version  *catalog.Version
 	at       hlc.Timestamp
+	reader   readTime
 	earliest hlc.Timestamp
 	objects  []catalog.Descriptor
 	views    []*shardView
@@ -147,7 +148,7 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 	if err := c.settle(ctx, tx, spec); err != nil {
 		return nil, err
 	}
-	defer e.readers.unregister(c.at)
+	defer e.readers.unregister(c.reader)
 	var shards []*shard
 	for _, d := range c.objects {
 		p, ok := d.(*catalog.Partition)
@@ -168,6 +169,7 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 		}
 		v := s.pin()
 		c.views = append(c.views, v)
+		c.earliest = max(c.earliest, v.since)
 		for _, f := range v.flushed {
 			if f.Manifest.MinTimestamp <= uint64(c.at) || f.hasDeltas() {
 				c.segments = append(c.segments, f)
@@ -196,7 +198,8 @@ func (c *captured) settle(ctx context.Context, tx Txn, spec BackupSpec) error {
 		}
 		c.e.ddl.Lock()
 		c.version = c.e.catalog.Current()
-		c.at = c.e.readers.registerVisible(&c.e.pipeline)
+		c.reader = c.e.readers.registerVisible(c.e)
+		c.at = c.reader.at
 		c.e.ddl.Unlock()
 		c.objects = c.version.Export(spec.Database, keep)
 		if !slices.ContainsFunc(c.objects, func(d catalog.Descriptor) bool {
@@ -205,14 +208,12 @@ func (c *captured) settle(ctx context.Context, tx Txn, spec BackupSpec) error {
 		}) {
 			break
 		}
-		c.e.readers.unregister(c.at) // a table was made meanwhile
+		c.e.readers.unregister(c.reader) // a table was made meanwhile
 	}
-	c.e.pipeline.apply.Lock()
-	c.earliest = min(c.e.horizonLocked(), c.at)
-	c.e.pipeline.apply.Unlock()
+	c.earliest = min(c.reader.now.Before(c.e.retention()), c.at)
 	for _, oid := range spec.Tables {
 		if c.version.Table(oid) == nil {
-			c.e.readers.unregister(c.at)
+			c.e.readers.unregister(c.reader)
 			return fmt.Errorf("storage: table %d was dropped", oid)
 		}
 	}
