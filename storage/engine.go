@@ -204,7 +204,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.catalog.SetTableSize(e.tableSize)
 	e.catalog.SetIndexSize(e.indexSize)
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
-	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited()}
+	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited(), Copies: e.readsCopies}
 	e.jobs = jobs.NewRunner(e.logger, jobWorkers)
 	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.load.processors)
 	e.catalog.SetIndexBuilds(e.builds.list)

@@ -14,7 +14,6 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
-	"quiver/sql/types"
 	"quiver/storage/binlog"
 	"quiver/storage/deltalog"
 	"quiver/storage/growing"
@@ -48,6 +47,9 @@ type flush struct {
 	horizon  horizon
 	since    hlc.Timestamp // see merge
 	written  []*writtenSegment
+	// options are those of the shard when it was written.
+	options         *catalog.StorageOptions
+	segmentBytesMax int64
 }
 
 // writtenSegment is a segment in objects with where its rows came from.
@@ -123,10 +125,11 @@ func (f *flush) giveUp() {
 // write is step 2.
 func (f *flush) write(ctx context.Context) error {
 	deltas := slices.Clone(f.deltas)
+	f.options, f.segmentBytesMax = &f.e.optionsOf(f.s).StorageOptions, f.e.segmentBytesMax(f.s)
 	for memory := f.memory; len(memory) > 0; {
 		n, size := 1, memory[0].Size()
 		// One that has an incremental index stays by itself, to keep it.
-		for !memory[0].grown() && n < len(memory) && !memory[n].grown() && size+memory[n].Size() <= f.e.opts.SegmentBytesMax && memory[n].Schema().Equal(memory[0].Schema()) {
+		for !memory[0].grown() && n < len(memory) && !memory[n].grown() && size+memory[n].Size() <= f.segmentBytesMax && memory[n].Schema().Equal(memory[0].Schema()) {
 			size += memory[n].Size()
 			n++
 		}
@@ -330,9 +333,9 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 	schema := memory[len(memory)-1].Schema()
 	for _, field := range schema.Fields {
 		if c := columnOf(f.table, field.ID); c != nil {
-			fields = append(fields, writerField(c, field.Type))
+			fields = append(fields, writerField(c, field.Type, f.options))
 		} else {
-			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: codecOf(field.Type, nil), NoStats: true})
+			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: columnCodec(nil, field.Type, f.options), Level: f.options.CompressionLevel, NoStats: true})
 		}
 	}
 	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
@@ -343,18 +346,24 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 				key = fieldOf(f.table, x.Columns[0].Number)
 			}
 		}
-		for i := range fields {
-			if fields[i].ID == key {
-				fields[i].Codec = binlog.None
-			}
-		}
+		keepKeyPlain(fields, key, f.table)
 	}
 	return fields, key
 }
 
+// keepKeyPlain leaves the first column of the primary key, by which rows are
+// sorted, as it is, unless it says how it wants to be packed: it is read most.
+func keepKeyPlain(fields []segment.WriterField, key catalog.FieldID, table *catalog.Table) {
+	for i := range fields {
+		if c := columnOf(table, key); fields[i].ID == key && (c == nil || c.Compression == "" || c.Compression == "pglz") {
+			fields[i].Codec = binlog.Sequence
+		}
+	}
+}
+
 // writerField says how a column is written that is stored as t.
-func writerField(c *catalog.Column, t arrow.DataType) segment.WriterField {
-	w := segment.WriterField{ID: c.Field, Type: t, Codec: codecOf(t, c), NoStats: true}
+func writerField(c *catalog.Column, t arrow.DataType, o *catalog.StorageOptions) segment.WriterField {
+	w := segment.WriterField{ID: c.Field, Type: t, Codec: columnCodec(c, t, o), Level: o.CompressionLevel, NoStats: true}
 	if c.Type.Type().Compare != nil {
 		w.NoStats = false
 		// What is stored in a form of its own has the order of that form.
@@ -363,21 +372,6 @@ func writerField(c *catalog.Column, t arrow.DataType) segment.WriterField {
 		}
 	}
 	return w
-}
-
-// packedBitsMax is below which n the values of bit(n) are packed: flags, that is.
-const packedBitsMax = 64
-
-// codecOf: vectors are searched in place, the rest is packed. c is nil when the
-// column is gone.
-func codecOf(t arrow.DataType, c *catalog.Column) binlog.Codec {
-	switch {
-	case t.ID() == arrow.FIXED_SIZE_LIST,
-		c != nil && c.Type.OID == types.SparsevecOID,
-		c != nil && c.Type.OID == types.BitOID && c.Type.Mod >= packedBitsMax:
-		return binlog.None
-	}
-	return binlog.Zstd
 }
 
 func columnOf(table *catalog.Table, field catalog.FieldID) *catalog.Column {

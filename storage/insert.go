@@ -277,7 +277,7 @@ const changeBytesMax = 512 << 10
 
 func (in *insertion) storeRows(shard int, rows growing.Rows) error {
 	t := in.t
-	if err := t.private().insert(in.target(shard), in.schema.growing, rows); err != nil {
+	if err := t.private().insert(in.target(shard), in.schema.growing, rows, in.partition.Options.Over(in.schema.table.Options).SegmentBytesMax); err != nil {
 		return err
 	}
 	n := len(rows.RowIDs)

@@ -108,7 +108,7 @@ func (e *Engine) due() *shard {
 		if s.dirty == zeroPosition {
 			continue
 		}
-		if s.size() > e.opts.SegmentBytesMax || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
+		if s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
 			return s
 		}
 	}

@@ -317,19 +317,16 @@ func (m *merge) keyField() catalog.FieldID {
 
 // fields are the table's columns that some input has.
 func (m *merge) fields() (fields []segment.WriterField) {
+	options := m.e.optionsOf(m.s)
 	for i := range m.table.Columns {
 		c := &m.table.Columns[i]
 		if c.Dropped() || !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return f.Has(c.Field) }) {
 			continue
 		}
-		fields = append(fields, writerField(c, storageType(c)))
+		fields = append(fields, writerField(c, storageType(c), &options.StorageOptions))
 	}
 	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
-	for i := range fields {
-		if fields[i].ID == m.keyField() {
-			fields[i].Codec = binlog.None
-		}
-	}
+	keepKeyPlain(fields, m.keyField(), m.table)
 	return fields
 }
 

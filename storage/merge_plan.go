@@ -57,8 +57,8 @@ const (
 	expireKind = "expire"
 )
 
-// mergePlan chooses the segments of a view to merge into one.
-func (e *Engine) mergePlan(v *shardView, h horizon, scope mergeScope) mergeWork {
+// mergePlan chooses the segments of a view of a shard to merge into one.
+func (e *Engine) mergePlan(s *shard, v *shardView, h horizon, scope mergeScope) mergeWork {
 	var past []*flushedSegment // of which no row is left: nothing is written anew
 	for _, f := range v.flushed {
 		if f.Rows() > 0 && f.begin(h.expired) == f.Rows() && len(past) < mergeInputsMax {
@@ -83,7 +83,7 @@ func (e *Engine) mergePlan(v *shardView, h horizon, scope mergeScope) mergeWork 
 			return mergeWork{kind, []*flushedSegment{f}}
 		}
 	}
-	return mergeWork{mergeKind, e.mergeSmallPlan(v, scope)}
+	return mergeWork{mergeKind, e.mergeSmallPlan(s, v, scope)}
 }
 
 // expiredRows estimates the rows of a segment that are past their time: not 0
@@ -97,8 +97,8 @@ func (e *Engine) expiredRows(f *flushedSegment, by hlc.Timestamp) int64 {
 }
 
 // mergeSmallPlan chooses among the small segments; nil if there are too few.
-func (e *Engine) mergeSmallPlan(v *shardView, scope mergeScope) []*flushedSegment {
-	most := e.opts.SegmentBytesMax
+func (e *Engine) mergeSmallPlan(s *shard, v *shardView, scope mergeScope) []*flushedSegment {
+	most := e.segmentBytesMax(s)
 	group, worthIt := mergeGroup(v.flushed, most)
 	if len(group) >= 2 && (worthIt || scope >= mergeAll) {
 		return group
@@ -159,9 +159,9 @@ func mergeGroup(segments []*flushedSegment, most int64) (_ []*flushedSegment, wo
 	return group, len(group) >= mergeInputsMin && largest*2 <= groupBytes
 }
 
-// isSmall says whether a segment is to be merged with others.
-func (e *Engine) isSmall(f *flushedSegment) bool {
-	return f.liveBytes() < e.opts.SegmentBytesMax/smallSegment
+// isSmall says whether a segment of a shard is to be merged with others.
+func (e *Engine) isSmall(s *shard, f *flushedSegment) bool {
+	return f.liveBytes() < e.segmentBytesMax(s)/smallSegment
 }
 
 // liveBytes estimates the size of a segment without its deleted rows and its
@@ -193,7 +193,7 @@ func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope) err
 func (e *Engine) mergeOnce(ctx context.Context, s *shard, scope mergeScope, pace paced) (done bool, err error) {
 	v := s.pin()
 	defer v.release()
-	work := e.mergePlan(v, e.horizonOf(s, scope), scope)
+	work := e.mergePlan(s, v, e.horizonOf(s, scope), scope)
 	if work.inputs == nil {
 		return true, nil
 	}

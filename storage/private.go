@@ -85,8 +85,8 @@ func (p *privateWrites) shard(t wal.Target) *privateShard {
 	return s
 }
 
-// insert adds rows to a shard.
-func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growing.Rows) error {
+// insert adds rows to a shard whose segment_max_size is bytesMax, or 0.
+func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growing.Rows, bytesMax int64) error {
 	s := p.shard(t)
 	s.target.SchemaVersion = t.SchemaVersion
 	var g *memorySegment
@@ -98,7 +98,7 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 			return err
 		}
 	}
-	if g == nil || g.Spilled() || g.Bytes() > privateSegmentBytes || !g.Schema().Equal(schema) {
+	if g == nil || g.Spilled() || g.Bytes() > p.segmentBytes(bytesMax) || !g.Schema().Equal(schema) {
 		g = &memorySegment{Segment: growing.NewPrivate(schema, p.e.mem)}
 		p.mu.Lock()
 		s.segments = append(s.segments, g)
@@ -113,6 +113,15 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 		return err
 	}
 	return g.Append(rows, 0)
+}
+
+// segmentBytes is about how large a private segment of a table gets that wants so
+// large ones; 0 is the server's.
+func (p *privateWrites) segmentBytes(wanted int64) int64 {
+	if wanted == 0 {
+		wanted = p.e.opts.SegmentBytesMax
+	}
+	return min(wanted, privateSegmentBytes)
 }
 
 // delete records the delete of a row, found among the own rows or not. It
@@ -282,7 +291,7 @@ func (p *privateWrites) replayInsert(c *wal.Insert) error {
 		defer rows.Keys.Release()
 		rows.Hashes = hashKeys(rows.Keys)
 	}
-	return p.insert(c.Target, schema, rows)
+	return p.insert(c.Target, schema, rows, 0)
 }
 
 func consecutive(first uint64, n int) []uint64 {

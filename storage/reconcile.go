@@ -54,14 +54,14 @@ func (e *Engine) reconcileShard(s *shard) (submitted int) {
 	if e.awaitsMore(s, v) {
 		scope = mergeSome
 	}
-	work := e.mergePlan(v, e.horizonOf(s, scope), scope)
+	work := e.mergePlan(s, v, e.horizonOf(s, scope), scope)
 	merging := work.inputs
 	if merging != nil {
 		count(e.mergeJob(s, work.kind, scope))
 	}
 	indexes, built := e.vectorIndexes(s.table), e.have(v, indexBuilt)
 	for _, f := range v.flushed {
-		if scope == mergeSome && e.isSmall(f) && !built(f) {
+		if scope == mergeSome && e.isSmall(s, f) && !built(f) {
 			left++ // soon
 			continue
 		}

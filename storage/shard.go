@@ -45,6 +45,9 @@ type shard struct {
 	// dropped shards belong to no table any more; what comes late is ignored.
 	dropped bool
 
+	// options are those of the newest catalog version that was asked.
+	options atomic.Pointer[shardOptions]
+
 	// flushedAt is when the last flush ended; nil before it.
 	flushedAt atomic.Pointer[time.Time]
 
@@ -184,12 +187,18 @@ func (e *Engine) allShards() []*shard {
 	return list
 }
 
-// appendable returns the growing segment that rows of a schema go to.
+// appendable returns the growing segment that rows of a schema go to. One that has
+// reached its largest size is sealed.
 func (s *shard) appendable(e *Engine, schema *growing.Schema, at hlc.Timestamp) *memorySegment {
 	v := s.view // only the apply lock's holder changes it
 	if n := len(v.memory); n > 0 {
-		if m := v.memory[n-1]; m.open && m.Schema().Equal(schema) {
+		m := v.memory[n-1]
+		full := m.Size() >= e.segmentBytesMax(s)
+		if m.open && !full && m.Schema().Equal(schema) {
 			return m
+		}
+		if full {
+			e.wake()
 		}
 	}
 	s.seal()

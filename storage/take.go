@@ -88,7 +88,7 @@ type eventsOfFile struct{ field catalog.FieldID }
 // eventOnce is Event, but an event that is used in place is decoded once for all
 // readers of the file.
 func (f *flushedSegment) eventOnce(ctx context.Context, file *cache.File, field catalog.FieldID, event int) (arrow.Array, error) {
-	if file.Reader.Event(int32(field), event).Codec != binlog.None {
+	if !file.Reader.InPlace(int32(field), event) {
 		return f.Event(ctx, file, field, event)
 	}
 	v, err := file.Derived(eventsOfFile{field}, func() (any, error) {

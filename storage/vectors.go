@@ -249,7 +249,7 @@ func (f *flushedSegment) vectors(ctx context.Context, h *holder, c *catalog.Colu
 func (f *flushedSegment) derivedVectors(ctx context.Context, h *holder, c *catalog.Column, file *cache.File) (vector.Column, error) {
 	v, err := file.Derived(columnOfFile{c.Field}, func() (any, error) {
 		for i := range file.Reader.Events(int32(c.Field)) {
-			if file.Reader.Event(int32(c.Field), i).Codec != binlog.None {
+			if !file.Reader.InPlace(int32(c.Field), i) {
 				return nil, nil
 			}
 		}

@@ -14,11 +14,19 @@ type Codec byte
 
 // The codecs; never renumbered.
 const (
-	None   Codec = iota
-	LZ4          // one LZ4 block
-	Zstd         // one zstd frame
-	Snappy       // one snappy block
+	None      Codec = iota
+	LZ4             // one LZ4 block
+	Zstd            // one zstd frame
+	Snappy          // one snappy block
+	ZstdSplit       // one zstd frame of the bytes by their rank in a value: split.go
+	// Sequence stores integers of equal distance, whatever codec but None is
+	// asked for; asked for itself, it stores others as they are: sequence.go.
+	Sequence
 )
+
+// LevelMax is the smallest and slowest level of codecs that have levels: zstd's,
+// to which those of the others are mapped. 0 is the default, the fastest.
+const LevelMax = 22
 
 func (c Codec) String() string {
 	switch c {
@@ -30,13 +38,17 @@ func (c Codec) String() string {
 		return "zstd"
 	case Snappy:
 		return "snappy"
+	case ZstdSplit:
+		return "zstd_split"
+	case Sequence:
+		return "sequence"
 	}
 	return fmt.Sprintf("codec(%d)", byte(c))
 }
 
 // ParseCodec reads a codec's name.
 func ParseCodec(name string) (Codec, error) {
-	for c := None; c <= Snappy; c++ {
+	for c := None; c <= Sequence; c++ {
 		if c.String() == name {
 			return c, nil
 		}
@@ -44,38 +56,85 @@ func ParseCodec(name string) (Codec, error) {
 	return 0, fmt.Errorf("unknown codec %q", name)
 }
 
-// The zstd coders are used by EncodeAll and DecodeAll alone, which are safe for
-// concurrent use and start no goroutine.
-var (
-	zstdEncoder = sync.OnceValue(func() *zstd.Encoder {
+// zstdLevels are the encoders of a level each, and what they take from Options.
+// Level: from the level on. They are used by EncodeAll alone, which is safe for
+// concurrent use and starts no goroutine.
+var zstdLevels = []struct {
+	from    int
+	encoder func() *zstd.Encoder
+}{
+	{10, zstdEncoder(zstd.SpeedBestCompression)},
+	{6, zstdEncoder(zstd.SpeedBetterCompression)},
+	{3, zstdEncoder(zstd.SpeedDefault)},
+	{0, zstdEncoder(zstd.SpeedFastest)},
+}
+
+func zstdEncoder(speed zstd.EncoderLevel) func() *zstd.Encoder {
+	return sync.OnceValue(func() *zstd.Encoder {
 		// Columns of numbers and short texts repeat few strings but few byte
 		// values too: entropy coding of literals is what shrinks them.
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(2), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true),
-			zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true))
+			zstd.WithEncoderLevel(speed), zstd.WithAllLitEntropyCompression(true))
 		if err != nil {
 			panic(err) // options are constant
 		}
 		return e
 	})
-	zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(rawBytesMax))
-		if err != nil {
-			panic(err)
-		}
-		return d
-	})
-)
+}
 
-// compress returns src packed by codec, using scratch if it is large enough. It
-// answers None and src itself when packing gains nothing.
-func compress(codec Codec, src, scratch []byte) (Codec, []byte, error) {
+func encodeZstd(level int, src, dst []byte) []byte {
+	for _, l := range zstdLevels {
+		if level >= l.from {
+			return l.encoder().EncodeAll(src, dst)
+		}
+	}
+	return zstdLevels[len(zstdLevels)-1].encoder().EncodeAll(src, dst)
+}
+
+// zstdDecoder is used by DecodeAll alone.
+var zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderMaxMemory(rawBytesMax))
+	if err != nil {
+		panic(err)
+	}
+	return d
+})
+
+// levelBetter is from which level on the codecs that are made for speed look
+// further, levelBest from which they look as far as they can.
+const levelBetter, levelBest = 3, 10
+
+func encodeLZ4(level int, src, dst []byte) (int, error) {
+	switch {
+	case level < levelBetter:
+		return lz4.CompressBlock(src, dst, nil)
+	case level < levelBest:
+		return lz4.CompressBlockHC(src, dst, lz4.Level5, nil, nil)
+	}
+	return lz4.CompressBlockHC(src, dst, lz4.Level9, nil, nil)
+}
+
+func encodeSnappy(level int, src, dst []byte) []byte {
+	switch {
+	case level < levelBetter:
+		return s2.EncodeSnappy(dst, src)
+	case level < levelBest:
+		return s2.EncodeSnappyBetter(dst, src)
+	}
+	return s2.EncodeSnappyBest(dst, src)
+}
+
+// compress returns src, values of so many bytes (splitWidth), packed by codec, using
+// scratch if it is large enough. It answers None and src itself when packing gains
+// nothing.
+func compress(codec Codec, level, width int, src, scratch []byte) (Codec, []byte, error) {
 	var out []byte
 	switch codec {
-	case None:
+	case None, Sequence:
 		return None, src, nil
 	case LZ4:
 		out = grow(scratch, lz4.CompressBlockBound(len(src)))
-		n, err := lz4.CompressBlock(src, out, nil)
+		n, err := encodeLZ4(level, src, out)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -84,9 +143,18 @@ func compress(codec Codec, src, scratch []byte) (Codec, []byte, error) {
 		}
 		out = out[:n]
 	case Zstd:
-		out = zstdEncoder().EncodeAll(src, scratch[:0])
+		out = encodeZstd(level, src, scratch[:0])
 	case Snappy:
-		out = s2.EncodeSnappy(grow(scratch, s2.MaxEncodedLen(len(src))), src)
+		out = encodeSnappy(level, src, grow(scratch, s2.MaxEncodedLen(len(src))))
+	case ZstdSplit:
+		err := withPlanes(len(src), func(split []byte) error {
+			splitBytes(split, src, width)
+			out = encodeZstd(level, split, scratch[:0])
+			return nil
+		})
+		if err != nil {
+			return 0, nil, err
+		}
 	default:
 		return 0, nil, fmt.Errorf("binlog: %v", codec)
 	}
@@ -97,7 +165,19 @@ func compress(codec Codec, src, scratch []byte) (Codec, []byte, error) {
 }
 
 // decompress unpacks src into dst, which has exactly the raw length.
-func decompress(codec Codec, src, dst []byte) error {
+func decompress(codec Codec, width int, src, dst []byte) error {
+	if codec == ZstdSplit {
+		if len(dst)%width != 0 {
+			return fmt.Errorf("%d bytes are no values of %d", len(dst), width)
+		}
+		return withPlanes(len(dst), func(split []byte) error {
+			err := decompress(Zstd, 1, src, split)
+			if err == nil {
+				joinBytes(dst, split, width)
+			}
+			return err
+		})
+	}
 	n, err := 0, error(nil)
 	switch codec {
 	case LZ4:

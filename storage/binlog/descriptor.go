@@ -68,6 +68,8 @@ type Field struct {
 	Type arrow.DataType
 	// Codec is asked for; an event that it does not shrink is stored as None.
 	Codec Codec
+	// Level is the codec's, up to LevelMax; it is not stored.
+	Level int
 	// Compare orders rows for the events' min and max. Nil uses the natural
 	// order of integers, floats (NaN last), booleans, times, decimals and bytes;
 	// the writer alone uses it and it is not stored.
@@ -123,7 +125,7 @@ func (d *Descriptor) check() error {
 		if i > 0 && d.Fields[i].ID <= d.Fields[i-1].ID {
 			return fmt.Errorf("binlog: field %d after field %d", d.Fields[i].ID, d.Fields[i-1].ID)
 		}
-		if d.Fields[i].Codec > Snappy {
+		if d.Fields[i].Codec > Sequence {
 			return fmt.Errorf("binlog: %v", d.Fields[i].Codec)
 		}
 	}

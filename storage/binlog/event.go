@@ -57,7 +57,7 @@ func DecodeBound(bound []byte, dt arrow.DataType, mem memory.Allocator) (arrow.A
 // appendEvent appends header, layout, packed buffers and padding. l and e (but
 // for Offset, Length, StoredBytes, Codec and CRC, which it sets) describe them.
 // body and packed are scratch.
-func appendEvent(dst []byte, e *Event, l *layout, s *eventScratch) ([]byte, error) {
+func appendEvent(dst []byte, e *Event, f *Field, l *layout, s *eventScratch) ([]byte, error) {
 	s.body = s.body[:0]
 	for _, b := range l.buffers {
 		s.body = pad(append(s.body, b...), 0)
@@ -66,12 +66,9 @@ func appendEvent(dst []byte, e *Event, l *layout, s *eventScratch) ([]byte, erro
 	if e.RawBytes > rawBytesMax {
 		return nil, fmt.Errorf("binlog: event of %d bytes", e.RawBytes)
 	}
-	codec, stored, err := compress(e.Codec, s.body, s.packed)
+	codec, stored, err := s.compress(e, f)
 	if err != nil {
 		return nil, err
-	}
-	if codec != None {
-		s.packed = stored
 	}
 	e.Codec, e.StoredBytes = codec, int64(len(stored))
 
@@ -106,12 +103,34 @@ type eventScratch struct {
 	body, packed []byte
 }
 
-// decodeEvent takes an event's bytes apart and puts its column together. raw
-// owns the bytes (nil: they are mapped and used in place).
-func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem memory.Allocator) (arrow.Array, error) {
+// compress returns the body by the codec of its field, or as it is.
+func (s *eventScratch) compress(e *Event, f *Field) (Codec, []byte, error) {
+	if width := sequenceWidth(f.Type); width > 0 && f.Codec != None && e.Nulls == 0 {
+		if first, step, ok := sequenceOf(s.body, width, e.Rows); ok {
+			s.packed = appendSequence(s.packed[:0], first, step)
+			return Sequence, s.packed, nil
+		}
+	}
+	codec, stored, err := compress(f.Codec, f.Level, splitWidth(f.Type), s.body, s.packed)
+	if err == nil && codec != None {
+		s.packed = stored
+	}
+	return codec, stored, err
+}
+
+// parsedEvent is an event taken apart.
+type parsedEvent struct {
+	nodes   []node
+	lengths []int64 // of the buffers
+	bodyAt  int64
+}
+
+// parseEvent reads the header and the layout of an event and compares them with
+// the index.
+func parseEvent(e *Event, dt arrow.DataType, b []byte) (p parsedEvent, err error) {
 	c := cursor{b: b}
 	if string(c.take(4)) != eventMagic {
-		return nil, fmt.Errorf("no event begins here")
+		return p, fmt.Errorf("no event begins here")
 	}
 	head := Event{Field: int32(c.u32()), Codec: Codec(c.u8())}
 	reserved := c.take(3)
@@ -121,37 +140,48 @@ func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem 
 	head.RawBytes, head.StoredBytes = int64(c.u64()), int64(c.u64())
 	nodes, buffers := c.u32(), c.u32()
 	if c.err != nil {
-		return nil, c.err
+		return p, c.err
 	}
 	if string(reserved) != "\x00\x00\x00" || head.Field != e.Field || head.Codec != e.Codec || head.Rows != e.Rows ||
 		head.MinTimestamp != e.MinTimestamp || head.MaxTimestamp != e.MaxTimestamp || head.FirstRow != e.FirstRow ||
 		head.RawBytes != e.RawBytes || head.StoredBytes != e.StoredBytes {
-		return nil, fmt.Errorf("event header differs from the index")
+		return p, fmt.Errorf("event header differs from the index")
 	}
 	if n, m := treeSize(dt); uint64(nodes) != uint64(n) || uint64(buffers) != uint64(m) {
-		return nil, fmt.Errorf("event has %d nodes and %d buffers, its type %d and %d", nodes, buffers, n, m)
+		return p, fmt.Errorf("event has %d nodes and %d buffers, its type %d and %d", nodes, buffers, n, m)
 	}
-	bld := builder{nodes: make([]node, nodes)}
-	for i := range bld.nodes {
-		bld.nodes[i] = node{rows: int(c.u32()), nulls: int(c.u32())}
+	p.nodes = make([]node, nodes)
+	for i := range p.nodes {
+		p.nodes[i] = node{rows: int(c.u32()), nulls: int(c.u32())}
 	}
-	lengths := make([]int64, buffers)
-	for i := range lengths {
-		lengths[i] = int64(c.u32())
+	p.lengths = make([]int64, buffers)
+	for i := range p.lengths {
+		p.lengths[i] = int64(c.u32())
 	}
 	if c.err != nil {
-		return nil, c.err
+		return p, c.err
 	}
-	bodyAt := alignUp(int64(len(b) - len(c.b)))
-	if bodyAt > int64(len(b)) || e.StoredBytes < 0 || e.StoredBytes > int64(len(b))-bodyAt || alignUp(bodyAt+e.StoredBytes) != int64(len(b)) {
-		return nil, fmt.Errorf("event of %d bytes does not hold %d", len(b), e.StoredBytes)
+	p.bodyAt = alignUp(int64(len(b) - len(c.b)))
+	if p.bodyAt > int64(len(b)) || e.StoredBytes < 0 || e.StoredBytes > int64(len(b))-p.bodyAt || alignUp(p.bodyAt+e.StoredBytes) != int64(len(b)) {
+		return p, fmt.Errorf("event of %d bytes does not hold %d", len(b), e.StoredBytes)
 	}
-	body, err := eventBody(e, b, bodyAt, raw, mem)
+	return p, nil
+}
+
+// decodeEvent takes an event's bytes apart and puts its column together. raw
+// owns the bytes (nil: they are mapped and used in place).
+func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem memory.Allocator) (arrow.Array, error) {
+	p, err := parseEvent(e, dt, b)
+	if err != nil {
+		return nil, err
+	}
+	bld := builder{nodes: p.nodes}
+	body, err := eventBody(e, dt, b, p.bodyAt, raw, mem)
 	if err != nil {
 		return nil, err
 	}
 	defer body.Release()
-	if bld.buffers, err = split(body, lengths); err != nil {
+	if bld.buffers, err = split(body, p.lengths); err != nil {
 		return nil, err
 	}
 	defer func(all []*memory.Buffer) {
@@ -171,7 +201,7 @@ func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem 
 }
 
 // eventBody returns the buffers of an event, unpacked if they are packed.
-func eventBody(e *Event, b []byte, at int64, raw *memory.Buffer, mem memory.Allocator) (*memory.Buffer, error) {
+func eventBody(e *Event, dt arrow.DataType, b []byte, at int64, raw *memory.Buffer, mem memory.Allocator) (*memory.Buffer, error) {
 	stored := b[at : at+e.StoredBytes]
 	if e.Codec == None {
 		if e.RawBytes != e.StoredBytes {
@@ -187,7 +217,13 @@ func eventBody(e *Event, b []byte, at int64, raw *memory.Buffer, mem memory.Allo
 	}
 	body := memory.NewResizableBuffer(mem)
 	body.Resize(int(e.RawBytes))
-	if err := decompress(e.Codec, stored, body.Bytes()); err != nil {
+	var err error
+	if e.Codec == Sequence {
+		err = expandSequence(stored, body.Bytes(), dt, e.Rows)
+	} else {
+		err = decompress(e.Codec, splitWidth(dt), stored, body.Bytes())
+	}
+	if err != nil {
 		body.Release()
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 			defer mem.AssertSize(t, 0)
 			d := Descriptor{Kind: Insert, Table: 1, Partition: 2, Segment: 3, Log: 4, SchemaVersion: 5}
 			for i, dt := range types {
-				d.Fields = append(d.Fields, Field{ID: int32(100 + i), Type: dt, Codec: Codec(r.IntN(4))})
+				d.Fields = append(d.Fields, Field{ID: int32(100 + i), Type: dt, Codec: Codec(r.IntN(6)), Level: r.IntN(LevelMax + 1)})
 			}
 			var batches [][]arrow.Array
 			var stamps [][]uint64

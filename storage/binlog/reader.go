@@ -145,6 +145,39 @@ func (r *Reader) eventsOf(field int32) []int {
 	return nil
 }
 
+// InPlace says whether Read answers with a view of a mapped file.
+func (r *Reader) InPlace(field int32, i int) bool {
+	return r.mapped != nil && r.Event(field, i).Codec == None
+}
+
+// Sequence returns the first value and the step of the i-th event of a field if
+// its codec is Sequence: enough to find any value without unpacking.
+func (r *Reader) Sequence(ctx context.Context, field int32, i int) (first, step uint64, ok bool, err error) {
+	e := r.Event(field, i)
+	if e.Codec != Sequence {
+		return 0, 0, false, nil
+	}
+	b, err := r.readAt(ctx, e.Offset, e.Length, nil)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	err = Guard(r.name, func() error {
+		err := e.checkCRC(b)
+		var p parsedEvent
+		if err == nil {
+			p, err = parseEvent(e, r.Type(field), b)
+		}
+		if err == nil {
+			first, step, err = readSequence(b[p.bodyAt : p.bodyAt+e.StoredBytes])
+		}
+		if err != nil {
+			return r.corrupt(e.Offset, err)
+		}
+		return nil
+	})
+	return first, step, err == nil, err
+}
+
 // Locate returns the event of a field that holds the row at position, and its
 // row there; ok is false outside the file.
 func (r *Reader) Locate(field int32, position int64) (event, row int, ok bool) {

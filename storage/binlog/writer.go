@@ -238,7 +238,7 @@ func (b *Writer) flush(p *pendingField) error {
 		return b.fail(err)
 	}
 	e.Nulls = b.layout.nodes[0].nulls
-	out, err := appendEvent(b.out[:0], &e, &b.layout, &b.scratch)
+	out, err := appendEvent(b.out[:0], &e, p.field, &b.layout, &b.scratch)
 	if err != nil {
 		return b.fail(err)
 	}

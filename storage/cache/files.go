@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -109,6 +110,58 @@ func NewFiles(o Options) *Files {
 // of the object.
 func (c *Files) Open(ctx context.Context, key string, size int64) (*File, error) {
 	return c.open(ctx, key, c.loader(ctx, key, size))
+}
+
+// readKey is what the file of a key is known by that OpenRead opened.
+func readKey(key string) string { return key + "#read" }
+
+// OpenRead is Open of a file that is not mapped: what is read of it is a copy,
+// whose memory its reader gives back.
+func (c *Files) OpenRead(ctx context.Context, key string, size int64) (*File, error) {
+	return c.open(ctx, readKey(key), func(f *File) (func() error, int64, error) {
+		read, closeFile, copied, err := c.reading(ctx, key, size)
+		if err != nil {
+			return nil, 0, err
+		}
+		if f.Reader, err = binlog.Open(ctx, key, size, read, c.o.Mem); err != nil {
+			return nil, 0, errors.Join(err, closeFile())
+		}
+		return closeFile, copied, nil
+	})
+}
+
+// reading returns what reads ranges of an object: of the object itself if it is
+// local, else of a copy.
+func (c *Files) reading(ctx context.Context, key string, size int64) (read binlog.ReadFunc, closeFile func() error, copied int64, err error) {
+	if c.local != nil || c.o.Scratch == nil {
+		read = func(ctx context.Context, offset, length int64, dst []byte) ([]byte, error) {
+			return c.o.Store.ReadAt(ctx, key, offset, length, dst)
+		}
+		return read, func() error { return nil }, 0, nil
+	}
+	file, remove, err := c.copyOf(ctx, key, size)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	read = func(_ context.Context, offset, length int64, dst []byte) ([]byte, error) {
+		b := slices.Grow(dst[:0], int(length))[:length]
+		n, err := file.ReadAt(b, offset)
+		return b[:n], err
+	}
+	return read, remove, size, nil
+}
+
+// copyOf copies an object into a scratch file, which remove removes.
+func (c *Files) copyOf(ctx context.Context, key string, size int64) (file vfs.File, remove func() error, err error) {
+	name := c.scratchName()
+	if file, err = c.o.Scratch.Create(name); err != nil {
+		return nil, nil, err
+	}
+	remove = func() error { return errors.Join(file.Close(), c.o.Scratch.Remove(name)) }
+	if err := c.copyTo(ctx, file, key, size); err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	return file, remove, nil
 }
 
 // loader opens a binlog file.
@@ -223,14 +276,9 @@ func (c *Files) Fetch(ctx context.Context, key string, size int64) (data []byte,
 		data, err = c.o.Store.ReadAt(ctx, key, 0, size, nil)
 		return data, func() error { return nil }, size, whole(key, data, size, err)
 	}
-	name := c.scratchName()
-	file, err := c.o.Scratch.Create(name)
+	file, remove, err := c.copyOf(ctx, key, size)
 	if err != nil {
 		return nil, nil, 0, err
-	}
-	remove := func() error { return errors.Join(file.Close(), c.o.Scratch.Remove(name)) }
-	if err := c.copyTo(ctx, file, key, size); err != nil {
-		return nil, nil, 0, errors.Join(err, remove())
 	}
 	data, unmapFile, err := file.Map(size)
 	if err != nil {
@@ -352,22 +400,28 @@ func (f *File) Unpin() {
 // Forget gives up the file of a key, now or at its last unpin: its object goes.
 func (c *Files) Forget(key string) {
 	c.mu.Lock()
-	f := c.files[key]
-	var victims []*File
-	if f != nil {
-		delete(c.files, key)
-		f.gone = true
-		if f.place != nil {
-			c.idle.Remove(f.place)
-			f.place = nil
-		}
-		if f.pins == 0 {
-			c.bytes -= f.size
-			victims = append(victims, f)
-		}
-	}
+	victims := append(c.forget(key), c.forget(readKey(key))...)
 	c.mu.Unlock()
 	closeAll(victims)
+}
+
+// forget is called under mu and returns what is to be closed.
+func (c *Files) forget(key string) (victims []*File) {
+	f := c.files[key]
+	if f == nil {
+		return nil
+	}
+	delete(c.files, key)
+	f.gone = true
+	if f.place != nil {
+		c.idle.Remove(f.place)
+		f.place = nil
+	}
+	if f.pins == 0 {
+		c.bytes -= f.size
+		victims = append(victims, f)
+	}
+	return victims
 }
 
 // shrink takes out idle copies while over the budget; called under mu.

@@ -239,3 +239,54 @@ func TestEvents(t *testing.T) {
 		t.Error("Shrink keeps an event")
 	}
 }
+
+// TestOpenRead: files are read without a mapping, of local stores themselves and of
+// copies of remote ones, which are gone with their objects.
+func TestOpenRead(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	for name, wrap := range map[string]func(*objstore.Mem) objstore.Store{
+		"local":  func(m *objstore.Mem) objstore.Store { return m },
+		"remote": func(m *objstore.Mem) objstore.Store { return remote{m} },
+	} {
+		store := wrap(objstore.NewMem())
+		size := putFile(t, store, "files/a", 1000)
+		scratch := vfs.NewMem()
+		c := NewFiles(Options{Store: store, Scratch: scratch, BytesMax: 10 * size, Mem: mem})
+		for range 2 {
+			f, err := c.OpenRead(ctx, "files/a", size)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			a, err := f.Reader.Read(ctx, 100, 0)
+			if err != nil {
+				t.Fatal(name, err)
+			}
+			if f.Reader.InPlace(100, 0) {
+				t.Errorf("%s: the file is mapped", name)
+			}
+			f.Unpin()
+			if v := a.(*array.Int64); v.Len() != 1000 || v.Value(999) != 999 { // a copy, which outlives the pin
+				t.Errorf("%s: read %v", name, a)
+			}
+			a.Release()
+		}
+		if s := c.Stats(); s.Entries != 1 || s.Hits != 1 || s.Misses != 1 || name == "remote" && s.Bytes != size {
+			t.Errorf("%s: %+v", name, s)
+		}
+		mapped, err := c.Open(ctx, "files/a", size)
+		if err != nil || !mapped.Reader.InPlace(100, 0) {
+			t.Errorf("%s: a mapping beside: %v", name, err)
+		}
+		mapped.Unpin()
+		c.Forget("files/a")
+		if s := c.Stats(); s.Entries != 0 || s.Bytes != 0 {
+			t.Errorf("%s: after Forget %+v", name, s)
+		}
+		names, err := scratch.List(".")
+		if err != nil || len(names) != 0 {
+			t.Errorf("%s: scratch files %v, %v", name, names, err)
+		}
+		c.Close()
+	}
+}

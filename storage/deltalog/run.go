@@ -49,13 +49,12 @@ func (s *RowRun) Find(ctx context.Context, id uint64) (position uint32, ok bool,
 	if event < 0 {
 		return 0, false, nil
 	}
-	a, err := s.ids.event(ctx, event)
+	ids, err := s.ids.integers(ctx, event)
 	if err != nil {
 		return 0, false, err
 	}
-	ids := a.(*array.Uint64).Uint64Values()
-	i := sort.Search(len(ids), func(i int) bool { return ids[i] >= id })
-	if i == len(ids) || ids[i] != id {
+	i := ids.search(id)
+	if i == ids.rows || ids.at(i) != id {
 		return 0, false, nil
 	}
 	position, err = positionAt(ctx, &s.positions, s.r.Event(FieldRowID, event).FirstRow+int64(i))
@@ -175,11 +174,11 @@ func positionAt(ctx context.Context, c *lazyColumn, row int64) (uint32, error) {
 	if !ok {
 		return 0, &binlog.CorruptionError{Object: c.r.Name(), Reason: "run without that row"}
 	}
-	a, err := c.event(ctx, event)
+	positions, err := c.integers(ctx, event)
 	if err != nil {
 		return 0, err
 	}
-	return a.(*array.Uint32).Value(i), nil
+	return uint32(positions.at(i)), nil
 }
 
 // lazyColumn keeps the events of a field once they were read.
@@ -187,10 +186,63 @@ type lazyColumn struct {
 	r      *binlog.Reader
 	field  int32
 	events []atomic.Pointer[arrow.Array]
+	known  []atomic.Pointer[integers]
+}
+
+// integers are those of one event: an array, or a sequence, which takes no memory
+// however long it is.
+type integers struct {
+	rows        int
+	first, step uint64
+	ids         []uint64
+	positions   []uint32
+}
+
+func (n *integers) at(i int) uint64 {
+	switch {
+	case n.ids != nil:
+		return n.ids[i]
+	case n.positions != nil:
+		return uint64(n.positions[i])
+	}
+	return n.first + uint64(i)*n.step
+}
+
+// search returns the place of the first number, of ascending ones, that is not
+// below v.
+func (n *integers) search(v uint64) int {
+	return sort.Search(n.rows, func(i int) bool { return n.at(i) >= v })
+}
+
+// integers returns those of the i-th event.
+func (c *lazyColumn) integers(ctx context.Context, i int) (*integers, error) {
+	if n := c.known[i].Load(); n != nil {
+		return n, nil
+	}
+	n := &integers{rows: c.r.Event(c.field, i).Rows}
+	var sequence bool
+	var err error
+	if n.first, n.step, sequence, err = c.r.Sequence(ctx, c.field, i); err != nil {
+		return nil, err
+	}
+	if !sequence {
+		a, err := c.event(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		switch a := a.(type) {
+		case *array.Uint64:
+			n.ids = a.Uint64Values()
+		case *array.Uint32:
+			n.positions = a.Uint32Values()
+		}
+	}
+	c.known[i].Store(n)
+	return n, nil
 }
 
 func newLazyColumn(r *binlog.Reader, field int32) lazyColumn {
-	return lazyColumn{r: r, field: field, events: make([]atomic.Pointer[arrow.Array], r.Events(field))}
+	return lazyColumn{r: r, field: field, events: make([]atomic.Pointer[arrow.Array], r.Events(field)), known: make([]atomic.Pointer[integers], r.Events(field))}
 }
 
 // event returns the i-th event, which belongs to the column.
@@ -210,6 +262,7 @@ func (c *lazyColumn) event(ctx context.Context, i int) (arrow.Array, error) {
 
 func (c *lazyColumn) close() {
 	for i := range c.events {
+		c.known[i].Store(nil)
 		if a := c.events[i].Swap(nil); a != nil {
 			(*a).Release()
 		}

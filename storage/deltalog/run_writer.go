@@ -39,11 +39,11 @@ func NewKeyRun(w io.Writer, ids IDs, mem memory.Allocator) (*RunWriter, error) {
 }
 
 func newRun(w io.Writer, ids IDs, mem memory.Allocator, byKey bool) (*RunWriter, error) {
-	first := binlog.Field{ID: FieldRowID, Type: arrow.PrimitiveTypes.Uint64}
+	first := binlog.Field{ID: FieldRowID, Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.Sequence}
 	if byKey {
 		first = binlog.Field{ID: FieldKey, Type: arrow.BinaryTypes.Binary}
 	}
-	positions := binlog.Field{ID: FieldPosition, Type: arrow.PrimitiveTypes.Uint32, NoStats: true}
+	positions := binlog.Field{ID: FieldPosition, Type: arrow.PrimitiveTypes.Uint32, Codec: binlog.Sequence, NoStats: true}
 	bw, err := binlog.NewWriter(w, ids.descriptor(binlog.Run, first, positions), mem)
 	if err != nil {
 		return nil, err

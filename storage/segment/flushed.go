@@ -21,6 +21,9 @@ type Shelf struct {
 	Files  *cache.Files
 	Events *cache.Events
 	Mem    memory.Allocator
+	// Copies says of a segment whether its columns are read as copies instead of
+	// through mappings; nil is never.
+	Copies func(*manifest.Manifest) bool
 }
 
 // Flushed is a segment in objects. Its files are opened when they are needed;
@@ -164,7 +167,7 @@ func (s *Flushed) Column(ctx context.Context, field catalog.FieldID, start, end 
 	if f == nil {
 		return nil, nil
 	}
-	file, err := s.shelf.Files.Open(ctx, f.Key, f.Bytes)
+	file, err := s.openColumn(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -206,11 +209,24 @@ func (s *Flushed) Open(ctx context.Context, field catalog.FieldID) (*cache.File,
 	if f == nil {
 		return nil, nil
 	}
+	return s.openColumn(ctx, f)
+}
+
+// openColumn opens a file of columns in the way that holds for it now.
+func (s *Flushed) openColumn(ctx context.Context, f *manifest.File) (*cache.File, error) {
+	if s.copies() {
+		return s.shelf.Files.OpenRead(ctx, f.Key, f.Bytes)
+	}
 	return s.shelf.Files.Open(ctx, f.Key, f.Bytes)
 }
 
+func (s *Flushed) copies() bool { return s.shelf.Copies != nil && s.shelf.Copies(s.Manifest) }
+
 // Prefetch begins to copy the files of fields that will soon be read.
 func (s *Flushed) Prefetch(fields ...catalog.FieldID) {
+	if s.copies() {
+		return
+	}
 	for _, field := range fields {
 		if f := s.columns[field]; f != nil {
 			s.shelf.Files.Prefetch(f.Key, f.Bytes)
@@ -221,7 +237,7 @@ func (s *Flushed) Prefetch(fields ...catalog.FieldID) {
 // Event returns the i-th event of a field of a file that Open returned: valid
 // while the file is pinned. The caller releases the array.
 func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.FieldID, i int) (arrow.Array, error) {
-	if file.Reader.Event(int32(field), i).Codec == binlog.None {
+	if file.Reader.InPlace(int32(field), i) {
 		return file.Reader.Read(ctx, int32(field), i)
 	}
 	return s.event(ctx, file, field, i)
@@ -230,7 +246,7 @@ func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.Fie
 // event returns one event: in place if it is stored as it is, else unpacked.
 func (s *Flushed) event(ctx context.Context, file *cache.File, field catalog.FieldID, event int) (arrow.Array, error) {
 	entry := file.Reader.Event(int32(field), event)
-	if entry.Codec == binlog.None {
+	if file.Reader.InPlace(int32(field), event) {
 		a, err := file.Reader.Read(ctx, int32(field), event)
 		if err != nil {
 			return nil, err
@@ -268,7 +284,7 @@ func (s *Flushed) Bounds(ctx context.Context, field catalog.FieldID, dt arrow.Da
 		return decodeBounds(c.Min, c.Max, c.Nulls, s.Manifest.Rows, dt)
 	}
 	f := s.columns[field]
-	file, err := s.shelf.Files.Open(ctx, f.Key, f.Bytes)
+	file, err := s.openColumn(ctx, f)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type WriterField struct {
 	ID      catalog.FieldID
 	Type    arrow.DataType
 	Codec   binlog.Codec
+	Level   int
 	Compare binlog.Compare
 	NoStats bool
 }
@@ -134,12 +135,12 @@ func (w *Writer) addFile(columns []int) error {
 func (w *Writer) field(c int) binlog.Field {
 	switch c {
 	case rowIDColumn:
-		return binlog.Field{ID: int32(catalog.RowIDField), Type: arrow.PrimitiveTypes.Uint64}
+		return binlog.Field{ID: int32(catalog.RowIDField), Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.ZstdSplit}
 	case timestampColumn:
 		return binlog.Field{ID: int32(catalog.TimestampField), Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.LZ4}
 	}
 	f := w.o.Fields[c]
-	return binlog.Field{ID: int32(f.ID), Type: f.Type, Codec: f.Codec, Compare: f.Compare, NoStats: f.NoStats}
+	return binlog.Field{ID: int32(f.ID), Type: f.Type, Codec: f.Codec, Level: f.Level, Compare: f.Compare, NoStats: f.NoStats}
 }
 
 func (w *Writer) addKeys() error {

@@ -1,0 +1,95 @@
+package storage
+
+import (
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"quiver/catalog"
+	"quiver/sql/types"
+	"quiver/storage/binlog"
+	"quiver/storage/manifest"
+)
+
+// shardOptions are the storage parameters of a shard as one catalog version has
+// them.
+type shardOptions struct {
+	version *catalog.Version
+	catalog.StorageOptions
+}
+
+// optionsOf returns the storage parameters of a shard's partition as they are now;
+// none if it is dropped.
+func (e *Engine) optionsOf(s *shard) *shardOptions {
+	version := e.catalog.Current()
+	if o := s.options.Load(); o != nil && o.version == version {
+		return o
+	}
+	o := &shardOptions{version: version}
+	if t := version.TableByStorage(s.table); t != nil {
+		o.StorageOptions = t.Options
+		if p := version.PartitionByStorage(s.key.partition); p != nil {
+			o.StorageOptions = p.Options.Over(t.Options)
+		}
+	}
+	s.options.Store(o)
+	return o
+}
+
+// segmentBytesMax is segment_max_size of a shard.
+func (e *Engine) segmentBytesMax(s *shard) int64 {
+	if n := e.optionsOf(s).SegmentBytesMax; n > 0 {
+		return n
+	}
+	return e.opts.SegmentBytesMax
+}
+
+// readsCopies says of a segment whether its table has mmap = off.
+func (e *Engine) readsCopies(m *manifest.Manifest) bool {
+	s := e.findShard(shardKey{m.Partition, m.Shard})
+	if s == nil {
+		return false
+	}
+	mmap := e.optionsOf(s).Mmap
+	return mmap != nil && !*mmap
+}
+
+// columnCodec says how a column is packed that is stored as t: as its own
+// COMPRESSION says, as the table's compression says, or by default. c is nil when
+// the column is gone. Numbers are packed by the bytes of equal rank.
+func columnCodec(c *catalog.Column, t arrow.DataType, o *catalog.StorageOptions) binlog.Codec {
+	asked := o.Compression
+	if c != nil && c.Compression != "" && c.Compression != "pglz" {
+		asked = c.Compression
+	}
+	codec, err := binlog.ParseCodec(asked)
+	if err != nil {
+		if codec = binlog.Zstd; searchedInPlace(c, t) {
+			codec = binlog.None
+		}
+	}
+	if codec == binlog.Zstd && isFloating(t) {
+		codec = binlog.ZstdSplit
+	}
+	return codec
+}
+
+// packedBitsMax is below which n the values of bit(n) are packed: flags, that is.
+const packedBitsMax = 64
+
+// searchedInPlace says of a column whether it has vectors, which searches read as
+// they lie in the file.
+func searchedInPlace(c *catalog.Column, t arrow.DataType) bool {
+	return t.ID() == arrow.FIXED_SIZE_LIST ||
+		c != nil && c.Type.OID == types.SparsevecOID ||
+		c != nil && c.Type.OID == types.BitOID && c.Type.Mod >= packedBitsMax
+}
+
+// isFloating says whether a column is of floats or vectors of them.
+func isFloating(t arrow.DataType) bool {
+	switch t := t.(type) {
+	case *arrow.FixedSizeListType:
+		return isFloating(t.Elem())
+	case *arrow.ListType:
+		return isFloating(t.Elem())
+	}
+	return t.ID() == arrow.FLOAT16 || t.ID() == arrow.FLOAT32 || t.ID() == arrow.FLOAT64
+}
