@@ -60,6 +60,9 @@ type Column struct {
 	// Missing is the value, in text form, that rows older than the column
 	// read (ADD COLUMN with a default); nil reads null.
 	Missing *string `json:"missing,omitempty"`
+	// Former are the fields that the column had before its type was widened, the
+	// newest first: rows that have not Field are read from the first they have.
+	Former []FormerField `json:"former,omitempty"`
 	// Identity is 0, 'a'lways or 'd'efault; Sequence backs it and serial.
 	Identity byte   `json:"identity,omitempty"`
 	Sequence OID    `json:"sequence,omitempty"`
@@ -70,6 +73,13 @@ type Column struct {
 	// Compression is the codec of COMPRESSION, or pglz, which is the same as
 	// none given; "" leaves it to the table.
 	Compression string `json:"compression,omitempty"`
+}
+
+// FormerField is where rows keep a column that were written before its type was
+// widened to what it is.
+type FormerField struct {
+	Field FieldID `json:"field"`
+	Type  types.T `json:"type"`
 }
 
 // Dropped says whether the column is gone for users.

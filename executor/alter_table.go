@@ -90,11 +90,11 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 	case ast.AlterAddColumn:
 		return d.addColumn(ctx, table, cmd)
 	case ast.AlterDropColumn:
-		return d.dropColumn(table, cmd)
+		return d.dropColumn(ctx, table, cmd)
 	case ast.AlterAddConstraint:
 		return d.addConstraint(ctx, table, cmd.Constraint)
 	case ast.AlterDropConstraint:
-		return d.dropConstraint(table, cmd)
+		return d.dropConstraint(ctx, table, cmd)
 	case ast.AlterSetDefault, ast.AlterDropDefault, ast.AlterSetNotNull, ast.AlterDropNotNull:
 		return d.alterColumn(ctx, table, cmd)
 	case ast.AlterSetStorage:
@@ -104,13 +104,15 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 	case ast.AlterSetCompression:
 		return d.setColumnCompression(table, cmd)
 	case ast.AlterColumnType:
-		return sqlerr.Unsupported("ALTER COLUMN TYPE").At(cmd.Position())
+		return d.alterType(ctx, table, cmd)
 	case ast.AlterSetSchema:
 		return sqlerr.Unsupported("ALTER TABLE SET SCHEMA")
 	case ast.AlterOwner:
 		return sqlerr.Unsupported("ALTER TABLE OWNER TO")
-	case ast.AlterAddIdentity, ast.AlterDropIdentity:
-		return sqlerr.Unsupported("ALTER COLUMN ADD or DROP IDENTITY").At(cmd.Position())
+	case ast.AlterAddIdentity:
+		return d.addIdentity(ctx, table, cmd)
+	case ast.AlterDropIdentity:
+		return d.dropIdentity(table, cmd)
 	}
 	return sqlerr.Unsupported("%s", cmd.Other).At(cmd.Position())
 }
@@ -132,46 +134,16 @@ func (d *ddl) addColumn(ctx context.Context, table *catalog.Table, cmd *ast.Alte
 	if err != nil {
 		return err
 	}
-	if col.primaryKey != nil {
-		return d.addPrimaryKeyColumn(table, col)
+	if col.primaryKey != nil && table.PrimaryKey != 0 {
+		return multiplePrimaryKeys(table.Name).At(col.primaryKey.Position())
 	}
 	col.Number = int16(len(table.Columns) + 1)
 	col.Field = table.NextField
-	filled, err := d.hasRows(ctx, table)
-	if err != nil {
-		return err
-	}
-	if col.sequence != nil {
-		if filled {
-			return sqlerr.Unsupported("adding a serial or identity column to a table with rows").At(def.Position())
-		}
-		fresh := *table
-		fresh.Columns = append(slices.Clone(table.Columns), col.Column)
-		col.sequence.column = len(fresh.Columns) - 1
-		if err := d.createOwnedSequence(ctx, &fresh, *col.sequence); err != nil {
-			return err
-		}
-		col.Column = fresh.Columns[col.sequence.column]
-	}
-	if col.def != nil {
-		if col.Default, err = d.x.env.Stored.Default(col.def.Expr, col.def.ExprText, col.Name, col.Type); err != nil {
-			return err
-		}
-		if filled && col.Default != "" {
-			if col.Missing, err = d.missingValue(ctx, col); err != nil {
-				return err
-			}
-		}
-	}
-	if filled && col.NotNull && col.Missing == nil {
-		return d.containsNulls(table, col.Name)
-	}
-	fresh, err := d.update(table, func(t *catalog.Table) {
-		t.Columns = append(t.Columns, col.Column)
-		t.NextField++
-		t.SchemaVersion++
-	})
-	if err != nil {
+	fresh := *table
+	fresh.Columns = append(slices.Clone(table.Columns), col.Column)
+	fresh.NextField++
+	fresh.SchemaVersion++
+	if err := d.fillColumn(ctx, table, &fresh, col); err != nil {
 		return err
 	}
 	for _, k := range col.checks {
@@ -179,18 +151,60 @@ func (d *ddl) addColumn(ctx context.Context, table *catalog.Table, cmd *ast.Alte
 			return err
 		}
 	}
+	if col.primaryKey != nil {
+		k := *col.primaryKey
+		k.Columns = []string{col.Name}
+		return d.addPrimaryKey(ctx, d.catalog().Table(fresh.OID), &k)
+	}
 	return nil
+}
+
+// fillColumn puts fresh, which has a new column at the end: rows that are there
+// read its default as it is now, or are rewritten where each has its own.
+func (d *ddl) fillColumn(ctx context.Context, table, fresh *catalog.Table, col *newColumn) error {
+	filled, err := d.hasRows(ctx, table)
+	if err != nil {
+		return err
+	}
+	last := len(fresh.Columns) - 1
+	if col.sequence != nil {
+		col.sequence.column = last
+		if err := d.createOwnedSequence(ctx, fresh, *col.sequence); err != nil {
+			return err
+		}
+	}
+	column := &fresh.Columns[last]
+	if col.def != nil {
+		if column.Default, err = d.x.env.Stored.Default(col.def.Expr, col.def.ExprText, col.Name, col.Type); err != nil {
+			return err
+		}
+	}
+	if !filled {
+		return d.catalog().Put(fresh)
+	}
+	source, each := column.Default, col.sequence != nil
+	if column.Identity != 0 {
+		source = d.nextvalText(d.catalog().RelationByOID(column.Sequence).(*catalog.Sequence))
+	}
+	if source != "" && !each {
+		if column.Missing, each, err = d.missingValue(ctx, column); err != nil {
+			return err
+		}
+	}
+	if each {
+		return d.rewrite(ctx, rewriting{
+			old: table, fresh: fresh, sources: map[int16]string{column.Number: source},
+			put: func() error { return d.catalog().Put(fresh) },
+		})
+	}
+	if (column.NotNull || col.primaryKey != nil) && column.Missing == nil {
+		return d.containsNulls(table, column.Name)
+	}
+	return d.catalog().Put(fresh)
 }
 
 func duplicateColumn(column, table string) error {
 	return sqlerr.New(sqlerr.DuplicateColumn, "column %s of relation %s already exists", quoted(column), quoted(table))
-}
-
-func (d *ddl) addPrimaryKeyColumn(table *catalog.Table, col *newColumn) error {
-	if table.PrimaryKey != 0 {
-		return multiplePrimaryKeys(table.Name).At(col.primaryKey.Position())
-	}
-	return sqlerr.Unsupported("ADD COLUMN with PRIMARY KEY").At(col.primaryKey.Position())
 }
 
 func (d *ddl) containsNulls(table *catalog.Table, column string) error {
@@ -198,29 +212,28 @@ func (d *ddl) containsNulls(table *catalog.Table, column string) error {
 		WithTable(schemaName(d.x, table), table.Name).WithColumn(column)
 }
 
-// missingValue evaluates a default for the rows that are there. One that would
-// differ from row to row needs them rewritten.
-func (d *ddl) missingValue(ctx context.Context, col *newColumn) (*string, error) {
+// missingValue evaluates a default for the rows that are there. each says that it
+// may differ from row to row.
+func (d *ddl) missingValue(ctx context.Context, col *catalog.Column) (value *string, each bool, err error) {
 	stmt, err := d.x.env.Replan(ctx, "SELECT CAST(("+col.Default+") AS "+formatType(col.Type)+")")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if volatileNode(stmt.Root) {
-		return nil, sqlerr.Unsupported("adding a column with a volatile default to a table with rows").At(col.def.Position())
+		return nil, true, nil
 	}
-	var value *string
 	err = d.runQuery(ctx, stmt, func(b *batch) {
 		if b.cols[0].IsValid(0) {
 			text := string(col.Type.Type().AppendText(nil, b.cols[0], 0, types.DefaultFormat()))
 			value = &text
 		}
 	})
-	return value, err
+	return value, false, err
 }
 
 // dropColumn is DROP COLUMN: the column keeps its place, the constraints over it
 // go.
-func (d *ddl) dropColumn(table *catalog.Table, cmd *ast.AlterTableCmd) error {
+func (d *ddl) dropColumn(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	col := columnNamed(table, cmd.Name)
 	if col == nil {
 		if cmd.IfExists {
@@ -231,7 +244,11 @@ func (d *ddl) dropColumn(table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	}
 	for _, key := range primaryKeyColumns(d.catalog(), table) {
 		if key.Number == col.Number {
-			return sqlerr.Unsupported("dropping a column of the primary key")
+			if err := d.dropPrimaryKey(ctx, table); err != nil {
+				return err
+			}
+			table = d.catalog().Table(table.OID)
+			break
 		}
 	}
 	for _, s := range d.catalog().OwnedSequences(table.OID) {
@@ -255,8 +272,7 @@ func (d *ddl) dropColumn(table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	return err
 }
 
-// addConstraint is ADD CONSTRAINT of a CHECK, or of a primary key on an empty
-// table.
+// addConstraint is ADD CONSTRAINT of a CHECK or of a primary key.
 func (d *ddl) addConstraint(ctx context.Context, table *catalog.Table, k *ast.Constraint) error {
 	switch k.Kind {
 	case ast.ConstraintCheck:
@@ -280,12 +296,16 @@ func (d *ddl) addCheckConstraint(ctx context.Context, table *catalog.Table, k co
 	if err := d.addCheck(ctx, table, k); err != nil {
 		return err
 	}
-	violated, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE NOT ("+k.def.ExprText+") LIMIT 1")
+	constraints := d.catalog().Table(table.OID).Constraints
+	return d.satisfied(ctx, table, constraints[len(constraints)-1].Name, k.def.ExprText)
+}
+
+// satisfied answers for rows that a CHECK constraint does not allow.
+func (d *ddl) satisfied(ctx context.Context, table *catalog.Table, name, check string) error {
+	violated, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE NOT ("+check+") LIMIT 1")
 	if err != nil || !violated {
 		return err
 	}
-	constraints := d.catalog().Table(table.OID).Constraints
-	name := constraints[len(constraints)-1].Name
 	return sqlerr.New(sqlerr.CheckViolation, "check constraint %s of relation %s is violated by some row", quoted(name), quoted(table.Name)).
 		WithTable(schemaName(d.x, table), table.Name).WithConstraint(name)
 }
@@ -293,13 +313,6 @@ func (d *ddl) addCheckConstraint(ctx context.Context, table *catalog.Table, k co
 func (d *ddl) addPrimaryKey(ctx context.Context, table *catalog.Table, k *ast.Constraint) error {
 	if table.PrimaryKey != 0 {
 		return multiplePrimaryKeys(table.Name).At(k.Position())
-	}
-	filled, err := d.hasRows(ctx, table)
-	if err != nil {
-		return err
-	}
-	if filled {
-		return sqlerr.Unsupported("adding a primary key to a table with rows").At(k.Position())
 	}
 	fresh := *table
 	fresh.Columns, fresh.Constraints = slices.Clone(table.Columns), slices.Clone(table.Constraints)
@@ -312,17 +325,28 @@ func (d *ddl) addPrimaryKey(ctx context.Context, table *catalog.Table, k *ast.Co
 		return err
 	}
 	fresh.SchemaVersion++
-	if err := d.catalog().Put(&fresh); err != nil {
-		return err
-	}
-	if err := d.catalog().Put(index); err != nil {
-		return err
-	}
 	// Segments are made for the key they have: the table begins anew.
-	return d.catalog().Truncate(ctx, table.OID)
+	return d.rewrite(ctx, rewriting{old: table, fresh: &fresh, put: func() error {
+		if err := d.catalog().Put(&fresh); err != nil {
+			return err
+		}
+		return d.catalog().Put(index)
+	}})
 }
 
-func (d *ddl) dropConstraint(table *catalog.Table, cmd *ast.AlterTableCmd) error {
+// dropPrimaryKey drops the constraint with its index. Its columns stay NOT NULL.
+func (d *ddl) dropPrimaryKey(ctx context.Context, table *catalog.Table) error {
+	fresh := *table
+	fresh.PrimaryKey = 0
+	fresh.Constraints = slices.DeleteFunc(slices.Clone(table.Constraints), func(k catalog.Constraint) bool { return k.Kind == catalog.ConstraintPrimaryKey })
+	fresh.SchemaVersion++
+	return d.rewrite(ctx, rewriting{old: table, fresh: &fresh, put: func() error {
+		d.catalog().Drop(table.PrimaryKey)
+		return d.catalog().Put(&fresh)
+	}})
+}
+
+func (d *ddl) dropConstraint(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	at := slices.IndexFunc(table.Constraints, func(k catalog.Constraint) bool { return k.Name == cmd.Name })
 	if at < 0 {
 		if cmd.IfExists {
@@ -331,8 +355,8 @@ func (d *ddl) dropConstraint(table *catalog.Table, cmd *ast.AlterTableCmd) error
 		}
 		return sqlerr.New(sqlerr.UndefinedObject, "constraint %s of relation %s does not exist", quoted(cmd.Name), quoted(table.Name))
 	}
-	if table.Constraints[at].Kind != catalog.ConstraintCheck {
-		return sqlerr.Unsupported("dropping a primary key")
+	if table.Constraints[at].Kind == catalog.ConstraintPrimaryKey {
+		return d.dropPrimaryKey(ctx, table)
 	}
 	_, err := d.update(table, func(t *catalog.Table) { t.Constraints = slices.Delete(t.Constraints, at, at+1) })
 	return err

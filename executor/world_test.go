@@ -43,6 +43,7 @@ type world struct {
 	ctx     context.Context
 	catalog *catalog.Catalog
 	engine  *storage.Engine
+	options storage.Options
 	mem     *memory.CheckedAllocator
 	notices []string
 	workMem int64
@@ -59,19 +60,32 @@ func newWorld(t testing.TB) *world {
 	}
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
-	e, err := storage.Open(ctx, storage.Options{Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true})
+	options := storage.Options{Catalog: c, Log: wal.NewMemLog(), Clock: clock, Objects: objstore.NewMem(), Manual: true}
+	e, err := storage.Open(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, ctx: ctx, catalog: c, engine: e, mem: memory.NewCheckedAllocator(memory.DefaultAllocator), workMem: 4 << 20, dir: t.TempDir()}
+	w := &world{t: t, ctx: ctx, catalog: c, engine: e, options: options, mem: memory.NewCheckedAllocator(memory.DefaultAllocator), workMem: 4 << 20, dir: t.TempDir()}
 	t.Cleanup(func() {
 		if tt, ok := t.(*testing.T); ok {
 			w.mem.AssertSize(tt, 0)
 		}
-		e.Close()
+		w.engine.Close()
 		c.Close(ctx)
 	})
 	return w
+}
+
+// restart closes the engine and opens another over what it left.
+func (w *world) restart() {
+	w.t.Helper()
+	if err := w.engine.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	var err error
+	if w.engine, err = storage.Open(w.ctx, w.options); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // testSession answers what functions ask of a session.

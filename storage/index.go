@@ -367,7 +367,7 @@ func readColumn(ctx context.Context, src source, c *catalog.Column, start, end i
 		return nil, err
 	}
 	if one[0] == nil {
-		return missing(c, end-start)
+		return absent(ctx, src, c, start, end)
 	}
 	defer one[0].Release()
 	return c.Type.FromStorage(one[0], memory.DefaultAllocator), nil

@@ -320,7 +320,7 @@ func (m *merge) fields() (fields []segment.WriterField) {
 	options := m.e.optionsOf(m.s)
 	for i := range m.table.Columns {
 		c := &m.table.Columns[i]
-		if c.Dropped() || !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return f.Has(c.Field) }) {
+		if c.Dropped() || !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return hasColumn(f, c) }) {
 			continue
 		}
 		fields = append(fields, writerField(c, storageType(c), &options.StorageOptions))
@@ -379,7 +379,7 @@ func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Co
 		a, err := f.Column(ctx, field, start, start+n)
 		switch {
 		case err == nil && a == nil:
-			a, err = missingStored(c, n)
+			a, err = absentStored(ctx, f, c, start, start+n)
 		case err == nil && c != nil:
 			a, err = restored(c, a)
 		}
@@ -396,17 +396,36 @@ func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Co
 	return array.Concatenate(pieces, memory.DefaultAllocator)
 }
 
-// missingStored is missing in the form that is stored.
-func missingStored(c *catalog.Column, rows int) (arrow.Array, error) {
+// absentStored is absent in the form that is stored, of rows that may lie in
+// several groups.
+func absentStored(ctx context.Context, f *flushedSegment, c *catalog.Column, start, end int) (arrow.Array, error) {
 	if c == nil {
 		return nil, errors.New("storage: a segment lacks a hidden field")
 	}
-	a, err := missing(c, rows)
+	a, err := formerRows(ctx, f, c, start, end)
 	if err != nil {
 		return nil, err
 	}
 	defer a.Release()
 	return c.Type.ToStorage(a, memory.DefaultAllocator)
+}
+
+func formerRows(ctx context.Context, f *flushedSegment, c *catalog.Column, start, end int) (arrow.Array, error) {
+	for i := range c.Former {
+		stored, err := f.Column(ctx, c.Former[i].Field, start, end)
+		if err != nil {
+			return nil, err
+		}
+		if stored != nil {
+			return widened(&c.Former[i], stored, c.Type)
+		}
+	}
+	return missing(c, end-start)
+}
+
+// hasColumn says whether a segment has a column, be it of a former type.
+func hasColumn(f *flushedSegment, c *catalog.Column) bool {
+	return f.Has(c.Field) || slices.ContainsFunc(c.Former, func(x catalog.FormerField) bool { return f.Has(x.Field) })
 }
 
 // index is step 2 for vector indexes: of a single input whose rows were only

@@ -174,11 +174,15 @@ func (p *scanPlan) mayMatch(ctx context.Context, src source, start int) (bool, e
 			return nil
 		}
 		s, err := src.stats(ctx, field, storageType(c), start)
+		if s != nil {
+			s.fromStorage(c.Type)
+		} else if err == nil {
+			s, err = formerStats(ctx, src, c, start)
+		}
 		if err != nil {
 			failed = err
 		}
 		if s != nil {
-			s.fromStorage(c.Type)
 			held = append(held, s)
 		}
 		return s

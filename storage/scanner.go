@@ -268,7 +268,7 @@ func (c *scanner) load(ctx context.Context, u *unit, which []int) error {
 		column := c.p.schema.columns[i]
 		stored := c.one[0]
 		if stored == nil {
-			if c.loaded[i], err = missing(column, u.end-u.start); err != nil {
+			if c.loaded[i], err = absent(ctx, u.src, column, u.start, u.end); err != nil {
 				return err
 			}
 			continue

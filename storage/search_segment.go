@@ -549,21 +549,35 @@ func (s *searchSegment) takeOne(ctx context.Context, c *catalog.Column, position
 	if len(positions) == 0 {
 		return array.MakeArrayOfNull(memory.DefaultAllocator, arrowType(c), 0), nil
 	}
-	t := &rowTaker{src: s.src, field: c.Field, refs: make([]rowAt, 0, len(positions))}
-	defer t.close()
-	for _, pos := range positions {
-		if ok, err := t.add(ctx, int(pos)); err != nil {
-			return nil, err
-		} else if !ok {
-			return missing(c, len(positions))
-		}
-	}
-	stored, err := gatherRows(t.refs, memory.DefaultAllocator)
+	stored, err := s.takeStored(ctx, c.Field, positions)
 	if err != nil {
 		return nil, err
 	}
-	defer stored.Release()
-	return c.Type.FromStorage(stored, memory.DefaultAllocator), nil
+	if stored != nil {
+		defer stored.Release()
+		return c.Type.FromStorage(stored, memory.DefaultAllocator), nil
+	}
+	for i := range c.Former {
+		f := &c.Former[i]
+		if stored, err := s.takeStored(ctx, f.Field, positions); err != nil {
+			return nil, err
+		} else if stored != nil {
+			return widened(f, stored, c.Type)
+		}
+	}
+	return missing(c, len(positions))
+}
+
+// takeStored gathers a field; nil if the segment has it not.
+func (s *searchSegment) takeStored(ctx context.Context, field catalog.FieldID, positions []uint32) (arrow.Array, error) {
+	t := &rowTaker{src: s.src, field: field, refs: make([]rowAt, 0, len(positions))}
+	defer t.close()
+	for _, pos := range positions {
+		if ok, err := t.add(ctx, int(pos)); err != nil || !ok {
+			return nil, err
+		}
+	}
+	return gatherRows(t.refs, memory.DefaultAllocator)
 }
 
 func (s *searchSegment) Close() error {

@@ -236,7 +236,7 @@ func (f *flushedSegment) vectors(ctx context.Context, h *holder, c *catalog.Colu
 		return nil, err
 	}
 	if file == nil {
-		return missingVectors(c, f.Rows(), h)
+		return formerVectors(c, f.Rows(), h, f.Has, func(c *catalog.Column) (vector.Column, error) { return f.vectors(ctx, h, c) })
 	}
 	h.files = append(h.files, file)
 	if known, plain := file.Known(columnOfFile{c.Field}).(vector.Column); plain {
@@ -336,7 +336,8 @@ func missingVectors(c *catalog.Column, rows int, h *holder) (vector.Column, erro
 func (m *memorySegment) vectors(h *holder, c *catalog.Column, rows int, private bool) (vector.Column, error) {
 	field := m.Schema().Index(c.Field)
 	if field < 0 {
-		return missingVectors(c, rows, h)
+		has := func(field catalog.FieldID) bool { return m.Schema().Index(field) >= 0 }
+		return formerVectors(c, rows, h, has, func(c *catalog.Column) (vector.Column, error) { return m.vectors(h, c, rows, private) })
 	}
 	known := m.pieces.Load()
 	if private || known == nil || known.field != field {

@@ -95,6 +95,9 @@ func columnNames(version *catalog.Version, storageID catalog.StorageID) (names m
 			continue
 		}
 		names[c.Field] = c.Name
+		for _, f := range c.Former {
+			names[f.Field] = c.Name
+		}
 		for _, x := range indexes {
 			if x.Storage != 0 && x.Columns[0].Number == c.Number {
 				indexed[x.Storage] = c.Name

@@ -447,6 +447,7 @@ type AlterTableCmd struct {
 	Constraint  *Constraint
 	Type        *TypeName
 	Using       Expr
+	UsingText   string
 	Default     Expr
 	DefaultText string
 	Options     []*Option

@@ -352,6 +352,9 @@ func (c *converter) alterCommand(v *pgquery.AlterTableCmd, i int) *ast.AlterTabl
 		def := v.Def.GetColumnDef()
 		cmd.Type, cmd.Using = c.typeName(def.TypeName), c.expr(def.RawDefault)
 		cmd.Pos = c.pos(def.Location)
+		if parts := splitAtCommas(c.stmtTokens()); cmd.Using != nil && i < len(parts) {
+			cmd.UsingText = c.textOf(after(parts[i], pgquery.Token_USING))
+		}
 	case pgquery.AlterTableType_AT_AddConstraint, pgquery.AlterTableType_AT_AddIdentity:
 		if list := c.addConstraint(nil, v.Def.GetConstraint(), -1); len(list) > 0 {
 			cmd.Constraint, cmd.Pos = list[0], list[0].Pos
