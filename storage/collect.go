@@ -37,6 +37,7 @@ func (e *Engine) drop(s *shard) {
 // descriptor first, then its objects once nobody reads it.
 func (e *Engine) collect(f *flushedSegment) {
 	id := f.id()
+	e.sweeping.leave(id)
 	var forgotten, free atomic.Bool
 	remove := func() {
 		if forgotten.Load() && free.Load() {
@@ -60,7 +61,10 @@ func (e *Engine) collect(f *flushedSegment) {
 
 // discard removes the objects of a segment that the catalog has forgotten, once
 // nobody reads it.
-func (e *Engine) discard(f *flushedSegment) { f.OnFree(func() { e.removeSegment(f) }) }
+func (e *Engine) discard(f *flushedSegment) {
+	e.sweeping.leave(f.id())
+	f.OnFree(func() { e.removeSegment(f) })
+}
 
 // collectKind is of the jobs that remove the objects of a segment.
 const collectKind = "collect"
@@ -70,7 +74,13 @@ func (e *Engine) removeSegment(f *flushedSegment) {
 	m, key := f.Current(), f.descriptor().Manifest
 	e.jobs.Submit(jobs.Job{
 		Kind: collectKind, Object: fmt.Sprintf("segment %d", f.id()), Priority: jobs.Collect,
-		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.removeObjects(ctx, m.Files, key) },
+		Run: func(ctx context.Context, _ *jobs.Progress) error {
+			err := e.removeObjects(ctx, m.Files, key)
+			if err == nil {
+				e.sweeping.gone(f.id())
+			}
+			return err
+		},
 	})
 }
 

@@ -64,6 +64,9 @@ type Options struct {
 	// BeforeApply, if set, is called before a durable commit is applied: tests
 	// hold it up.
 	BeforeApply func(hlc.Timestamp)
+	// SweepAfter is how old objects that nothing names must be to be removed; 0 is
+	// an hour.
+	SweepAfter time.Duration
 	// IndexKeys computes what indexes of expressions and partial ones hold; nil
 	// where there are none.
 	IndexKeys IndexKeysOf
@@ -84,6 +87,7 @@ const (
 	retentionDefault    = 10 * time.Minute
 	growingRowsDefault  = 4 << 10
 	settleDefault       = time.Second
+	sweepAfterDefault   = time.Hour
 	jobWorkers          = 3
 )
 
@@ -123,6 +127,9 @@ func (o *Options) fill() error {
 	if o.Retention == 0 {
 		o.Retention = retentionDefault
 	}
+	if o.SweepAfter == 0 {
+		o.SweepAfter = sweepAfterDefault
+	}
 	if o.Kinds == nil {
 		o.Kinds = vector.KindByName
 	}
@@ -156,9 +163,8 @@ type Engine struct {
 	// repeat either: 2^18 of them a millisecond are free.
 	ids atomic.Uint64
 	// firstID is the first one of this process.
-	firstID uint64
-	// loaded has the segments that there were at the start, for sweep.
-	loaded map[catalog.SegmentID]loadedSegment
+	firstID  uint64
+	sweeping sweeping
 
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
@@ -196,7 +202,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, catalog: opts.Catalog, log: opts.Log, clock: opts.Clock, mem: opts.Memory,
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
-		loaded: map[catalog.SegmentID]loadedSegment{}, filters: newFilterCache(),
+		filters: newFilterCache(),
 	}
 	e.pipeline.e = e
 	e.kept.Store(int64(opts.Retention))
@@ -221,7 +227,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	if !opts.Manual {
-		e.jobs.Submit(jobs.Job{Kind: "sweep", Priority: jobs.Sweep, Run: func(ctx context.Context, _ *jobs.Progress) error { return e.sweep(ctx) }})
+		e.submitSweep()
 		e.tasks.Go(e.maintain)
 		e.tasks.Go(e.follow)
 	}

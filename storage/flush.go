@@ -66,6 +66,7 @@ func (e *Engine) flushShard(ctx context.Context, s *shard) error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	f := &flush{e: e, s: s}
+	defer e.writing()()
 	if !f.seal() {
 		return nil
 	}

@@ -204,6 +204,7 @@ func (e *Engine) buildSegment(ctx context.Context, s *shard, f *flushedSegment, 
 	if f.Rows() == 0 || state == indexBuilt {
 		return nil
 	}
+	defer e.writing()()
 	var replaced []catalog.StorageID
 	if state == indexInterim {
 		replaced = append(replaced, x.storage())

@@ -59,7 +59,6 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 		if err != nil {
 			return err
 		}
-		e.loaded[d.ID] = loadedSegment{f.Manifest, d.Manifest}
 		if version.PartitionByStorage(d.Partition) == nil {
 			e.collect(f)
 			f.release()

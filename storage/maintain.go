@@ -1,14 +1,9 @@
 package storage
 
 import (
-	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
-
-	"quiver/storage/manifest"
-	"quiver/storage/objstore"
 )
 
 // signals connects writers that wait for memory with the flushes that free it.
@@ -72,6 +67,9 @@ func (e *Engine) maintain() {
 			}
 		}
 		e.reconcile()
+		if e.sweeping.due(time.Now(), e.ids.Load(), e.opts.SweepAfter) {
+			e.submitSweep()
+		}
 	}
 }
 
@@ -113,52 +111,6 @@ func (e *Engine) due() *shard {
 		}
 	}
 	return nil
-}
-
-// sweep removes objects that no manifest named when the engine started: a flush,
-// a merge, an index build or a collection that a crash cut short. Ids of this
-// process are left alone.
-func (e *Engine) sweep(ctx context.Context) error {
-	var stale []string
-	err := e.opts.Objects.List(ctx, "files/", func(o objstore.ObjectInfo) error {
-		if k, ok := manifest.ParseKey(o.Key); ok && uint64(k.ID) < e.firstID && e.isStale(&k, o.Key) {
-			stale = append(stale, o.Key)
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("storage: sweep: %w", err)
-	}
-	for _, key := range stale {
-		if err := e.opts.Objects.Delete(ctx, key); err != nil {
-			return err
-		}
-	}
-	if len(stale) > 0 {
-		e.logger.Info("objects left behind by a crash were removed", "objects", len(stale))
-	}
-	return nil
-}
-
-// isStale says whether an object of an earlier process belongs to nothing.
-func (e *Engine) isStale(k *manifest.Key, key string) bool {
-	l, exists := e.loaded[k.ID]
-	switch {
-	case !exists:
-		return true
-	case k.Kind == manifest.KindManifest:
-		return k.Log < e.firstID && key != l.key
-	case k.Kind == manifest.KindIndex && k.Part != "":
-		log, ok := k.PartLog()
-		return ok && log < e.firstID && !slices.ContainsFunc(l.manifest.Files, func(f manifest.File) bool { return f.Key == key })
-	}
-	return false
-}
-
-// loadedSegment is a segment as it was when the engine started.
-type loadedSegment struct {
-	manifest *manifest.Manifest
-	key      string
 }
 
 // scratchName names a new scratch file.

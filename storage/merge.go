@@ -68,6 +68,7 @@ const movedAway = ^uint32(0)
 // segment before it replaces the old ones; others later, by reconcile.
 func (e *Engine) mergeSegments(ctx context.Context, s *shard, inputs []*flushedSegment, scope mergeScope, pace paced) error {
 	m := &merge{e: e, s: s, inputs: inputs, scope: scope, pace: pace}
+	defer e.writing()()
 	if !m.begin() {
 		return nil
 	}

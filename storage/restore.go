@@ -82,6 +82,7 @@ func (e *Engine) Restore(ctx context.Context, place *backup.Place, spec RestoreS
 		}
 	}
 	r.raise()
+	defer e.writing()()
 	tx, err := e.Begin(ctx, TxnOptions{Database: spec.Database})
 	if err != nil {
 		return err

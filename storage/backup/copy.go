@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"hash/crc32"
 	"io"
 
@@ -128,8 +127,11 @@ func (p *Place) Verify(ctx context.Context, d *Description, progress Progress, r
 }
 
 func (p *Place) check(ctx context.Context, d *Description, file *manifest.File) error {
-	r := newObjectReader(ctx, p.store, d.Key(file.Key), file.Bytes)
+	r := objstore.NewReader(ctx, p.store, d.Key(file.Key), file.Bytes)
 	n, err := io.Copy(io.Discard, r)
+	if _, short := r.Short(); short {
+		err = nil
+	}
 	if err != nil {
 		return err
 	}
@@ -138,21 +140,21 @@ func (p *Place) check(ctx context.Context, d *Description, file *manifest.File) 
 	} else if info.Size != file.Bytes {
 		n = info.Size
 	}
-	return matches(d.Key(file.Key), file, n, r.crc.Sum32())
+	return matches(d.Key(file.Key), file, n, r.Sum())
 }
 
 // Copy copies an object from store to store and compares it with its manifest's
 // word on it. What does not match is removed again, and a *binlog.CorruptionError
 // that names the source.
 func Copy(ctx context.Context, from objstore.Store, source string, to objstore.Store, target string, file *manifest.File) error {
-	r := newObjectReader(ctx, from, source, file.Bytes)
+	r := objstore.NewReader(ctx, from, source, file.Bytes)
 	if err := to.Put(ctx, target, r, file.Bytes); err != nil {
-		if r.short {
-			return matches(source, file, r.at, r.crc.Sum32())
+		if n, short := r.Short(); short {
+			return matches(source, file, n, r.Sum())
 		}
 		return err
 	}
-	if err := matches(source, file, file.Bytes, r.crc.Sum32()); err != nil {
+	if err := matches(source, file, file.Bytes, r.Sum()); err != nil {
 		return errors.Join(err, to.Delete(context.WithoutCancel(ctx), target))
 	}
 	return nil
@@ -167,68 +169,4 @@ func matches(key string, file *manifest.File, size int64, crc uint32) error {
 		return &binlog.CorruptionError{Object: key, Reason: fmt.Sprintf("object has checksum %08x, the manifest says %08x", crc, file.CRC)}
 	}
 	return nil
-}
-
-// objectReader reads an object by ranges and sums it up on the way. A store that
-// sends a body again goes back to its beginning.
-type objectReader struct {
-	ctx    context.Context // of the copy
-	store  objstore.Store
-	key    string
-	size   int64
-	at     int64
-	buf    []byte
-	unread []byte
-	crc    hash.Hash32
-	short  bool // the object ended before size
-}
-
-// rangeBytes is how much is read at a time.
-const rangeBytes = 4 << 20
-
-func newObjectReader(ctx context.Context, store objstore.Store, key string, size int64) *objectReader {
-	return &objectReader{ctx: ctx, store: store, key: key, size: size, crc: crc32.New(castagnoli)}
-}
-
-// Read implements io.Reader.
-func (r *objectReader) Read(p []byte) (int, error) {
-	if len(r.unread) == 0 {
-		if r.at >= r.size {
-			return 0, io.EOF
-		}
-		b, err := r.store.ReadAt(r.ctx, r.key, r.at, min(rangeBytes, r.size-r.at), r.buf)
-		if errors.Is(err, io.EOF) {
-			r.short = true
-			err = nil
-			if len(b) == 0 {
-				return 0, io.ErrUnexpectedEOF
-			}
-		}
-		if err != nil {
-			return 0, err
-		}
-		r.buf, r.unread = b, b
-	}
-	n := copy(p, r.unread)
-	r.crc.Write(p[:n])
-	r.unread = r.unread[n:]
-	r.at += int64(n)
-	return n, nil
-}
-
-// Seek implements io.Seeker as far as stores use it: to learn the size and to go
-// back.
-func (r *objectReader) Seek(offset int64, whence int) (int64, error) {
-	switch {
-	case whence == io.SeekCurrent && offset == 0:
-		return r.at, nil
-	case whence == io.SeekEnd && offset == 0:
-		r.at, r.unread = r.size, nil
-		return r.size, nil
-	case whence == io.SeekStart && offset == 0:
-		r.at, r.unread, r.short = 0, nil, false
-		r.crc.Reset()
-		return 0, nil
-	}
-	return 0, errors.New("backup: an object is read from its beginning")
 }
