@@ -20,6 +20,11 @@ func (b *builder) buildInsert(n *plan.Insert) (operator, error) {
 	if o.source, err = b.compileAll(n.Source); err != nil {
 		return nil, err
 	}
+	if n.Keep != nil {
+		if o.keep, err = b.compileCondition(n.Keep); err != nil {
+			return nil, err
+		}
+	}
 	if o.checks, err = b.compileChecks(n.Checks); err != nil {
 		return nil, err
 	}
@@ -41,7 +46,9 @@ type insertOp struct {
 	input     operator
 	partition catalog.OID
 	source    []evaluator
-	conflict  *conflictAction
+	// keep, over the new row, drops rows for which it is not true; nil for none.
+	keep     evaluator
+	conflict *conflictAction
 }
 
 func (o *insertOp) open(ctx context.Context) error {
@@ -70,11 +77,10 @@ func (o *insertOp) next(ctx context.Context) (*batch, error) {
 
 // insert adds the rows made of one input batch.
 func (o *insertOp) insert(ctx context.Context, in *batch) error {
-	cols, err := o.newRows(o.source, in)
-	if err != nil {
+	rows, err := o.rowsOf(in)
+	if err != nil || rows == nil {
 		return err
 	}
-	rows := &batch{cols: cols, rows: in.rows}
 	defer rows.release()
 	if o.conflict != nil {
 		return o.conflict.insert(ctx, o, rows)
@@ -85,8 +91,39 @@ func (o *insertOp) insert(ctx context.Context, in *batch) error {
 	return o.done(rows)
 }
 
-// newRows computes the columns of new rows and checks their constraints.
-func (m *modify) newRows(source []evaluator, in *batch) ([]arrow.Array, error) {
+// rowsOf makes the new rows of an input batch; nil if none is kept.
+func (o *insertOp) rowsOf(in *batch) (*batch, error) {
+	if o.keep == nil {
+		cols, err := o.newRows(o.source, in)
+		if err != nil {
+			return nil, err
+		}
+		return &batch{cols: cols, rows: in.rows}, nil
+	}
+	cols, err := o.computeRows(o.source, in)
+	if err != nil {
+		return nil, err
+	}
+	rows := &batch{cols: cols, rows: in.rows}
+	kept, err := evalCondition(o.x, o.keep, rows, nil)
+	if err != nil || len(kept) == 0 {
+		rows.release()
+		return nil, err
+	}
+	if len(kept) < rows.rows {
+		all := rows
+		rows = takeBatch(o.x.mem, all, kept)
+		all.release()
+	}
+	if err := o.checkRows(rows.cols, rows.rows); err != nil {
+		rows.release()
+		return nil, err
+	}
+	return rows, nil
+}
+
+// computeRows computes the columns of new rows.
+func (m *modify) computeRows(source []evaluator, in *batch) ([]arrow.Array, error) {
 	cols, err := evalFullAll(m.x, source, in)
 	if err != nil {
 		return nil, err
@@ -96,6 +133,15 @@ func (m *modify) newRows(source []evaluator, in *batch) ([]arrow.Array, error) {
 			releaseAll(cols)
 			return nil, err
 		}
+	}
+	return cols, nil
+}
+
+// newRows computes the columns of new rows and checks their constraints.
+func (m *modify) newRows(source []evaluator, in *batch) ([]arrow.Array, error) {
+	cols, err := m.computeRows(source, in)
+	if err != nil {
+		return nil, err
 	}
 	if err := m.checkRows(cols, in.rows); err != nil {
 		releaseAll(cols)

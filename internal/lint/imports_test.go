@@ -84,8 +84,9 @@ var fences = []struct {
 	{"github.com/pganalyze/pg_query_go/v5", []string{"quiver/sql/parse"}},
 	{"go.etcd.io/etcd", []string{"quiver/catalog"}},
 	{"github.com/minio/minio-go/v7", []string{"quiver/storage/objstore"}},
-	{"github.com/klauspost/compress", []string{"quiver/storage/binlog", "quiver/storage/deltalog", "quiver/storage/wal", "quiver/storage/segment"}},
-	{"github.com/pierrec/lz4/v4", []string{"quiver/storage/binlog", "quiver/storage/deltalog"}},
+	{"github.com/klauspost/compress", []string{"quiver/storage/binlog", "quiver/storage/deltalog", "quiver/storage/wal", "quiver/storage/segment", "quiver/server/copyfile"}},
+	{"github.com/pierrec/lz4/v4", []string{"quiver/storage/binlog", "quiver/storage/deltalog", "quiver/server/copyfile"}},
+	{"github.com/apache/arrow/go/v15/parquet", []string{"quiver/server/copyfile"}},
 	{"github.com/spf13/cobra", []string{"quiver/cmd/quiver"}},
 	{"github.com/jackc/pgx/v5", []string{"quiver/test", "quiver/bench", "quiver/examples", "quiver/sql/types"}},
 }

@@ -29,6 +29,7 @@ const (
 	kindReturning
 	kindDefault
 	kindCheck
+	kindCopyWhere
 	kindFilter
 	kindWindow
 	kindConflict
@@ -40,7 +41,7 @@ const (
 var clauseName = map[exprKind]string{
 	kindWhere: "WHERE", kindHaving: "HAVING", kindJoinOn: "JOIN conditions", kindOrderBy: "ORDER BY", kindGroupBy: "GROUP BY",
 	kindLimit: "LIMIT", kindOffset: "OFFSET", kindFromFunction: "functions in FROM", kindValues: "VALUES", kindUpdateSet: "UPDATE",
-	kindReturning: "RETURNING", kindDefault: "DEFAULT expressions", kindCheck: "check constraints", kindFilter: "FILTER",
+	kindReturning: "RETURNING", kindDefault: "DEFAULT expressions", kindCheck: "check constraints", kindCopyWhere: "COPY FROM WHERE conditions", kindFilter: "FILTER",
 	kindWindow: "window definitions", kindConflict: "ON CONFLICT", kindDistinctOn: "DISTINCT ON",
 	kindIndexExpr: "index expressions", kindIndexPredicate: "index predicates",
 }

@@ -29,6 +29,9 @@ func (b *binder) insert(s *ast.InsertStmt, outer *cteScope) *query {
 	m := &logical.Modify{Kind: logical.ModifyInsert, Table: i.table, Partition: i.partition}
 	i.source(m)
 	it := i.rowItem(m)
+	if s.Keep != nil {
+		m.Keep = b.exprs(&scope{items: []*item{it}}, kindCopyWhere).boolean(s.Keep, "WHERE")
+	}
 	m.Checks = b.checks(i.target, m.New)
 	if s.OnConflict != nil {
 		m.Conflict = i.conflict(it)

@@ -16,6 +16,8 @@ func (x *exprBinder) subLink(e *ast.SubLink) plan.Expr {
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in DEFAULT expression").At(pos))
 	case kindCheck:
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in check constraint").At(pos))
+	case kindCopyWhere:
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in COPY FROM WHERE condition").At(pos))
 	case kindIndexExpr:
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in index expression").At(pos))
 	case kindIndexPredicate:

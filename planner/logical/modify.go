@@ -25,6 +25,8 @@ type Modify struct {
 	Source   []plan.Expr
 	Assigned []bool
 	Checks   []plan.Check
+	// Keep drops new rows for which it is not true (COPY FROM); nil for none.
+	Keep     plan.Expr
 	Conflict *Conflict
 	// Returning computes the output; nil for no rows.
 	Returning []Item
@@ -60,6 +62,7 @@ func (m *Modify) Exprs() []*plan.Expr {
 	for i := range m.Source {
 		exprs = append(exprs, &m.Source[i])
 	}
+	exprs = append(exprs, optional(&m.Keep)...)
 	for i := range m.Checks {
 		exprs = append(exprs, &m.Checks[i].Cond)
 	}

@@ -26,7 +26,7 @@ func returning(l *layout, m *logical.Modify) []plan.Expr {
 
 func (b *builder) insert(m *logical.Modify, in *built) *built {
 	row := b.layoutOf(m.New)
-	node := &plan.Insert{Table: m.Table, Partition: m.Partition, Source: b.layout(in).exprs(m.Source), Checks: compileChecks(row, m.Checks), Returning: returning(row, m)}
+	node := &plan.Insert{Table: m.Table, Partition: m.Partition, Source: b.layout(in).exprs(m.Source), Keep: row.expr(m.Keep), Checks: compileChecks(row, m.Checks), Returning: returning(row, m)}
 	node.Input = in.node
 	if c := m.Conflict; c != nil {
 		both := b.layoutOf(c.Existing, c.Excluded)

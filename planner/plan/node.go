@@ -397,6 +397,9 @@ type Insert struct {
 	Table     *catalog.Table
 	Partition *catalog.Partition // nil: the default one
 	Source    []Expr
+	// Keep, over [table columns…], drops rows for which it is not true before
+	// they are checked: the WHERE of COPY FROM. Nil keeps all.
+	Keep      Expr
 	Checks    []Check
 	Conflict  *Conflict
 	Returning []Expr

@@ -16,6 +16,8 @@ const (
 	Text Format = iota
 	CSV
 	Binary
+	// JSON has an object a line; PostgreSQL has it not.
+	JSON
 )
 
 // Options is what WITH (…) of a COPY says, checked and with defaults.
@@ -91,7 +93,7 @@ func (p *parser) option(o *ast.Option) error {
 		if err != nil {
 			return err
 		}
-		formats := map[string]Format{"text": Text, "csv": CSV, "binary": Binary}
+		formats := map[string]Format{"text": Text, "csv": CSV, "binary": Binary, "json": JSON}
 		f, ok := formats[s]
 		if !ok {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "COPY format \"%s\" not recognized", s).At(o.Position())
@@ -172,6 +174,12 @@ func (p *parser) defaults() error {
 		return refuse(sqlerr.SyntaxError, "cannot specify DELIMITER in BINARY mode")
 	case p.Format == Binary && nullGiven:
 		return refuse(sqlerr.SyntaxError, "cannot specify NULL in BINARY mode")
+	case p.Format == JSON && delimGiven:
+		return refuse(sqlerr.SyntaxError, "cannot specify DELIMITER in JSON mode")
+	case p.Format == JSON && nullGiven:
+		return refuse(sqlerr.SyntaxError, "cannot specify NULL in JSON mode")
+	case p.Format == JSON && p.Header:
+		return refuse(sqlerr.FeatureNotSupported, "cannot specify HEADER in JSON mode")
 	case len(delim) != 1:
 		return refuse(sqlerr.FeatureNotSupported, "COPY delimiter must be a single one-byte character")
 	case delim == "\n" || delim == "\r":

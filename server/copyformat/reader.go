@@ -162,6 +162,8 @@ func (r *Reader) consume(data []byte, last bool) (int, error) {
 		return r.consumeBinary(data)
 	case CSV:
 		return r.consumeCSV(data, last)
+	case JSON:
+		return r.consumeJSON(data, last)
 	}
 	return r.consumeText(data, last)
 }

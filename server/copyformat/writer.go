@@ -64,8 +64,11 @@ func (w *Writer) AppendTrailer(dst []byte) []byte {
 
 // AppendRow appends row i of a record with the Writer's columns.
 func (w *Writer) AppendRow(dst []byte, rec arrow.Record, row int) []byte {
-	if w.opts.Format == Binary {
+	switch w.opts.Format {
+	case Binary:
 		return w.appendBinaryRow(dst, rec, row)
+	case JSON:
+		return w.appendJSONRow(dst, rec, row)
 	}
 	for i, t := range w.types {
 		if i > 0 {

@@ -85,6 +85,8 @@ type activityState struct {
 	txns int64
 	// reading: it waits for the client in the middle of a COPY.
 	reading bool
+	// copy is the COPY that runs; nil for none.
+	copy *copyProgress
 }
 
 func (a *activity) read() activityState {

@@ -3,13 +3,16 @@ package session
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
+	"quiver/catalog/pgcatalog"
 	"quiver/planner/plan"
+	"quiver/server/copyfile"
 	"quiver/server/copyformat"
 	"quiver/server/pgwire"
 	"quiver/sql/ast"
@@ -28,14 +31,14 @@ const (
 
 // copyStmt makes the execution of COPY.
 func (s *Session) copyStmt(ctx context.Context, st *ast.Statement, v *ast.CopyStmt) (execution, []pgwire.Column, error) {
+	if err := s.checkFile(v); err != nil {
+		return nil, nil, err
+	}
 	switch {
 	case v.Program:
 		return nil, nil, sqlerr.Unsupported("COPY with a program")
-	case v.File != "":
-		return nil, nil, sqlerr.Unsupported("COPY with a file of the server").
-			WithHint(`Use COPY FROM STDIN or COPY TO STDOUT, or psql's \copy.`)
-	case v.Where != nil:
-		return nil, nil, sqlerr.Unsupported("COPY FROM with WHERE")
+	case v.Where != nil && !v.From:
+		return nil, nil, sqlerr.New(sqlerr.SyntaxError, "WHERE clause not allowed with COPY TO")
 	case v.From && s.txn.readOnly:
 		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute COPY FROM in a read-only transaction")
 	}
@@ -49,15 +52,19 @@ func (s *Session) copyStmt(ctx context.Context, st *ast.Statement, v *ast.CopySt
 	return s.newCopyTo(ctx, st, v)
 }
 
-// copyFrom is a COPY FROM STDIN. Its rows go through the plan of an INSERT
+// copyFrom is a COPY FROM. Its rows go through the plan of an INSERT
 // whose input is fed, so that defaults and constraints are those of INSERT.
 type copyFrom struct {
 	s       *Session
 	plan    *plan.Statement
 	table   *catalog.Table
 	columns []copyformat.Column
-	opts    *copyformat.Options
-	rows    int64
+	opts    *copyOptions
+	file    string // "" for STDIN
+	rows    int64  // inserted
+	// several: there are many files, and errors say which.
+	several  bool
+	progress copyProgress
 }
 
 func (s *Session) newCopyFrom(ctx context.Context, st *ast.Statement, v *ast.CopyStmt) (*copyFrom, error) {
@@ -65,7 +72,11 @@ func (s *Session) newCopyFrom(ctx context.Context, st *ast.Statement, v *ast.Cop
 	if err != nil {
 		return nil, err
 	}
-	c := &copyFrom{s: s, table: table}
+	c := &copyFrom{s: s, table: table, file: v.File}
+	c.progress.relation, c.progress.from, c.progress.kind = table.OID, true, "PIPE"
+	if v.File != "" {
+		c.progress.kind = "FILE"
+	}
 	if c.columns, err = copyColumns(table, v.Columns); err != nil {
 		return nil, err
 	}
@@ -73,13 +84,13 @@ func (s *Session) newCopyFrom(ctx context.Context, st *ast.Statement, v *ast.Cop
 	for i, col := range c.columns {
 		names[i] = col.Name
 	}
-	if c.opts, err = copyformat.ParseOptions(v.Options, true, names); err != nil {
+	if c.opts, err = parseCopyOptions(v, names); err != nil {
 		return nil, err
 	}
 	if len(names) == 0 {
 		return nil, sqlerr.Unsupported("COPY FROM into a table without columns")
 	}
-	c.plan, err = s.planFedInsert(ctx, v.Table, names, st.Text)
+	c.plan, err = s.planFedInsert(ctx, v, names, st.Text)
 	return c, err
 }
 
@@ -142,8 +153,8 @@ func copyColumns(table *catalog.Table, names []string) ([]copyformat.Column, err
 // planFedInsert plans INSERT INTO t (names) VALUES over parameters and puts a
 // Feed in the place of the rows. Two rows keep the planner from moving a single
 // one into the expressions.
-func (s *Session) planFedInsert(ctx context.Context, table *ast.RangeVar, names []string, text string) (*plan.Statement, error) {
-	insert := &ast.InsertStmt{Table: table, Overriding: 's', Source: &ast.SelectStmt{}}
+func (s *Session) planFedInsert(ctx context.Context, v *ast.CopyStmt, names []string, text string) (*plan.Statement, error) {
+	insert := &ast.InsertStmt{Table: v.Table, Keep: v.Where, Overriding: 's', Source: &ast.SelectStmt{}}
 	row := make([]ast.Expr, len(names))
 	for i, name := range names {
 		insert.Columns = append(insert.Columns, &ast.ResTarget{Name: name})
@@ -167,14 +178,32 @@ func (s *Session) planFedInsert(ctx context.Context, table *ast.RangeVar, names 
 	}, nil
 }
 
-// run reads the client's data and inserts it batch by batch.
+// run inserts what the client sends, or what files have.
 func (c *copyFrom) run(ctx context.Context) (string, error) {
-	s := c.s
-	if err := s.conn.CopyIn(len(c.columns), c.opts.Format == copyformat.Binary); err != nil {
+	defer c.s.showProgress(&c.progress)()
+	var err error
+	switch {
+	case c.file != "":
+		err = c.runFiles(ctx)
+	case c.opts.file != 0 || c.opts.compression != copyfile.None:
+		err = c.runSpooled(ctx)
+	default:
+		err = c.runStream(ctx)
+	}
+	if err != nil {
 		return "", err
 	}
+	return string(appendCount([]byte("COPY"), c.rows)), nil
+}
+
+// runStream reads the client's data and inserts it batch by batch.
+func (c *copyFrom) runStream(ctx context.Context) error {
+	s := c.s
+	if err := s.conn.CopyIn(len(c.columns), c.opts.isBinary()); err != nil {
+		return err
+	}
 	format := *s.format(s.view())
-	reader := copyformat.NewReader(c.opts, c.table.Name, c.columns, &format, memory.DefaultAllocator)
+	reader := copyformat.NewReader(c.opts.rows, c.table.Name, c.columns, &format, memory.DefaultAllocator)
 	defer reader.Release()
 	s.activity.update(func(now *activityState) { now.reading = true })
 	defer s.activity.update(func(now *activityState) { now.reading = false })
@@ -182,34 +211,32 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 	for {
 		data, err := s.conn.ReadCopy()
 		if err != nil {
-			return "", c.readError(ctx, err, reader)
+			return c.readError(ctx, err, reader)
 		}
 		if data == nil {
 			break
 		}
+		c.progress.bytes.Add(int64(len(data)))
 		for len(data) > 0 {
 			n := min(len(data), copyPieceBytes)
 			if err := reader.Write(data[:n]); err != nil {
-				return "", err
+				return err
 			}
 			data = data[n:]
 			if reader.Bytes() >= copyBatchBytes || reader.Rows() >= copyBatchRows {
-				if err := c.insert(ctx, reader); err != nil {
-					return "", err
+				if err := c.insertRead(ctx, reader); err != nil {
+					return err
 				}
 			}
 		}
 		if err := context.Cause(ctx); err != nil {
-			return "", c.readError(ctx, err, reader)
+			return c.readError(ctx, err, reader)
 		}
 	}
 	if err := reader.Finish(); err != nil {
-		return "", err
+		return err
 	}
-	if err := c.insert(ctx, reader); err != nil {
-		return "", err
-	}
-	return string(appendCount([]byte("COPY"), c.rows)), nil
+	return c.insertRead(ctx, reader)
 }
 
 // readError adds where a COPY was when the client gave up, or when it was
@@ -225,24 +252,32 @@ func (c *copyFrom) readError(ctx context.Context, err error, reader *copyformat.
 	return err
 }
 
-// insert adds the rows that reader has gathered. When a row of the batch is
-// refused, the batch is undone and its rows go one by one, to name the line.
-func (c *copyFrom) insert(ctx context.Context, reader *copyformat.Reader) error {
-	rows := reader.Rows()
-	if rows == 0 {
+// insertRead adds the rows that reader has gathered.
+func (c *copyFrom) insertRead(ctx context.Context, reader *copyformat.Reader) error {
+	b := copyBatch{rows: reader.Rows()}
+	if b.rows == 0 {
 		return nil
 	}
-	columns, lines := reader.Take()
+	b.columns, b.lines = reader.Take()
+	return c.insert(ctx, &b)
+}
+
+// insert adds the rows of a batch, which it releases. When a row is refused, the
+// batch is undone and its rows go one by one, to name the line.
+func (c *copyFrom) insert(ctx context.Context, b *copyBatch) error {
+	columns, rows := b.columns, b.rows
 	defer releaseArrays(columns)
 	store, err := c.s.store(ctx)
 	if err != nil {
 		return err
 	}
 	mark := store.Savepoint()
-	err = c.insertRows(ctx, columns, rows)
+	inserted, err := c.insertRows(ctx, columns, rows)
 	if err == nil {
 		store.Release(mark)
-		c.rows += int64(rows)
+		c.rows += inserted
+		c.progress.processed.Add(inserted)
+		c.progress.leftByCond.Add(int64(rows) - inserted)
 		return nil
 	}
 	if !refused(err) {
@@ -254,10 +289,10 @@ func (c *copyFrom) insert(ctx context.Context, reader *copyformat.Reader) error 
 		for k, col := range columns {
 			one[k] = array.NewSlice(col, int64(i), int64(i+1))
 		}
-		rowErr := c.insertRows(ctx, one, 1)
+		_, rowErr := c.insertRows(ctx, one, 1)
 		releaseArrays(one)
 		if rowErr != nil {
-			return withLine(rowErr, c.table.Name, lines[i])
+			return c.located(rowErr, b.file, copyformat.LineContext(c.table.Name, b.line(i)))
 		}
 	}
 	return err
@@ -273,18 +308,26 @@ func refused(err error) bool {
 	return errors.As(err, &e) && (e.Code[:2] == "22" || e.Code[:2] == "23")
 }
 
-func withLine(err error, table string, line int64) error {
+// located adds where an error is, and of which file if there are several.
+func (c *copyFrom) located(err error, file *copyfile.File, context string) error {
 	var e *sqlerr.Error
-	if errors.As(err, &e) {
-		return e.WithContext("%s", copyformat.LineContext(table, line))
+	if !errors.As(err, &e) {
+		return err
 	}
-	return err
+	if context != "" {
+		e = e.WithContext("%s", context)
+	}
+	if c.several && file != nil {
+		e = e.WithContext("file \"%s\"", file.Name)
+	}
+	return e
 }
 
-func (c *copyFrom) insertRows(ctx context.Context, columns []arrow.Array, rows int) error {
+// insertRows runs the plan over some rows and returns how many it inserted.
+func (c *copyFrom) insertRows(ctx context.Context, columns []arrow.Array, rows int) (int64, error) {
 	run, err := c.s.execute(ctx, c.plan, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer run.close()
 	fed := false
@@ -298,18 +341,99 @@ func (c *copyFrom) insertRows(ctx context.Context, columns []arrow.Array, rows i
 	for {
 		rec, err := run.next(ctx)
 		if err != nil || rec == nil {
-			return err
+			return run.cursor.Affected(), err
 		}
 		rec.Release()
 	}
 }
 
-// copyTo is a COPY TO STDOUT: it sends the rows of a plan.
+// runFiles inserts what the files of the server have.
+func (c *copyFrom) runFiles(ctx context.Context) error {
+	files, err := copyfile.Find(ctx, c.file)
+	if err != nil {
+		return err
+	}
+	c.several = len(files) > 1
+	return c.insertFiles(ctx, files)
+}
+
+func (c *copyFrom) insertFiles(ctx context.Context, files []*copyfile.File) error {
+	for _, f := range files {
+		c.progress.total.Add(f.Size)
+	}
+	in := &copyInput{
+		opts: c.opts, table: c.table.Name, columns: c.columns, format: *c.s.format(c.s.view()), progress: &c.progress, tempDir: c.s.cfg.TempDir,
+	}
+	// Names are looked up by many goroutines at a time: in a version that stays.
+	in.format.Names = &pgcatalog.Names{View: c.s.cfg.Catalog.View(c.s.database.OID)}
+	in.start(ctx, files)
+	defer in.close()
+	for b := range in.batches {
+		if b.err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return cancelError(cause)
+			}
+			return c.located(b.err, b.file, "")
+		}
+		if err := c.insert(ctx, &b); err != nil {
+			return err
+		}
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cancelError(cause)
+	}
+	return nil
+}
+
+// runSpooled takes what the client sends as a file: formats of columns are not
+// read in order.
+func (c *copyFrom) runSpooled(ctx context.Context) error {
+	s := c.s
+	if err := s.conn.CopyIn(len(c.columns), c.opts.isBinary()); err != nil {
+		return err
+	}
+	spool, err := copyfile.TempFile(s.cfg.TempDir)
+	if err != nil {
+		return err
+	}
+	defer spool.Close()
+	size, err := c.spool(ctx, spool)
+	if err != nil {
+		return err
+	}
+	c.progress.bytes.Store(0)
+	return c.insertFiles(ctx, []*copyfile.File{copyfile.Opened("STDIN", spool, size)})
+}
+
+func (c *copyFrom) spool(ctx context.Context, to io.Writer) (size int64, err error) {
+	s := c.s
+	s.activity.update(func(now *activityState) { now.reading = true })
+	defer s.activity.update(func(now *activityState) { now.reading = false })
+	defer s.running.interruptReads(ctx)()
+	for {
+		data, err := s.conn.ReadCopy()
+		if cause := context.Cause(ctx); cause != nil {
+			return 0, cancelError(cause)
+		}
+		if err != nil || data == nil {
+			return size, err
+		}
+		if _, err := to.Write(data); err != nil {
+			return 0, sqlerr.Wrap(err, sqlerr.IOError, "could not write to temporary file: %s", err)
+		}
+		size += int64(len(data))
+		c.progress.bytes.Add(int64(len(data)))
+	}
+}
+
+// copyTo is a COPY TO: it sends the rows of a plan to the client or into a file.
 type copyTo struct {
-	s       *Session
-	run     *planRun
-	columns []copyformat.Column
-	opts    *copyformat.Options
+	s        *Session
+	run      *planRun
+	columns  []copyformat.Column
+	opts     *copyOptions
+	file     string // "" for STDOUT
+	progress copyProgress
 }
 
 func (s *Session) newCopyTo(ctx context.Context, st *ast.Statement, v *ast.CopyStmt) (execution, []pgwire.Column, error) {
@@ -327,13 +451,20 @@ func (s *Session) newCopyTo(ctx context.Context, st *ast.Statement, v *ast.CopyS
 	if planned.Columns == nil {
 		return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported, "COPY query must have a RETURNING clause")
 	}
-	c := &copyTo{s: s}
+	c := &copyTo{s: s, file: v.File}
+	c.progress.kind = "PIPE"
+	if v.File != "" {
+		c.progress.kind = "FILE"
+	}
+	if v.Query == nil && len(planned.Tables) > 0 {
+		c.progress.relation = planned.Tables[0].OID
+	}
 	names := make([]string, len(planned.Columns))
 	for i, col := range planned.Columns {
 		names[i] = col.Name
 		c.columns = append(c.columns, copyformat.Column{Name: col.Name, Type: col.Type})
 	}
-	if c.opts, err = copyformat.ParseOptions(v.Options, false, names); err != nil {
+	if c.opts, err = parseCopyOptions(v, names); err != nil {
 		return nil, nil, err
 	}
 	if c.run, err = s.execute(ctx, planned, nil); err != nil {
@@ -363,45 +494,59 @@ func selectColumns(table *ast.RangeVar, columns []string) ast.Stmt {
 }
 
 func (c *copyTo) send(ctx context.Context) (string, error) {
-	conn := c.s.conn
-	if err := conn.CopyOut(len(c.columns), c.opts.Format == copyformat.Binary); err != nil {
-		return "", err
+	defer c.s.showProgress(&c.progress)()
+	var err error
+	switch {
+	case c.file != "":
+		err = c.sendFile(ctx)
+	case c.opts.isBinary() && (c.opts.file != 0 || c.opts.compression != copyfile.None):
+		err = c.sendPacked(ctx)
+	default:
+		err = c.sendRows(ctx)
 	}
-	w, err := copyformat.NewWriter(c.opts, c.columns, &c.run.fmt)
 	if err != nil {
 		return "", err
 	}
+	return string(appendCount([]byte("COPY"), c.progress.processed.Load())), nil
+}
+
+// sendRows sends a message a row.
+func (c *copyTo) sendRows(ctx context.Context) error {
+	conn := c.s.conn
+	if err := conn.CopyOut(len(c.columns), c.opts.isBinary()); err != nil {
+		return err
+	}
+	w, err := copyformat.NewWriter(c.opts.rows, c.columns, &c.run.fmt)
+	if err != nil {
+		return err
+	}
 	head := w.AppendHeader(nil)
-	if c.opts.Format != copyformat.Binary && len(head) > 0 { // a line of its own
+	if c.opts.rows.Format != copyformat.Binary && len(head) > 0 { // a line of its own
 		if err := c.sendBytes(head); err != nil {
-			return "", err
+			return err
 		}
 		head = nil
 	}
-	rows := int64(0)
 	for {
 		rec, err := c.run.next(ctx)
 		if err != nil {
-			return "", err
+			return err
 		}
 		if rec == nil {
 			break
 		}
 		if err := c.sendBatch(w, rec, &head); err != nil {
-			return "", err
+			return err
 		}
-		rows += rec.NumRows()
+		c.progress.processed.Add(rec.NumRows())
 		rec.Release()
 	}
 	if tail := w.AppendTrailer(head); len(tail) > 0 {
 		if err := c.sendBytes(tail); err != nil {
-			return "", err
+			return err
 		}
 	}
-	if err := conn.CopyDone(); err != nil {
-		return "", err
-	}
-	return string(appendCount([]byte("COPY"), rows)), nil
+	return conn.CopyDone()
 }
 
 func (c *copyTo) sendBytes(data []byte) error {

@@ -20,6 +20,7 @@ func (c *Config) ProvideLive() error {
 	return errors.Join(
 		pgcatalog.Provide(c.Catalog, "pg_stat_activity", c.fillActivity),
 		pgcatalog.Provide(c.Catalog, "pg_stat_ssl", c.fillSSL),
+		pgcatalog.Provide(c.Catalog, "pg_stat_progress_copy", c.fillCopyProgress),
 		pgcatalog.Provide(c.Catalog, "pg_locks", c.fillLocks),
 		pgcatalog.Provide(c.Catalog, "pg_prepared_statements", fillPrepared),
 		pgcatalog.Provide(c.Catalog, "pg_cursors", fillCursors),

@@ -230,6 +230,8 @@ type InsertStmt struct {
 	Source     *SelectStmt
 	OnConflict *OnConflict
 	Returning  []*ResTarget
+	// Keep is the WHERE of COPY FROM, over the new row; nil keeps all.
+	Keep Expr
 }
 
 // OnConflict is ON CONFLICT (columns) | ON CONSTRAINT name DO NOTHING | UPDATE.

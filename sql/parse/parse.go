@@ -58,7 +58,7 @@ func mergeByPlace(a, b []placed) []*ast.Statement {
 // parseGrammar runs the grammar over text, which is src.text or a same-length
 // or shortened stand-in for it (see source.cut), and converts the tree.
 func parseGrammar(src *source, text string) ([]placed, error) {
-	tree, err := pgquery.Parse(text)
+	tree, err := pgquery.Parse(maskCopyJSON(text))
 	if err != nil {
 		return nil, grammarError(src, err)
 	}

@@ -169,6 +169,11 @@ func (c *converter) copyStmt(v *pgquery.CopyStmt) ast.Stmt {
 		Table: c.rangeVar(v.Relation), Columns: strs(v.Attlist), From: v.IsFrom, Program: v.IsProgram,
 		File: v.Filename, Options: c.options(v.Options), Where: c.expr(v.WhereClause),
 	}
+	for _, o := range s.Options {
+		if word, ok := o.Value.(*ast.Const); ok && word.Text == jsonStandIn {
+			word.Text = "json"
+		}
+	}
 	if v.Query != nil {
 		s.Query = c.stmt(v.Query)
 	}

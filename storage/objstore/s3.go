@@ -38,9 +38,14 @@ type S3 struct {
 //
 //	s3://bucket?endpoint=host:port&region=us-east-1&secure=false&path_style=true
 //
-// Without endpoint it is AWS; secure is true unless said otherwise. Keys come
-// from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. The
-// bucket is made if it is missing. A store that ignores If-None-Match is
+// Without endpoint it is that of AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, and
+// without these AWS itself; the region is else that of AWS_REGION or
+// AWS_DEFAULT_REGION; secure is true unless said otherwise, here or by the
+// scheme of the variable. A bucket is addressed by path at an endpoint that is
+// given, as most servers expect, and by host name at AWS and at Alibaba's OSS,
+// which expect that. Keys come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
+// AWS_SESSION_TOKEN, authorities beyond the system's from the file
+// AWS_CA_BUNDLE. The bucket is made if it is missing. A store that ignores If-None-Match is
 // refused: two owners could overwrite each other's objects on it.
 func NewS3(ctx context.Context, target string) (*S3, error) {
 	s, err := newS3(target)
@@ -82,6 +87,9 @@ func parseS3URL(target string) (*s3Config, error) {
 		return bad("%v", err)
 	}
 	c := &s3Config{bucket: u.Host, endpoint: "s3.amazonaws.com", secure: true}
+	if err := c.fromEnvironment(); err != nil {
+		return bad("%v", err)
+	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return bad("%v", err)
@@ -90,8 +98,7 @@ func parseS3URL(target string) (*s3Config, error) {
 		value := values[0]
 		switch name {
 		case "endpoint":
-			c.endpoint = value
-			c.pathStyle = true // what every server but Amazon's expects
+			c.setEndpoint(value)
 		case "region":
 			c.region = value
 		case "secure", "path_style":
@@ -118,6 +125,9 @@ func newS3(target string) (*S3, error) {
 	transport, err := minio.DefaultTransport(c.secure)
 	if err != nil {
 		return nil, err
+	}
+	if err := trustBundle(transport); err != nil {
+		return nil, fmt.Errorf("object store %q: %w", target, err)
 	}
 	lookup := minio.BucketLookupDNS
 	if c.pathStyle {

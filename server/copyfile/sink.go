@@ -1,0 +1,145 @@
+package copyfile
+
+import (
+	"io"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
+	"github.com/apache/arrow/go/v15/parquet/compress"
+	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+// rowGroupBytes is about how large a row group of Parquet, which is held in
+// memory, and a batch of Arrow get.
+const rowGroupBytes = 64 << 20
+
+// Sink writes batches of rows into a file of columns. It ends in Close, which
+// does not close what it writes to.
+type Sink struct {
+	columns  []Column
+	exports  []exported
+	schema   *arrow.Schema
+	text     *types.Format
+	mem      memory.Allocator
+	write    func(rec arrow.Record) error
+	newGroup func() // nil where the format has none
+	close    func() error
+	held     int64 // bytes of the group
+}
+
+// NewSink begins a file of format Parquet or Arrow in w, whose pages or buffers
+// are packed with c. The file form of Arrow needs no seeking.
+func NewSink(w io.Writer, format Format, c Compression, columns []Column, text *types.Format, mem memory.Allocator) (*Sink, error) {
+	s := &Sink{columns: columns, text: text, mem: mem}
+	fields := make([]arrow.Field, len(columns))
+	for i, col := range columns {
+		x := exportOf(col.Type)
+		s.exports = append(s.exports, x)
+		fields[i] = arrow.Field{Name: col.Name, Type: x.arrow, Nullable: true}
+	}
+	s.schema = arrow.NewSchema(fields, nil)
+	switch format {
+	case Parquet:
+		return s, s.parquet(w, c)
+	case Arrow:
+		return s, s.arrow(w, c)
+	}
+	return nil, sqlerr.Unsupported("COPY TO with format %s", format)
+}
+
+func (s *Sink) parquet(w io.Writer, c Compression) error {
+	codec := map[Compression]compress.Compression{
+		None: compress.Codecs.Uncompressed, Gzip: compress.Codecs.Gzip, Zstd: compress.Codecs.Zstd, Snappy: compress.Codecs.Snappy,
+	}
+	if c == LZ4 {
+		return sqlerr.Unsupported("compression lz4 in parquet files").WithHint("Use snappy or zstd.")
+	}
+	props := parquet.NewWriterProperties(parquet.WithCompression(codec[c]), parquet.WithAllocator(s.mem), parquet.WithMaxRowGroupLength(1<<40))
+	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{w}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(s.mem)))
+	if err != nil {
+		return err
+	}
+	s.write, s.newGroup, s.close = out.WriteBuffered, out.NewBufferedRowGroup, out.Close
+	return nil
+}
+
+func (s *Sink) arrow(w io.Writer, c Compression) error {
+	options := []ipc.Option{ipc.WithSchema(s.schema), ipc.WithAllocator(s.mem)}
+	switch c {
+	case None:
+	case Zstd:
+		options = append(options, ipc.WithZstd())
+	case LZ4:
+		options = append(options, ipc.WithLZ4())
+	default:
+		return sqlerr.Unsupported("this compression in arrow files").WithHint("Use lz4 or zstd.")
+	}
+	out, err := ipc.NewFileWriter(&position{w: w}, options...)
+	if err != nil {
+		return err
+	}
+	s.write, s.close = out.Write, out.Close
+	return nil
+}
+
+// position is a writer that knows where it is, all that the file form asks for.
+type position struct {
+	w  io.Writer
+	at int64
+}
+
+func (p *position) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.at += int64(n)
+	return n, err
+}
+
+func (p *position) Seek(offset int64, whence int) (int64, error) {
+	if whence == io.SeekCurrent && offset == 0 {
+		return p.at, nil
+	}
+	return 0, sqlerr.New(sqlerr.InternalError, "a file of COPY TO is written in order")
+}
+
+// Write adds the rows of a record with the Sink's columns.
+func (s *Sink) Write(rec arrow.Record) error {
+	out := make([]arrow.Array, len(s.columns))
+	defer func() { releaseAll(out) }()
+	for i, c := range s.columns {
+		var err error
+		if out[i], err = s.exports[i].array(rec.Column(i), c.Type, s.text, s.mem); err != nil {
+			return err
+		}
+	}
+	batch := array.NewRecord(s.schema, out, rec.NumRows())
+	defer batch.Release()
+	if s.newGroup != nil && s.held > rowGroupBytes {
+		s.newGroup()
+		s.held = 0
+	}
+	for _, a := range out {
+		s.held += arrayBytes(a.Data())
+	}
+	return s.write(batch)
+}
+
+func arrayBytes(d arrow.ArrayData) (n int64) {
+	for _, b := range d.Buffers() {
+		if b != nil {
+			n += int64(b.Len())
+		}
+	}
+	for _, c := range d.Children() {
+		n += arrayBytes(c)
+	}
+	return n
+}
+
+// Close ends the file.
+func (s *Sink) Close() error { return s.close() }

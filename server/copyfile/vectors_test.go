@@ -1,0 +1,147 @@
+package copyfile
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/sql/sqlerr"
+	"quiver/sql/types"
+)
+
+// bytesFile is a file in memory.
+type bytesFile struct{ *bytes.Reader }
+
+func (bytesFile) Close() error { return nil }
+
+// rowsOf reads a file and spells its rows.
+func rowsOf(format Format, data []byte, columns ...Column) (rows []string, err error) {
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	o := Options{Format: format, Columns: columns, Text: types.DefaultFormat(), Mem: mem}
+	s, err := Open(context.Background(), bytesFile{bytes.NewReader(data)}, int64(len(data)), o)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for {
+		batch, err := s.Next(context.Background())
+		if err != nil || batch == nil {
+			return rows, err
+		}
+		for i := range batch[0].Len() {
+			row := ""
+			for k, c := range columns {
+				if batch[k].IsNull(i) {
+					row += " null"
+					continue
+				}
+				row += " " + string(c.Type.Type().AppendText(nil, batch[k], i, types.DefaultFormat()))
+			}
+			rows = append(rows, row[1:])
+		}
+		releaseAll(batch)
+	}
+}
+
+func floats(v ...float32) (b []byte) {
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
+}
+
+func ints(v ...uint32) (b []byte) {
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
+}
+
+func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+func npy(header string, data []byte) []byte {
+	b := append([]byte(npyMagic), 1, 0)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(header)))
+	return join(b, []byte(header), data)
+}
+
+var (
+	idColumn     = Column{"id", types.Of(types.Int8OID)}
+	vectorColumn = Column{"v", types.T{OID: types.VectorOID, Mod: 2}}
+	looseColumn  = Column{"v", types.Of(types.VectorOID)}
+	intsColumn   = Column{"v", types.Of(types.Int4ArrayOID)}
+)
+
+func TestVectorFiles(t *testing.T) {
+	header := "{'descr': '%s', 'fortran_order': %s, 'shape': (%s), }\n"
+	for _, c := range []struct {
+		name    string
+		format  Format
+		data    []byte
+		columns []Column
+		want    []string
+		err     string
+	}{
+		{"fvecs", Fvecs, join(ints(2), floats(1, 2.5), ints(2), floats(-3, 4)), []Column{vectorColumn}, []string{"[1,2.5]", "[-3,4]"}, ""},
+		{"fvecs, counted", Fvecs, join(ints(2), floats(1, 2), ints(2), floats(3, 4)), []Column{idColumn, vectorColumn}, []string{"0 [1,2]", "1 [3,4]"}, ""},
+		{"fvecs of several lengths", Fvecs, join(ints(1), floats(1), ints(3), floats(3, 4, 5)), []Column{looseColumn}, []string{"[1]", "[3,4,5]"}, ""},
+		{"fvecs, wrong length", Fvecs, join(ints(3), floats(1, 2, 3)), []Column{vectorColumn}, nil, "22000"},
+		{"fvecs, NaN", Fvecs, join(ints(2), floats(1, float32(math.NaN()))), []Column{vectorColumn}, nil, "22000"},
+		{"fvecs, cut", Fvecs, join(ints(2), floats(1)), []Column{vectorColumn}, nil, "22P04"},
+		{"fvecs, cut in the length", Fvecs, []byte{2, 0}, []Column{vectorColumn}, nil, "22P04"},
+		{"fvecs, negative length", Fvecs, ints(math.MaxUint32), []Column{vectorColumn}, nil, "22P04"},
+		{"fvecs, vast length", Fvecs, ints(1 << 30), []Column{vectorColumn}, nil, "22P04"},
+		{"fvecs, empty", Fvecs, nil, []Column{vectorColumn}, nil, ""},
+		{"bvecs", Bvecs, join(ints(2), []byte{0, 255}), []Column{vectorColumn}, []string{"[0,255]"}, ""},
+		{"ivecs", Ivecs, join(ints(2), ints(7, math.MaxUint32)), []Column{intsColumn}, []string{"{7,-1}"}, ""},
+		{"fbin", Fbin, join(ints(2, 2), floats(1, 2, 3, 4)), []Column{vectorColumn, idColumn}, []string{"[1,2] 0", "[3,4] 1"}, ""},
+		{"fbin, cut", Fbin, join(ints(2, 2), floats(1, 2, 3)), []Column{vectorColumn}, nil, "22P04"},
+		{"fbin, vast", Fbin, ints(math.MaxUint32, 1<<20), []Column{vectorColumn}, nil, "22P04"},
+		{"fbin without dimensions", Fbin, ints(5, 0), []Column{vectorColumn}, nil, "22P04"},
+		{"u8bin", U8bin, join(ints(1, 2), []byte{1, 2}), []Column{vectorColumn}, []string{"[1,2]"}, ""},
+		{"npy", Npy, npy(fmt.Sprintf(header, "<f4", "False", "2, 2"), floats(1, 2, 3, 4)), []Column{vectorColumn}, []string{"[1,2]", "[3,4]"}, ""},
+		{"npy of bytes", Npy, npy(fmt.Sprintf(header, "|i1", "False", "1, 2,"), []byte{255, 2}), []Column{vectorColumn}, []string{"[-1,2]"}, ""},
+		{"npy of halves", Npy, npy(fmt.Sprintf(header, "<f2", "False", "1, 2"), []byte{0, 0x3c, 0, 0xc0}), []Column{vectorColumn}, []string{"[1,-2]"}, ""},
+		{"npy, big-endian", Npy, npy(fmt.Sprintf(header, ">f4", "False", "1, 2"), floats(1, 2)), []Column{vectorColumn}, nil, "0A000"},
+		{"npy of Fortran", Npy, npy(fmt.Sprintf(header, "<f4", "True", "1, 2"), floats(1, 2)), []Column{vectorColumn}, nil, "0A000"},
+		{"npy of one dimension", Npy, npy(fmt.Sprintf(header, "<f4", "False", "2,"), floats(1, 2)), []Column{vectorColumn}, nil, "22P04"},
+		{"npy, negative", Npy, npy(fmt.Sprintf(header, "<f4", "False", "-1, 2"), nil), []Column{vectorColumn}, nil, "22P04"},
+		{"npy, no header", Npy, npy("{}", nil), []Column{vectorColumn}, nil, "22P04"},
+		{"npy, other magic", Npy, []byte("PK\x03\x04 and more"), []Column{vectorColumn}, nil, "22P04"},
+		{"no vector column", Fvecs, nil, []Column{idColumn}, nil, "22023"},
+		{"two vector columns", Fvecs, nil, []Column{vectorColumn, looseColumn}, nil, "22023"},
+	} {
+		rows, err := rowsOf(c.format, c.data, c.columns...)
+		var code string
+		if err != nil {
+			code = string(sqlerr.CodeOf(err))
+		}
+		if code != c.err || code == "" && fmt.Sprint(rows) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %q, %v; want %q %s", c.name, rows, err, c.want, c.err)
+		}
+	}
+}
+
+// FuzzFiles: no file of any format makes a reader panic, and every error has a
+// SQLSTATE.
+func FuzzFiles(f *testing.F) {
+	f.Add(byte(Fvecs), join(ints(2), floats(1, 2.5)))
+	f.Add(byte(Fbin), join(ints(2, 2), floats(1, 2, 3, 4)))
+	f.Add(byte(Npy), npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", floats(1, 2, 3, 4)))
+	for _, format := range []Format{Parquet, Arrow} {
+		f.Add(byte(format), sample(f, format))
+	}
+	f.Fuzz(func(t *testing.T, format byte, data []byte) {
+		which := Parquet + Format(format)%U8bin // one of all
+		columns := []Column{idColumn, vectorColumn}
+		_, err := rowsOf(which, data, columns...)
+		if err != nil && sqlerr.CodeOf(err) == sqlerr.InternalError {
+			t.Errorf("%s: %v", which, err)
+		}
+	})
+}

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// allTypes has a column of each kind of type that a file tells apart.
+const allTypes = `(id int, t text, c varchar(5), v vector(3), w vector, h halfvec(2), n numeric(10,2), m numeric, ts timestamp,
+	tz timestamptz, d date, ti time, arr int[], texts text[], j jsonb, b bytea, u uuid, f float8, g float4, x bool, s int2, l int8, iv interval)`
+
+const fillTypes = ` SELECT g, 'x"\' || g, 'abc', ('[' || g || ',2.5,-3]')::vector, '[1,2]', ('[' || g || ',0.5]')::halfvec, g / 7.0, g / 3.0,
+	'2024-02-29 12:34:56.789', '2024-02-29 12:34:56.789+00', '0044-03-15 BC', '23:59:59.5', ARRAY[g, NULL, -1], ARRAY['a,"b', NULL, ''],
+	'{"k": [1, null]}', '\x00ff', '00112233-4455-6677-8899-aabbccddeeff', g * 1.5, 0.1, g % 2 = 0, -7, 9223372036854775807, '1 mon 2 days 03:00'
+	FROM generate_series(1, 1000) g`
+
+// sameRows fails unless two tables hold the same rows.
+func sameRows(t *testing.T, conn *pgx.Conn, a, b string) {
+	t.Helper()
+	const row = "id,t,c,v::text,w::text,h::text,n,m,ts,tz,d,ti,arr,texts,j::text,b,u,f,g,x,s,l,iv::text"
+	var differ, rows int64
+	err := conn.QueryRow(context.Background(), fmt.Sprintf(
+		"SELECT (SELECT count(*) FROM ((SELECT %[1]s FROM %[2]s EXCEPT SELECT %[1]s FROM %[3]s) UNION ALL (SELECT %[1]s FROM %[3]s EXCEPT SELECT %[1]s FROM %[2]s)) e), (SELECT count(*) FROM %[3]s) - (SELECT count(*) FROM %[2]s)", row, a, b)).Scan(&differ, &rows)
+	if err != nil || differ != 0 || rows != 0 {
+		t.Errorf("%s and %s: %d rows differ, %d rows more: %v", a, b, differ, rows, err)
+	}
+}
+
+func mustExec(t *testing.T, conn *pgx.Conn, sql string) string {
+	t.Helper()
+	tag, err := conn.Exec(context.Background(), sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return tag.String()
+}
+
+// TestCopyFiles: what COPY TO writes, COPY FROM reads back, in every format and
+// packing, through files of the server and through the client.
+func TestCopyFiles(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	mustExec(t, conn, "CREATE TABLE a "+allTypes)
+	mustExec(t, conn, "INSERT INTO a"+fillTypes)
+	mustExec(t, conn, "INSERT INTO a (id) VALUES (0), (-1)")
+	for _, form := range []struct{ file, options string }{
+		{"a.parquet", ""}, {"b.parquet", "compression zstd"}, {"c.parquet", "format parquet, compression none"}, {"d", "format parquet, compression gzip"},
+		{"a.arrow", ""}, {"b.arrow", "compression lz4"}, {"c.arrow", "compression zstd"},
+		{"a.txt", ""}, {"a.csv.gz", "format csv, header"}, {"a.csv.zst", "format csv"}, {"a.csv.lz4", "format csv, force_quote *"}, {"a.csv.sz", "format csv"},
+		{"a.bin", "format binary"}, {"b.bin", "format binary, compression snappy"}, {"a.jsonl", "format json"}, {"b.jsonl", "format json, compression gzip"},
+	} {
+		t.Run(form.file, func(t *testing.T) {
+			options := ""
+			if form.options != "" {
+				options = " (" + form.options + ")"
+			}
+			path := filepath.Join(dir, form.file)
+			if tag := mustExec(t, conn, "COPY a TO '"+path+"'"+options); tag != "COPY 1002" {
+				t.Error(tag)
+			}
+			mustExec(t, conn, "DROP TABLE IF EXISTS b; CREATE TABLE b "+allTypes)
+			from := strings.ReplaceAll(strings.ReplaceAll(options, ", force_quote *", ""), "header", "header match")
+			if tag := mustExec(t, conn, "COPY b FROM '"+path+"'"+from); tag != "COPY 1002" {
+				t.Error(tag)
+			}
+			sameRows(t, conn, "a", "b")
+
+			// The same bytes go through the client.
+			if strings.Contains(form.file, "arrow") || strings.Contains(form.options, "parquet") {
+				f, err := os.Open(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+				mustExec(t, conn, "TRUNCATE b")
+				format := "format parquet"
+				if strings.Contains(form.file, "arrow") {
+					format = "format arrow"
+				}
+				if tag, err := conn.PgConn().CopyFrom(ctx, f, "COPY b FROM STDIN ("+format+")"); err != nil || tag.RowsAffected() != 1002 {
+					t.Error(tag, err)
+				}
+				sameRows(t, conn, "a", "b")
+			}
+		})
+	}
+}
+
+// TestCopyFileWhere: WHERE sees the whole new row, patterns name several files, and
+// an error says in which file and row it is; then nothing is inserted.
+func TestCopyFileWhere(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	mustExec(t, conn, "CREATE TABLE t (id int PRIMARY KEY, v text DEFAULT 'none', w int DEFAULT 5)")
+	for i := range 3 {
+		mustExec(t, conn, fmt.Sprintf("COPY (SELECT g AS id, 'v' || g AS v FROM generate_series(%d, %d) g) TO '%s/part-%d.parquet'", i*1000, i*1000+999, dir, i))
+	}
+	pattern := "'" + dir + "/part-*.parquet'"
+	if tag := mustExec(t, conn, "COPY t (id) FROM "+pattern+" WHERE id % 10 = 3 AND w = 5 AND v = 'none'"); tag != "COPY 300" {
+		t.Error(tag)
+	}
+	_, err := conn.Exec(ctx, "COPY t (id, v) FROM "+pattern)
+	if code(err) != "23505" || !strings.Contains(where(err), "COPY t, line") || !strings.Contains(where(err), "part-") {
+		t.Errorf("%v: %s", err, where(err))
+	}
+	var n int
+	if err := conn.QueryRow(ctx, "SELECT count(*) FROM t").Scan(&n); err != nil || n != 300 {
+		t.Errorf("%d rows: %v", n, err)
+	}
+	if tag := mustExec(t, conn, "COPY t (id, v) FROM "+pattern+" WHERE id % 10 <> 3"); tag != "COPY 2700" {
+		t.Error(tag)
+	}
+	for sql, want := range map[string]string{
+		"COPY t FROM '/does/not/exist'":                                "58P01",
+		"COPY t TO '/does/not/exist'":                                  "58P01",
+		"COPY t TO 'relative'":                                         "42602",
+		"COPY t FROM '/'":                                              "42809",
+		"COPY t TO '/'":                                                "42809",
+		"COPY t TO STDOUT WHERE id = 1":                                "42601",
+		"COPY t FROM " + pattern + " WHERE count(*) > 1":               "42803",
+		"COPY t FROM " + pattern + " WHERE EXISTS (SELECT 1)":          "0A000",
+		"COPY t FROM " + pattern + " WHERE id":                         "42804",
+		"COPY t FROM " + pattern + " WHERE nothing":                    "42703",
+		"COPY t FROM " + pattern:                                       "42703", // w is not in the file
+		"COPY t FROM " + pattern + " (header)":                         "42601",
+		"COPY t FROM " + pattern + " (format orc)":                     "22023",
+		"COPY t FROM " + pattern + " (compression rar)":                "22023",
+		"COPY t TO '" + dir + "/x.npy'":                                "0A000",
+		"COPY t TO '" + dir + "/x' (format parquet, compression lz4)":  "0A000",
+		"COPY t (v) FROM '" + dir + "/part-0.parquet' (format npy)":    "22023",
+		"COPY t (id) FROM '" + dir + "/part-0.parquet' (format fvecs)": "22023",
+		"COPY t (id) FROM '" + dir + "/part-0.parquet' (format arrow)": "22P04",
+		"COPY t (id) FROM '" + dir + "/nothing-*.parquet'":             "58P01",
+	} {
+		if _, err := conn.Exec(ctx, sql); code(err) != want {
+			t.Errorf("%s: %v, want %s", sql, err, want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// where is the CONTEXT of an error.
+func where(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Where
+	}
+	return ""
+}
