@@ -96,6 +96,8 @@ type Engine interface {
 	// Backup and Restore copy tables to a place and back (storage.Engine).
 	Backup(ctx context.Context, place *backup.Place, spec storage.BackupSpec) (*backup.Description, error)
 	Restore(ctx context.Context, place *backup.Place, spec storage.RestoreSpec) error
+	// Check reports what is wrong with the objects.
+	Check(ctx context.Context, progress func(done, total int64), report func(storage.Finding)) error
 	// Begin starts a transaction beside the statement's own.
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 	// Rows estimates how many committed rows a table has.

@@ -10,9 +10,12 @@ import (
 	"quiver/storage/manifest"
 )
 
+// Finding is something that Check found wrong.
+type Finding = check.Finding
+
 // Check verifies the objects of all segments, and what else is in the bucket,
 // while statements go on.
-func (e *Engine) Check(ctx context.Context, progress check.Progress, report func(check.Finding)) error {
+func (e *Engine) Check(ctx context.Context, progress func(done, total int64), report func(Finding)) error {
 	if e.closed.Load() {
 		return ErrClosed
 	}

@@ -88,7 +88,7 @@ var fences = []struct {
 	{"github.com/pierrec/lz4/v4", []string{"quiver/storage/binlog", "quiver/storage/deltalog", "quiver/server/copyfile"}},
 	{"github.com/apache/arrow/go/v15/parquet", []string{"quiver/server/copyfile"}},
 	{"github.com/spf13/cobra", []string{"quiver/cmd/quiver"}},
-	{"github.com/jackc/pgx/v5", []string{"quiver/test", "quiver/bench", "quiver/examples", "quiver/sql/types"}},
+	{"github.com/jackc/pgx/v5", []string{"quiver/test", "quiver/bench", "quiver/examples", "quiver/sql/types", "quiver/cmd/quiver"}},
 }
 
 func TestForbiddenImports(t *testing.T) {
