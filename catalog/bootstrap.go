@@ -17,7 +17,7 @@ func firstDescriptors() []Descriptor {
 		return Object{OID: oid, Version: 1, State: StatePublic, Name: name, Comment: comment}
 	}
 	return []Descriptor{
-		&Database{object(PostgresDatabaseOID, "postgres", "default administrative connection database")},
+		&Database{Object: object(PostgresDatabaseOID, "postgres", "default administrative connection database")},
 		&Schema{Object: object(PublicSchemaOID, "public", publicComment), Database: PostgresDatabaseOID},
 		&Schema{Object: object(PgCatalogSchemaOID, "pg_catalog", "system catalog schema")},
 		&Schema{Object: object(InformationSchemaOID, "information_schema", "")},

@@ -14,7 +14,7 @@ func TestDescriptorsRoundTrip(t *testing.T) {
 	retention, mmap := time.Minute, false
 	head := Object{OID: 7, Version: 3, State: StatePublic, Name: "ä\"x", Comment: "c"}
 	for _, d := range []Descriptor{
-		&Database{head}, &Schema{Object: head, Database: 5},
+		&Database{Object: head, Settings: []string{"a=1"}, IsTemplate: true, RefuseConnections: true, ConnectionLimit: 3}, &Schema{Object: head, Database: 5},
 		&Table{
 			Object: head, Schema: 1, Database: 2, Storage: 3, NextField: 101, SchemaVersion: 4, PrimaryKey: 9, Shards: 2,
 			Columns: []Column{{

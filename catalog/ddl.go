@@ -115,19 +115,19 @@ func (t *Txn) RestartSequence(s *Sequence, value int64) error {
 	return t.Put(&fresh)
 }
 
-// CreateDatabase adds a database with its schema public.
-func (t *Txn) CreateDatabase(ctx context.Context, name string) (*Database, error) {
+// CreateDatabase gives a new database its OID and its schema public.
+func (t *Txn) CreateDatabase(ctx context.Context, d *Database) error {
 	oid, err := t.NewOID(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	public, err := t.NewOID(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &Database{Object{OID: oid, Name: name}}
+	d.OID = oid
 	if err := t.Put(d); err != nil {
-		return nil, err
+		return err
 	}
-	return d, t.Put(&Schema{Object: Object{OID: public, Name: "public", Comment: publicComment}, Database: oid})
+	return t.Put(&Schema{Object: Object{OID: public, Name: "public", Comment: publicComment}, Database: oid})
 }

@@ -37,6 +37,16 @@ func (o *Object) Head() *Object { return o }
 // Database is a row of pg_database.
 type Database struct {
 	Object
+	// Settings are of ALTER DATABASE SET, as "name=value": what sessions begin
+	// with.
+	Settings []string `json:"settings,omitempty"`
+	// IsTemplate databases are not dropped; those that RefuseConnections cannot
+	// be connected to.
+	IsTemplate        bool `json:"is_template,omitempty"`
+	RefuseConnections bool `json:"refuse_connections,omitempty"`
+	// ConnectionLimit is one more than datconnlimit, so that 0 is none. It binds
+	// no superuser, which every role is.
+	ConnectionLimit int `json:"connection_limit,omitempty"`
 }
 
 // Schema is a row of pg_namespace.

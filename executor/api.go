@@ -43,6 +43,8 @@ type Env struct {
 	Parallel int
 	// Search is how far vector indexes look.
 	Search SearchSettings
+	// Sessions are those of the server, for statements about databases.
+	Sessions Sessions
 }
 
 // StoredExpressions binds an expression of a DDL statement and returns the text

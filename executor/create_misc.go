@@ -2,8 +2,6 @@ package executor
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"quiver/catalog"
 	"quiver/sql/ast"
@@ -92,73 +90,4 @@ func (d *ddl) alterExtension(s *ast.AlterExtensionStmt) error {
 	}
 	d.notice(sqlerr.SuccessfulCompletion, "version %s of extension %s is already installed", quoted(catalog.VectorVersion), quoted(s.Name))
 	return nil
-}
-
-func (d *ddl) createDatabase(ctx context.Context, s *ast.CreateDatabaseStmt) error {
-	for _, o := range s.Options {
-		if err := databaseOption(o); err != nil {
-			return err
-		}
-	}
-	if err := d.lockName(ctx, 0, s.Name); err != nil {
-		return err
-	}
-	if d.catalog().DatabaseByName(s.Name) != nil {
-		return sqlerr.New(sqlerr.DuplicateDatabase, "database %s already exists", quoted(s.Name))
-	}
-	_, err := d.catalog().CreateDatabase(ctx, s.Name)
-	return err
-}
-
-// databaseOption accepts options that ask for what every database is.
-func databaseOption(o *ast.Option) error {
-	value := ""
-	if c, ok := o.Value.(*ast.Const); ok {
-		value = strings.ToLower(c.Text)
-	}
-	accepted := map[string][]string{
-		"template": {"template0", "template1", "default"}, "encoding": {"utf8", "utf-8", "unicode", "default"},
-		"lc_collate": {"c", "posix"}, "lc_ctype": {"c", "posix"}, "locale": {"c", "posix"}, "owner": {"postgres"},
-	}
-	values, known := accepted[o.Name]
-	if !known || !slices.Contains(values, value) {
-		return sqlerr.Unsupported("option %s of CREATE DATABASE with this value", quoted(o.Name)).At(o.Position())
-	}
-	return nil
-}
-
-func (d *ddl) dropDatabase(s *ast.DropDatabaseStmt) error {
-	db := d.catalog().DatabaseByName(s.Name)
-	switch {
-	case db == nil && s.IfExists:
-		d.notice(sqlerr.SuccessfulCompletion, "database %s does not exist, skipping", quoted(s.Name))
-		return nil
-	case db == nil:
-		return noDatabase(s.Name)
-	case db.OID == d.catalog().Database().OID:
-		return sqlerr.New(sqlerr.ObjectInUse, "cannot drop the currently open database")
-	}
-	for _, desc := range d.x.env.Catalog.Current().Descriptors() {
-		if databaseOf(desc) == db.OID {
-			d.catalog().Drop(desc.Head().OID)
-		}
-	}
-	d.catalog().Drop(db.OID)
-	return nil
-}
-
-func databaseOf(d catalog.Descriptor) catalog.OID {
-	switch d := d.(type) {
-	case *catalog.Schema:
-		return d.Database
-	case *catalog.Table:
-		return d.Database
-	case *catalog.Partition:
-		return d.Database
-	case *catalog.Index:
-		return d.Database
-	case *catalog.Sequence:
-		return d.Database
-	}
-	return 0
 }

@@ -51,7 +51,9 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 	case *ast.CreateDatabaseStmt:
 		return d.createDatabase(ctx, s)
 	case *ast.DropDatabaseStmt:
-		return d.dropDatabase(s)
+		return d.dropDatabase(ctx, s)
+	case *ast.AlterDatabaseStmt:
+		return d.alterDatabase(s)
 	case *ast.CommentStmt:
 		return d.comment(ctx, s)
 	case *ast.CreatePartitionStmt:

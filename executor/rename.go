@@ -108,6 +108,9 @@ func (d *ddl) renameDatabase(ctx context.Context, s *ast.RenameStmt) error {
 	case db.OID == d.catalog().Database().OID:
 		return sqlerr.New(sqlerr.FeatureNotSupported, "current database cannot be renamed")
 	}
+	if err := d.leave(ctx, db, false); err != nil {
+		return err
+	}
 	fresh := *db
 	fresh.Name = s.NewName
 	return d.catalog().Put(&fresh)

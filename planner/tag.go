@@ -72,6 +72,8 @@ func plainTag(s ast.Stmt) string {
 		return "CREATE DATABASE"
 	case *ast.DropDatabaseStmt:
 		return "DROP DATABASE"
+	case *ast.AlterDatabaseStmt:
+		return "ALTER DATABASE"
 	case *ast.CreateExtensionStmt:
 		return "CREATE EXTENSION"
 	case *ast.AlterExtensionStmt:

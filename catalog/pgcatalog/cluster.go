@@ -12,7 +12,17 @@ const (
 
 func pgDatabase(b *rows) error {
 	for _, d := range b.view.Databases() {
-		b.add(d.OID, d.Name, owner, encodingUTF8, byte('c'), false, true, -1, 0, 0, defaultTablespace, "C", "C.UTF-8", nil, nil, nil)
+		b.add(d.OID, d.Name, owner, encodingUTF8, byte('c'), d.IsTemplate, !d.RefuseConnections, d.ConnectionLimit-1, 0, 0, defaultTablespace, "C", "C.UTF-8", nil, nil, nil)
+	}
+	return nil
+}
+
+// pgDbRoleSetting has what ALTER DATABASE SET said; roles have no settings.
+func pgDbRoleSetting(b *rows) error {
+	for _, d := range b.view.Databases() {
+		if len(d.Settings) > 0 {
+			b.add(d.OID, 0, d.Settings)
+		}
 	}
 	return nil
 }

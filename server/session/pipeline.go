@@ -250,7 +250,7 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 	}
 	r.env = executor.Env{
 		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: r.budget, WorkMem: s.derived.workMem,
-		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Stored: stored{s}, Parallel: s.derived.parallel, Search: s.derived.search,
+		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Stored: stored{s}, Parallel: s.derived.parallel, Search: s.derived.search, Sessions: s,
 	}
 	if len(p.Tables) > 0 || !p.ReadOnly {
 		store, err := s.store(ctx)

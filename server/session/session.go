@@ -95,9 +95,9 @@ type Session struct {
 // New makes a session for a client that has been authenticated. Errors are to
 // be told to the client as fatal.
 func New(ctx context.Context, cfg *Config, conn *pgwire.Conn, startup *pgwire.Startup, pid int32) (*Session, error) {
-	db := cfg.Catalog.Current().DatabaseByName(startup.Database)
-	if db == nil {
-		return nil, sqlerr.New(sqlerr.InvalidCatalogName, `database "%s" does not exist`, startup.Database)
+	db, err := openDatabase(cfg.Catalog, startup.Database)
+	if err != nil {
+		return nil, err
 	}
 	s := &Session{
 		cfg: cfg, conn: conn, pid: pid, user: startup.User, database: db, began: time.Now(),
@@ -109,6 +109,7 @@ func New(ctx context.Context, cfg *Config, conn *pgwire.Conn, startup *pgwire.St
 	for name, value := range cfg.Presets {
 		s.values.Force(name, value)
 	}
+	s.databaseSettings()
 	for _, p := range startup.Settings {
 		if err := s.values.Startup(p.Name, p.Value); err != nil {
 			s.running.close()
@@ -117,6 +118,12 @@ func New(ctx context.Context, cfg *Config, conn *pgwire.Conn, startup *pgwire.St
 	}
 	s.refreshDerived()
 	cfg.backends.add(s)
+	// From now on DROP DATABASE finds the session; one before may not have.
+	if cfg.Catalog.Current().Descriptor(db.OID) == nil {
+		s.Close()
+		return nil, sqlerr.New(sqlerr.InvalidCatalogName, `database "%s" does not exist`, startup.Database).
+			WithDetail("It seems to have just been dropped or renamed.")
+	}
 	return s, nil
 }
 

@@ -38,6 +38,9 @@ type transaction struct {
 	// time is now(): microseconds since 1970.
 	time       int64
 	savepoints []savepoint
+	// leaving: a statement had sessions leave a database, which may be gone after
+	// the commit.
+	leaving bool
 }
 
 type savepoint struct {
@@ -133,6 +136,7 @@ func (s *Session) commit(ctx context.Context) error {
 			s.values.Rollback()
 			return err
 		}
+		s.left()
 	}
 	s.values.Commit()
 	return nil

@@ -515,6 +515,16 @@ type CreateDatabaseStmt struct {
 	Options []*Option
 }
 
+// AlterDatabaseStmt is ALTER DATABASE, but for RENAME: one of Options, Set and
+// Owner.
+type AlterDatabaseStmt struct {
+	Node
+	Name    string
+	Options []*Option
+	Set     *SetStmt
+	Owner   string
+}
+
 // DropDatabaseStmt is DROP DATABASE.
 type DropDatabaseStmt struct {
 	Node

@@ -31,6 +31,16 @@ func (c *converter) ddl(n *pgquery.Node) ast.Stmt {
 		return c.createSchema(v.CreateSchemaStmt)
 	case *pgquery.Node_CreatedbStmt:
 		return &ast.CreateDatabaseStmt{Name: v.CreatedbStmt.Dbname, Options: c.options(v.CreatedbStmt.Options)}
+	case *pgquery.Node_AlterDatabaseStmt:
+		return &ast.AlterDatabaseStmt{Name: v.AlterDatabaseStmt.Dbname, Options: c.options(v.AlterDatabaseStmt.Options)}
+	case *pgquery.Node_AlterDatabaseSetStmt:
+		if set, ok := c.set(v.AlterDatabaseSetStmt.Setstmt).(*ast.SetStmt); ok {
+			return &ast.AlterDatabaseStmt{Name: v.AlterDatabaseSetStmt.Dbname, Set: set}
+		}
+	case *pgquery.Node_AlterOwnerStmt:
+		if v.AlterOwnerStmt.ObjectType == pgquery.ObjectType_OBJECT_DATABASE {
+			return &ast.AlterDatabaseStmt{Name: str(v.AlterOwnerStmt.Object), Owner: v.AlterOwnerStmt.Newowner.GetRolename()}
+		}
 	case *pgquery.Node_DropdbStmt:
 		return c.dropDatabase(v.DropdbStmt)
 	case *pgquery.Node_CreateExtensionStmt:

@@ -141,6 +141,15 @@ func Check(name, text string) error {
 	return err
 }
 
+// Normal returns a value that Set would take as SHOW prints it.
+func Normal(name, text string) (string, error) {
+	s, err := settable(name)
+	if err != nil || s == nil {
+		return text, err
+	}
+	return s.Normalise(text)
+}
+
 // settable finds a setting that a session may change; nil and no error for a
 // custom one.
 func settable(name string) (*Setting, error) {
