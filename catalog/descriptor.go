@@ -116,6 +116,9 @@ type Table struct {
 	Shards int `json:"shards"`
 	// Options are the storage parameters.
 	Options StorageOptions `json:"options,omitzero"`
+	// PartitionKey is PARTITION BY; nil for a table whose partitions take the rows
+	// that name them.
+	PartitionKey *PartitionKey `json:"partition_key,omitempty"`
 	// Temporary tables live in a transaction overlay or session, never in etcd.
 	Temporary bool `json:"-"`
 }
@@ -143,8 +146,9 @@ type Constraint struct {
 	Expr string `json:"expr,omitempty"`
 }
 
-// Partition is where a table's rows lie: each table has one named _default,
-// which is no relation; those made by CREATE PARTITION are.
+// Partition is where a table's rows lie: a table without PARTITION BY has one named
+// _default, which is no relation; those made by CREATE PARTITION, or by CREATE
+// TABLE … PARTITION OF, are.
 type Partition struct {
 	Object
 	Schema   OID       `json:"schema"`
@@ -158,6 +162,11 @@ type Partition struct {
 	TruncatedAt uint64 `json:"truncated_at,omitempty"`
 	// Options are those that the table's do not decide: see StorageOptions.Over.
 	Options StorageOptions `json:"options,omitzero"`
+	// Bound is FOR VALUES …, of a partitioned table's partitions.
+	Bound *PartitionBound `json:"bound,omitempty"`
+	// Hidden partitions are no relations: automatic ones, of which users know the
+	// number alone.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // DefaultPartition is the name of the partition that every table has.

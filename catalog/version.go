@@ -18,7 +18,11 @@ type Version struct {
 	members   tree[memberKey, Relation]
 	children  tree[childKey, Descriptor]
 	storages  tree[StorageID, Descriptor]
-	virtual   *virtualSet
+	// placements are of partitions that have bounds, counts how many partitions a
+	// table has.
+	placements tree[placement, *Partition]
+	counts     tree[OID, int]
+	virtual    *virtualSet
 	// statistics is no descriptor's: see RelationStatistics.
 	statistics tree[OID, RelationStatistics]
 	live       *Live
@@ -89,7 +93,7 @@ func nextStamp() uint64 { return lastStamp.Add(1) }
 // relation is what d is in pg_class, nil for what is not there: databases,
 // schemas and default partitions.
 func relation(d Descriptor) Relation {
-	if p, ok := d.(*Partition); ok && p.Default {
+	if p, ok := d.(*Partition); ok && (p.Default || p.Hidden) {
 		return nil
 	}
 	r, _ := d.(Relation)
@@ -164,6 +168,9 @@ func (v *Version) put(d Descriptor) {
 	if key, ok := child(d); ok {
 		v.children = v.children.with(compareChild, key, d)
 	}
+	if p, ok := d.(*Partition); ok {
+		v.place(p)
+	}
 	if id := storageOf(d); id != 0 {
 		v.storages = v.storages.with(cmp.Compare[StorageID], id, d)
 	}
@@ -190,6 +197,9 @@ func (v *Version) remove(oid OID) {
 	}
 	if key, ok := child(d); ok {
 		v.children = v.children.without(compareChild, key)
+	}
+	if p, ok := d.(*Partition); ok {
+		v.displace(p)
 	}
 	if id := storageOf(d); id != 0 {
 		v.storages = v.storages.without(cmp.Compare[StorageID], id)

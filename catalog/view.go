@@ -9,8 +9,14 @@ type Relation interface {
 	SchemaOID() OID
 }
 
-// Kind returns r: an ordinary table.
-func (*Table) Kind() byte { return 'r' }
+// Kind returns r, an ordinary table, or p for one whose partitions are made one by
+// one by their bounds.
+func (t *Table) Kind() byte {
+	if t.Explicit() {
+		return 'p'
+	}
+	return 'r'
+}
 
 // Kind returns r: to clients a partition is a table of its own.
 func (*Partition) Kind() byte { return 'r' }
@@ -52,10 +58,37 @@ type View interface {
 	Table(oid OID) *Table
 	// Partitions of a table, the default one first, then in OID order.
 	Partitions(table OID) []*Partition
+	Bounds
 	// Indexes of a table, the primary key first, then in OID order.
 	Indexes(table OID) []*Index
 	// OwnedSequences lists sequences owned by columns of a table.
 	OwnedSequences(table OID) []*Sequence
 	// Aliases of a table, in OID order.
 	Aliases(table OID) []*Alias
+}
+
+// Bounds finds partitions of a partitioned table by the values of rows, which come
+// as keys: for each column of the partition key AppendKeyDatum and the value's
+// types.Type.AppendKey, or AppendKeyNull. None of the methods looks at every
+// partition but those that return many.
+type Bounds interface {
+	// Partition returns the partition with that OID, hidden ones too.
+	Partition(oid OID) *Partition
+	PartitionCount(table OID) int
+	// SomePartitions returns the first n of Partitions.
+	SomePartitions(table OID, n int) []*Partition
+	// DefaultOf returns the partition that takes what no other does.
+	DefaultOf(table OID) *Partition
+	PartitionOfList(table OID, key []byte) *Partition
+	PartitionOfRange(table OID, key []byte) *Partition
+	PartitionOfHash(table OID, hash uint64) *Partition
+	// PartitionsOfList and PartitionsOfRange return those that take rows between
+	// two keys, both included; a shorter key stands for all that begin with it.
+	PartitionsOfList(table OID, from, to []byte) []*Partition
+	PartitionsOfRange(table OID, from, to []byte) []*Partition
+	// Moduli lists the moduli of hash partitions, each once.
+	Moduli(table OID) []uint64
+	PartitionByRemainder(table OID, modulus, remainder uint64) *Partition
+	// Overlapping returns a partition that takes some of what bound takes.
+	Overlapping(table OID, bound *PartitionBound) *Partition
 }
