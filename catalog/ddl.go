@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"strconv"
 )
 
 // CreateTable gives a new table its ids (those that are still 0), its _default
@@ -37,29 +38,43 @@ func (t *Txn) CreateTable(ctx context.Context, table *Table) error {
 	if err := t.Put(table); err != nil {
 		return err
 	}
-	_, err = t.addPartition(ctx, table, DefaultPartition, true)
-	return err
+	key := table.PartitionKey
+	if key == nil {
+		return t.AddPartition(ctx, table, &Partition{Object: Object{Name: DefaultPartition}, Default: true})
+	}
+	for i := range key.Automatic {
+		err := t.AddPartition(ctx, table, &Partition{
+			Object: Object{Name: DefaultPartition + "_" + strconv.Itoa(i)}, Hidden: true,
+			Bound: &PartitionBound{Modulus: uint64(key.Automatic), Remainder: uint64(i)},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CreatePartition adds a partition of that name to a table.
 func (t *Txn) CreatePartition(ctx context.Context, table *Table, name string) (*Partition, error) {
-	return t.addPartition(ctx, table, name, false)
+	p := &Partition{Object: Object{Name: name}}
+	return p, t.AddPartition(ctx, table, p)
 }
 
-func (t *Txn) addPartition(ctx context.Context, table *Table, name string, isDefault bool) (*Partition, error) {
-	oid, err := t.NewOID(ctx)
-	if err != nil {
-		return nil, err
+// AddPartition adds a partition to a table: p has its name and bound, and its
+// schema if that is not the table's; the rest is given here.
+func (t *Txn) AddPartition(ctx context.Context, table *Table, p *Partition) error {
+	var err error
+	if p.OID, err = t.NewOID(ctx); err != nil {
+		return err
 	}
-	storage, err := t.NewStorageID(ctx)
-	if err != nil {
-		return nil, err
+	if p.Storage, err = t.NewStorageID(ctx); err != nil {
+		return err
 	}
-	p := &Partition{
-		Object: Object{OID: oid, Name: name}, Schema: table.Schema, Database: table.Database,
-		Table: table.OID, Storage: storage, Default: isDefault,
+	if p.Schema == 0 {
+		p.Schema = table.Schema
 	}
-	return p, t.Put(p)
+	p.Database, p.Table = table.Database, table.OID
+	return t.Put(p)
 }
 
 // DropTable drops a table with its partitions, indexes, aliases and the

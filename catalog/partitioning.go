@@ -35,8 +35,9 @@ type PartitionKey struct {
 type PartitionKeyColumn struct {
 	// Number is of the table's column, 0 for an expression.
 	Number int16 `json:"number"`
-	// Expr is the SQL text of an expression.
+	// Expr is the SQL text of an expression, Uses the columns it reads.
 	Expr string  `json:"expr,omitempty"`
+	Uses []int16 `json:"uses,omitempty"`
 	Type types.T `json:"type"`
 }
 

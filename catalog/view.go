@@ -74,6 +74,8 @@ type View interface {
 type Bounds interface {
 	// Partition returns the partition with that OID, hidden ones too.
 	Partition(oid OID) *Partition
+	// PartitionByStorage returns the partition whose rows lie under id, or nil.
+	PartitionByStorage(id StorageID) *Partition
 	PartitionCount(table OID) int
 	// SomePartitions returns the first n of Partitions.
 	SomePartitions(table OID, n int) []*Partition

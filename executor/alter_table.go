@@ -105,6 +105,10 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 		return d.setColumnCompression(table, cmd)
 	case ast.AlterColumnType:
 		return d.alterType(ctx, table, cmd)
+	case ast.AlterAttachPartition:
+		return sqlerr.Unsupported("ATTACH PARTITION")
+	case ast.AlterDetachPartition:
+		return sqlerr.Unsupported("DETACH PARTITION")
 	case ast.AlterSetSchema:
 		return sqlerr.Unsupported("ALTER TABLE SET SCHEMA")
 	case ast.AlterOwner:
@@ -242,6 +246,9 @@ func (d *ddl) dropColumn(ctx context.Context, table *catalog.Table, cmd *ast.Alt
 		}
 		return noColumn(cmd.Name, table.Name)
 	}
+	if err := checkKeyColumn(table, col, "drop"); err != nil {
+		return err
+	}
 	for _, key := range primaryKeyColumns(d.catalog(), table) {
 		if key.Number == col.Number {
 			if err := d.dropPrimaryKey(ctx, table); err != nil {
@@ -313,6 +320,9 @@ func (d *ddl) satisfied(ctx context.Context, table *catalog.Table, name, check s
 func (d *ddl) addPrimaryKey(ctx context.Context, table *catalog.Table, k *ast.Constraint) error {
 	if table.PrimaryKey != 0 {
 		return multiplePrimaryKeys(table.Name).At(k.Position())
+	}
+	if err := checkPartitionedKey(table, k.Columns); err != nil {
+		return err
 	}
 	fresh := *table
 	fresh.Columns, fresh.Constraints = slices.Clone(table.Columns), slices.Clone(table.Constraints)

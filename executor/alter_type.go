@@ -25,6 +25,9 @@ func (d *ddl) alterType(ctx context.Context, table *catalog.Table, cmd *ast.Alte
 	if col == nil {
 		return noColumn(cmd.Name, table.Name)
 	}
+	if err := checkKeyColumn(table, col, "alter"); err != nil {
+		return err
+	}
 	def := newColumn{Column: catalog.Column{Name: cmd.Name}}
 	if err := def.readType(&ast.ColumnDef{Pos: cmd.Pos, Name: cmd.Name, Type: cmd.Type}); err != nil {
 		return err

@@ -54,6 +54,14 @@ type StoredExpressions interface {
 	Default(e ast.Expr, source, column string, t types.T) (string, error)
 	// Check is a CHECK constraint of table.
 	Check(e ast.Expr, source string, table *catalog.Table) (string, error)
+	// PartitionExpr is an expression of PARTITION BY; it comes bound over the live
+	// columns of table, too.
+	PartitionExpr(e ast.Expr, source string, table *catalog.Table) (plan.Expr, string, error)
+	// PartitionKey binds the partition key of table over its live columns.
+	PartitionKey(table *catalog.Table) ([]plan.Expr, error)
+	// PartitionBound is a value of FOR VALUES for a column of the partition key. It
+	// is computed at once, and kept as a value.
+	PartitionBound(e ast.Expr, column string, t types.T) (plan.Expr, error)
 }
 
 // SearchSettings say how far vector indexes look.

@@ -102,7 +102,7 @@ func (a *affected) release() {
 
 // insertRows inserts rows, of which the first has the given number.
 func (a *conflictAction) insertRows(ctx context.Context, o *insertOp, rows *batch, number int, out *affected) error {
-	ids, conflicts, err := o.x.env.Txn.Insert(ctx, o.table, o.partition, rows.cols, true)
+	ids, conflicts, err := o.put(ctx, rows, true)
 	if err != nil {
 		return err
 	}
@@ -211,7 +211,7 @@ func (a *conflictAction) updateRow(ctx context.Context, o *insertOp, excluded *b
 	}
 	rows := &batch{cols: cols, rows: 1}
 	out.add(rows, []int{number})
-	ids, err := o.x.env.Txn.Update(ctx, o.table, []storage.RowID{id}, rows.cols)
+	ids, err := o.router.replace(ctx, o.x, o.table, []storage.RowID{id}, rows.cols)
 	if err != nil {
 		return err
 	}

@@ -36,10 +36,13 @@ func (d *ddl) createTable(ctx context.Context, s *ast.CreateTableStmt) error {
 		}
 		return duplicateRelation(s.Table.Name)
 	}
+	if s.Parent != nil {
+		return d.createPartitionOf(ctx, s, schema)
+	}
 	c := &tableCreation{ddl: d, stmt: s, table: &catalog.Table{
 		Object: catalog.Object{Name: s.Table.Name}, Schema: schema.OID, Database: d.catalog().Database().OID, SchemaVersion: 1,
 	}}
-	if err := setTableOptions(c.table, s.Options); err != nil {
+	if err := setTableOptions(c.table, &c.partitions, s.Options); err != nil {
 		return err
 	}
 	if s.As != nil {
@@ -76,6 +79,8 @@ type tableCreation struct {
 	sequences  []ownedSequence
 	checks     []columnCheck
 	defaults   []columnDefault
+	// partitions is the parameter of that name, 0 when it was not given.
+	partitions int
 }
 
 // ownedSequence is the sequence of a serial or identity column.
@@ -113,6 +118,14 @@ func (c *tableCreation) create(ctx context.Context) error {
 	}
 	if err := c.markPrimaryKey(); err != nil {
 		return err
+	}
+	if err := c.partitionBy(); err != nil {
+		return err
+	}
+	if c.primaryKey != nil {
+		if err := checkPartitionedKey(c.table, c.primaryKey.Columns); err != nil {
+			return err
+		}
 	}
 	for _, def := range c.defaults {
 		col := &c.table.Columns[def.column]

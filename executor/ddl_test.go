@@ -233,9 +233,6 @@ insert into t values (10)
 => DETAIL: Key (a)=(10) already exists.
 drop partition p on t2
 => 42P01: partition "p" of table "t2" does not exist
-drop table p
-=> 42809: "p" is not a table
-=> HINT: Use DROP PARTITION to remove a partition.
 drop partition p on t
 select count(*) from t
 => 2

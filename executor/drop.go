@@ -139,6 +139,10 @@ func (d *ddl) missing(s *ast.DropStmt, r *ast.RangeVar) error {
 
 func (d *ddl) dropRelation(s *ast.DropStmt, rel catalog.Relation) error {
 	name := rel.Head().Name
+	if p, ok := rel.(*catalog.Partition); ok && s.Kind == ast.ObjectTable {
+		d.catalog().Drop(p.OID)
+		return nil
+	}
 	_, kind := relationKind(rel)
 	if _, system := rel.(*catalog.Virtual); system {
 		return isSystemCatalog(name)

@@ -17,6 +17,9 @@ func (b *builder) buildInsert(n *plan.Insert) (operator, error) {
 	}
 	o := &insertOp{modify: modify{x: b.x, table: n.Table, columns: liveColumns(n.Table), counts: b.root == plan.Node(n)}, input: input}
 	o.partition = partitionOf(n.Partition)
+	if o.router, err = b.newRouter(n.Table, n.Partition, n.PartitionKey); err != nil {
+		return nil, err
+	}
 	if o.source, err = b.compileAll(n.Source); err != nil {
 		return nil, err
 	}
@@ -45,6 +48,7 @@ type insertOp struct {
 	modify
 	input     operator
 	partition catalog.OID
+	router    *router // nil of a table that is not partitioned
 	source    []evaluator
 	// keep, over the new row, drops rows for which it is not true; nil for none.
 	keep     evaluator
@@ -85,7 +89,7 @@ func (o *insertOp) insert(ctx context.Context, in *batch) error {
 	if o.conflict != nil {
 		return o.conflict.insert(ctx, o, rows)
 	}
-	if _, _, err := o.x.env.Txn.Insert(ctx, o.table, o.partition, rows.cols, false); err != nil {
+	if _, _, err := o.put(ctx, rows, false); err != nil {
 		return err
 	}
 	return o.done(rows)

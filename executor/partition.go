@@ -2,7 +2,7 @@ package executor
 
 import (
 	"context"
-	"strings"
+	"errors"
 
 	"quiver/catalog"
 	"quiver/sql/ast"
@@ -12,35 +12,176 @@ import (
 
 // createPartition is CREATE PARTITION p ON t.
 func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) error {
-	if s.Bounds != "" {
-		clause := "FOR VALUES"
-		if strings.EqualFold(s.Bounds, "default") {
-			clause = "DEFAULT"
-		}
-		return sqlerr.Unsupported("%s in CREATE PARTITION", clause).At(s.NamePos)
-	}
-	if s.Options != "" {
-		return sqlerr.Unsupported("WITH in CREATE PARTITION").At(s.NamePos)
-	}
 	table, err := d.lockTable(ctx, s.Table, storage.LockShareUpdateExclusive)
 	if err != nil {
 		return err
 	}
-	if s.Name == catalog.DefaultPartition {
+	c := &partitionCreation{ddl: d, table: table, name: s.Name, schema: table.Schema, bound: s.Bound, options: s.Options, ifNotExists: s.IfNotExists}
+	switch {
+	case s.Name == catalog.DefaultPartition:
 		return sqlerr.New(sqlerr.ReservedName, "partition name %s is reserved", quoted(s.Name)).At(s.NamePos)
+	case s.Bound == nil && table.PartitionKey != nil:
+		return sqlerr.New(sqlerr.InvalidTableDefinition, "a partition of the partitioned table %s needs FOR VALUES or DEFAULT", quoted(table.Name)).At(s.NamePos)
 	}
-	if err := d.lockName(ctx, table.Schema, s.Name); err != nil {
+	return c.create(ctx)
+}
+
+// createPartitionOf is CREATE TABLE p PARTITION OF t.
+func (d *ddl) createPartitionOf(ctx context.Context, s *ast.CreateTableStmt, schema *catalog.Schema) error {
+	if s.PartitionBy != nil {
+		return sqlerr.Unsupported("sub-partitioning").At(s.PartitionBy.Position())
+	}
+	rel, err := d.lockRelation(ctx, s.Parent, storage.LockShareUpdateExclusive)
+	if err != nil {
 		return err
 	}
-	if d.catalog().Relation(table.Schema, s.Name) != nil {
-		if s.IfNotExists {
-			d.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(s.Name))
+	switch rel := rel.(type) {
+	case nil:
+		return noRelation(s.Parent)
+	case *catalog.Table:
+		c := &partitionCreation{ddl: d, table: rel, name: s.Table.Name, schema: schema.OID, bound: s.Bound, options: s.Options, ifNotExists: s.IfNotExists}
+		return c.create(ctx)
+	case *catalog.Virtual:
+		return isSystemCatalog(rel.Name)
+	}
+	return notPartitioned(rel.Head().Name)
+}
+
+func notPartitioned(name string) error {
+	return sqlerr.New(sqlerr.InvalidObjectDefinition, "%s is not partitioned", quoted(name))
+}
+
+// partitionCreation makes one partition of a table that is locked.
+type partitionCreation struct {
+	*ddl
+	table       *catalog.Table
+	name        string
+	schema      catalog.OID
+	bound       *ast.PartitionBound // nil: the partition takes the rows that name it
+	options     []*ast.Option
+	ifNotExists bool
+}
+
+func (c *partitionCreation) create(ctx context.Context) error {
+	if err := c.lockName(ctx, c.schema, c.name); err != nil {
+		return err
+	}
+	if c.catalog().Relation(c.schema, c.name) != nil {
+		if c.ifNotExists {
+			c.notice(sqlerr.DuplicateTable, "relation %s already exists, skipping", quoted(c.name))
 			return nil
 		}
-		return duplicateRelation(s.Name)
+		return duplicateRelation(c.name)
 	}
-	_, err = d.catalog().CreatePartition(ctx, table, s.Name)
+	_, err := c.add(ctx)
 	return err
+}
+
+// add checks the bound and puts the partition.
+func (c *partitionCreation) add(ctx context.Context) (*catalog.Partition, error) {
+	p := &catalog.Partition{Object: catalog.Object{Name: c.name}, Schema: c.schema}
+	if err := partitionParameters.set(&parameterTarget{options: &p.Options}, c.options, true); err != nil {
+		return nil, err
+	}
+	if c.bound == nil {
+		return p, c.catalog().AddPartition(ctx, c.table, p)
+	}
+	if c.table.PartitionKey == nil {
+		return nil, notPartitioned(c.table.Name)
+	}
+	var err error
+	if p.Bound, err = c.ddl.bound(c.table, c.name, c.bound); err != nil {
+		return nil, err
+	}
+	if err := c.replaceAutomatic(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.checkBound(c.table, c.name, p.Bound, c.bound); err != nil {
+		return nil, err
+	}
+	other := c.catalog().DefaultOf(c.table.OID)
+	if err := c.catalog().AddPartition(ctx, c.table, p); err != nil {
+		return nil, err
+	}
+	if other != nil {
+		err = c.checkDefault(ctx, other)
+	}
+	return p, err
+}
+
+// replaceAutomatic drops the automatic partitions of a table, as long as they are
+// empty, before the first one that is made.
+func (c *partitionCreation) replaceAutomatic(ctx context.Context) error {
+	key := c.table.PartitionKey
+	if key.Automatic == 0 {
+		return nil
+	}
+	if key.Fixed {
+		return sqlerr.New(sqlerr.WrongObjectType, "table %s has automatic partitions", quoted(c.table.Name)).
+			WithHint("Create a table without the parameter \"partitions\" to make partitions one by one.")
+	}
+	if err := c.x.env.Txn.LockTable(ctx, c.table.OID, storage.LockAccessExclusive, storage.WaitBlock); err != nil {
+		return err
+	}
+	filled, err := c.hasRows(ctx, c.table)
+	if err != nil {
+		return err
+	}
+	if filled {
+		return sqlerr.New(sqlerr.ObjectInUse, "the automatic partitions of table %s have rows", quoted(c.table.Name)).
+			WithHint("Partitions are made one by one only while the table is empty.")
+	}
+	for _, p := range c.catalog().Partitions(c.table.OID) {
+		c.catalog().Drop(p.OID)
+	}
+	c.table, err = c.update(c.table, func(t *catalog.Table) {
+		explicit := *key
+		explicit.Automatic = 0
+		t.PartitionKey = &explicit
+	})
+	return err
+}
+
+// checkDefault refuses a new partition that takes rows which lie in the default
+// one. Writers are kept away meanwhile.
+func (c *partitionCreation) checkDefault(ctx context.Context, other *catalog.Partition) error {
+	if err := c.x.env.Txn.LockTable(ctx, c.table.OID, storage.LockAccessExclusive, storage.WaitBlock); err != nil {
+		return err
+	}
+	stays, err := c.allBelong(ctx, c.table, other)
+	if err != nil || stays {
+		return err
+	}
+	return sqlerr.New(sqlerr.CheckViolation, "updated partition constraint for default partition %s would be violated by some row", quoted(other.Name)).
+		WithTable(schemaNamed(c.catalog(), other.Schema), other.Name)
+}
+
+// allBelong says whether the rows of a partition belong to it.
+func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Partition) (bool, error) {
+	stmt, err := d.x.env.Replan(ctx, "SELECT * FROM "+d.qualified(p.Schema, p.Name))
+	if err != nil {
+		return false, err
+	}
+	key, err := d.x.env.Stored.PartitionKey(table)
+	if err != nil {
+		return false, err
+	}
+	r, err := (&builder{x: d.x}).newRouter(table, nil, key)
+	if err != nil {
+		return false, err
+	}
+	belong := true
+	var failed error
+	err = d.runQuery(ctx, stmt, func(b *batch) {
+		places, err := r.places(b)
+		if err != nil {
+			failed = err
+		}
+		for _, place := range places {
+			belong = belong && place != nil && place.OID == p.OID
+		}
+	})
+	return belong, errors.Join(err, failed)
 }
 
 // dropPartition is DROP PARTITION p ON t: its rows go with it.

@@ -52,6 +52,18 @@ func (s stored) Check(e ast.Expr, source string, table *catalog.Table) (string, 
 	return planner.Check(e, source, table, s.w.planOptions(s.tx))
 }
 
+func (s stored) PartitionExpr(e ast.Expr, source string, table *catalog.Table) (plan.Expr, string, error) {
+	return planner.PartitionExpr(e, source, table, s.w.planOptions(s.tx))
+}
+
+func (s stored) PartitionKey(table *catalog.Table) ([]plan.Expr, error) {
+	return planner.PartitionKey(table, s.w.planOptions(s.tx))
+}
+
+func (s stored) PartitionBound(e ast.Expr, column string, t types.T) (plan.Expr, error) {
+	return planner.PartitionBound(e, column, t, s.w.planOptions(s.tx))
+}
+
 // run executes statements in tx; the rows are those of the last.
 func (w *world) run(tx storage.Txn, text string) (rows []string, affected int64, err error) {
 	stmts, err := parse.Parse(text)

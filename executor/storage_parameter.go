@@ -37,7 +37,8 @@ type storageParameter struct {
 // parameterTarget is what parameters are said of.
 type parameterTarget struct {
 	options *catalog.StorageOptions
-	shards  *int // of a table that is being created
+	// shards and partitions are of a table that is being created.
+	shards, partitions *int
 }
 
 // parameterKind is the type of a parameter's value.

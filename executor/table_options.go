@@ -30,6 +30,10 @@ var tableParameters = parameters{
 		apply: func(t *parameterTarget, v any) { *t.shards = v.(int) },
 	},
 	{
+		name: "partitions", kind: intParameter{1, catalog.AutomaticPartitionsMax}, fixed: true, ofTable: true,
+		apply: func(t *parameterTarget, v any) { *t.partitions = v.(int) },
+	},
+	{
 		name: "segment_max_size", kind: bytesParameter{segmentBytesLeast, segmentBytesMost},
 		apply: func(t *parameterTarget, v any) { t.options.SegmentBytesMax = v.(int64) },
 		reset: func(t *parameterTarget) { t.options.SegmentBytesMax = 0 },
@@ -100,12 +104,12 @@ var tableParameters = parameters{
 var partitionParameters = slices.DeleteFunc(slices.Clone(tableParameters), func(p storageParameter) bool { return p.ofTable })
 
 // setTableOptions is WITH (…) of a table that is being created.
-func setTableOptions(table *catalog.Table, options []*ast.Option) error {
+func setTableOptions(table *catalog.Table, partitions *int, options []*ast.Option) error {
 	options, err := withoutOIDs(options)
 	if err != nil {
 		return err
 	}
-	return tableParameters.set(&parameterTarget{&table.Options, &table.Shards}, options, true)
+	return tableParameters.set(&parameterTarget{options: &table.Options, shards: &table.Shards, partitions: partitions}, options, true)
 }
 
 // alterTableOptions is ALTER TABLE … SET (…) and RESET (…). What they say holds

@@ -25,6 +25,9 @@ func (b *builder) buildUpdate(n *plan.Update) (operator, error) {
 	if o.returning, err = b.compileAll(n.Returning); err != nil {
 		return nil, err
 	}
+	if o.router, err = b.newRouter(n.Table, n.Partition, n.PartitionKey); err != nil {
+		return nil, err
+	}
 	o.returns = n.Returning != nil
 	o.assigned = n.Assigned
 	return o, nil
@@ -142,6 +145,7 @@ type updateOp struct {
 	target
 	source   []evaluator
 	assigned []bool
+	router   *router // nil if rows stay in their partitions
 }
 
 func (o *updateOp) next(ctx context.Context) (*batch, error) {
@@ -182,7 +186,7 @@ func (o *updateOp) update(ctx context.Context, in *batch, ids []storage.RowID) e
 	}
 	rows := &batch{cols: cols, rows: in.rows}
 	defer rows.release()
-	if _, err := o.x.env.Txn.Update(ctx, o.table, ids, rows.cols); err != nil {
+	if _, err := o.router.replace(ctx, o.x, o.table, ids, rows.cols); err != nil {
 		return err
 	}
 	// RETURNING is over the new columns, then the input's others.

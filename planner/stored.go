@@ -49,6 +49,44 @@ func Check(e ast.Expr, source string, table *catalog.Table, opts Options) (strin
 	return text, nil
 }
 
+// PartitionBound binds a value of FOR VALUES …: of type t, without columns.
+func PartitionBound(e ast.Expr, column string, t types.T, opts Options) (plan.Expr, error) {
+	bound, err := bind.PartitionBound(e, column, t, opts.bind())
+	if err != nil {
+		return nil, err
+	}
+	return physical.Over(nil, nil, logical.Fold(bound, opts.format())), nil
+}
+
+// PartitionExpr binds an expression of PARTITION BY, over the live columns of
+// table, and returns the text that the catalog keeps, as Default does.
+func PartitionExpr(e ast.Expr, source string, table *catalog.Table, opts Options) (plan.Expr, string, error) {
+	scan, meta, bound, err := bind.PartitionExpr(e, table, opts.bind())
+	if err != nil {
+		return nil, "", err
+	}
+	f := storedFormat(opts.View)
+	bound = physical.Over(scan.Out, meta, bound)
+	text := explain.Stored(bound, f)
+	scan, meta, again, err := bind.StoredPartitionExpr(text, table, storedOptions(opts.View))
+	if err != nil || !same(bound, physical.Over(scan.Out, meta, again), f) {
+		return bound, source, nil
+	}
+	return bound, text, nil
+}
+
+// PartitionKey binds the partition key of table over its live columns.
+func PartitionKey(table *catalog.Table, opts Options) ([]plan.Expr, error) {
+	scan, meta, exprs, err := bind.PartitionKey(table, storedOptions(opts.View))
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range exprs {
+		exprs[i] = physical.Over(scan.Out, meta, e)
+	}
+	return exprs, nil
+}
+
 // same says whether two expressions are printed alike, wherever the elements of
 // an array get their type: (ARRAY[a])::text[] is read as ARRAY[(a)::text].
 func same(a, b plan.Expr, f *types.Format) bool {

@@ -255,11 +255,15 @@ type Txn interface {
 	// the batch itself a second row of one key conflicts with Existing 0.
 	// On return the RowIDs of the inserted rows (0 for left-out ones).
 	Insert(ctx context.Context, table *catalog.Table, partition catalog.OID, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error)
+	// InsertInto is Insert with the partition of each row.
+	InsertInto(ctx context.Context, table *catalog.Table, each []*catalog.Partition, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error)
 	// Delete deletes row versions that LockRow locked (RowCurrent).
 	Delete(ctx context.Context, table *catalog.Table, rows []RowID) error
 	// Update replaces locked row versions by new rows: delete and insert with
 	// the successor recorded, in the old row's partition. columns as in Insert.
 	Update(ctx context.Context, table *catalog.Table, rows []RowID, columns []arrow.Array) ([]RowID, error)
+	// UpdateInto is Update with the partition that each new row goes to.
+	UpdateInto(ctx context.Context, table *catalog.Table, rows []RowID, each []*catalog.Partition, columns []arrow.Array) ([]RowID, error)
 
 	// BuildIndex builds the vector index b.Index over the rows of b.Table that
 	// are committed, on which the caller holds LockShare or

@@ -18,6 +18,9 @@ type insertion struct {
 	t         *txn
 	schema    *tableSchema
 	partition *catalog.Partition
+	// each is the partition of each row, where they may differ; partition is then
+	// the one being stored to.
+	each      []*catalog.Partition
 	columns   []arrow.Array // as given
 	stored    []arrow.Array // the same as they are held
 	rows      int
@@ -29,11 +32,32 @@ type insertion struct {
 
 // Insert adds rows; see Txn.
 func (t *txn) Insert(ctx context.Context, table *catalog.Table, partition catalog.OID, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error) {
-	in, err := t.newInsertion(table, partition, columns)
-	if err != nil || in.rows == 0 {
+	p, err := t.partition(table, partition)
+	if err != nil {
 		return nil, nil, err
 	}
+	in, err := t.newInsertion(table, p, nil, columns)
+	if err != nil {
+		return nil, nil, err
+	}
+	return in.insert(ctx, onConflict)
+}
+
+// InsertInto adds rows to the partition of each; see Txn.
+func (t *txn) InsertInto(ctx context.Context, table *catalog.Table, each []*catalog.Partition, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error) {
+	in, err := t.newInsertion(table, nil, each, columns)
+	if err != nil {
+		return nil, nil, err
+	}
+	return in.insert(ctx, onConflict)
+}
+
+func (in *insertion) insert(ctx context.Context, onConflict bool) ([]RowID, []UniqueConflict, error) {
 	defer in.close()
+	if in.rows == 0 {
+		return nil, nil, nil
+	}
+	t := in.t
 	if err := t.e.admit(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +67,8 @@ func (t *txn) Insert(ctx context.Context, table *catalog.Table, partition catalo
 	return in.ids, in.conflicts, in.store()
 }
 
-func (t *txn) newInsertion(table *catalog.Table, partition catalog.OID, columns []arrow.Array) (*insertion, error) {
+// newInsertion takes one partition for all rows, or that of each.
+func (t *txn) newInsertion(table *catalog.Table, partition *catalog.Partition, each []*catalog.Partition, columns []arrow.Array) (*insertion, error) {
 	if err := t.writable(); err != nil {
 		return nil, err
 	}
@@ -51,10 +76,7 @@ func (t *txn) newInsertion(table *catalog.Table, partition catalog.OID, columns 
 	if err != nil {
 		return nil, err
 	}
-	in := &insertion{t: t, schema: schema, columns: columns}
-	if in.partition, err = t.partition(table, partition); err != nil {
-		return nil, err
-	}
+	in := &insertion{t: t, schema: schema, partition: partition, each: each, columns: columns}
 	if len(columns) != len(schema.columns) {
 		return nil, errColumns(table, len(columns), len(schema.columns))
 	}
@@ -82,12 +104,35 @@ func (in *insertion) close() {
 
 // partition finds a partition of table; 0 is the default one.
 func (t *txn) partition(table *catalog.Table, oid catalog.OID) (*catalog.Partition, error) {
-	for _, p := range t.catalog.Partitions(table.OID) {
-		if p.OID == oid || oid == 0 && p.Default {
+	if oid != 0 {
+		if p := t.catalog.Partition(oid); p != nil && p.Table == table.OID {
 			return p, nil
 		}
+	} else if first := t.catalog.SomePartitions(table.OID, 1); len(first) == 1 && first[0].Default {
+		return first[0], nil
 	}
 	return nil, errPartition(table, oid)
+}
+
+// reach lists the partitions that may hold a key of the rows: those that the rows
+// go to if the partition key is part of the primary key, otherwise all.
+func (in *insertion) reach() []*catalog.Partition {
+	table := in.schema.table
+	if table.PartitionKey == nil || !table.PartitionKey.KeyWithin(in.schema.keyNumbers()) {
+		return in.t.catalog.Partitions(table.OID)
+	}
+	if in.each == nil {
+		return []*catalog.Partition{in.partition}
+	}
+	var list []*catalog.Partition
+	seen := map[catalog.StorageID]bool{}
+	for _, p := range in.each {
+		if !seen[p.Storage] {
+			seen[p.Storage] = true
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // check locks each row's key and looks for a live row that has it. Rows to be
@@ -105,11 +150,12 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 			return err
 		}
 	}
-	views := in.t.pinTable(in.schema.table)
+	reach := in.reach()
+	views := in.t.e.pinPartitions(in.schema.table, reach)
 	defer views.release()
 	left := map[int]bool{}
 	for row := range in.rows {
-		existing, clash, err := in.checkRow(ctx, views, row, held[row], left)
+		existing, clash, err := in.checkRow(ctx, views, reach, row, held[row], left)
 		if err != nil {
 			return err
 		}
@@ -127,7 +173,7 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 
 // checkRow answers whether the key of a row is taken: by a row of the table, or
 // (existing 0) by an earlier one of the batch.
-func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, held bool, left map[int]bool) (existing RowID, clash bool, err error) {
+func (in *insertion) checkRow(ctx context.Context, views *tableViews, reach []*catalog.Partition, row int, held bool, left map[int]bool) (existing RowID, clash bool, err error) {
 	table, hash, key := in.schema.table, in.hashes[row], in.keys.Value(row)
 	if held {
 		// The transaction met the key before: as an own row, in this batch, or
@@ -137,7 +183,7 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, h
 				return 0, true, nil
 			}
 		}
-		if id := in.ownRow(key, hash); id != 0 {
+		if id := in.ownRow(reach, key, hash); id != 0 {
 			return id, true, nil
 		}
 	}
@@ -157,12 +203,12 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, row int, h
 	return id, true, nil
 }
 
-func (in *insertion) ownRow(key []byte, hash uint64) RowID {
+func (in *insertion) ownRow(reach []*catalog.Partition, key []byte, hash uint64) RowID {
 	if in.t.writes == nil {
 		return 0
 	}
 	shard := shardOf(hash, in.schema.table)
-	for _, p := range in.t.catalog.Partitions(in.schema.table.OID) {
+	for _, p := range reach {
 		if id := in.t.writes.alive(shardKey{p.Storage, shard}, hash, key); id != 0 {
 			return id
 		}
@@ -194,26 +240,56 @@ func (in *insertion) store() error {
 	if kept == 0 {
 		return nil
 	}
-	first := in.t.e.newIDs(kept)
 	left := map[int]bool{}
 	for _, c := range in.conflicts {
 		left[c.Row] = true
 	}
-	for row := range in.rows {
-		if !left[row] {
-			in.ids[row] = RowID(first)
-			first++
-		}
+	if in.each == nil {
+		return in.storeGroup(in.keptRows(left))
 	}
-	if max(in.schema.table.Shards, 1) == 1 && kept == in.rows {
-		return in.storeRows(0, growing.Rows{Columns: in.stored, RowIDs: rowIDsOf(in.ids), Keys: in.keys, Hashes: in.hashes})
-	}
-	byShard := make([][]int, max(in.schema.table.Shards, 1))
-	for row, id := range in.ids {
-		if id == 0 {
+	var order []*catalog.Partition
+	groups := map[*catalog.Partition][]int{}
+	for row, p := range in.each {
+		if left[row] {
 			continue
 		}
-		hash := segment.RowIDHash(uint64(id))
+		if groups[p] == nil {
+			order = append(order, p)
+		}
+		groups[p] = append(groups[p], row)
+	}
+	for _, p := range order {
+		in.partition = p
+		if err := in.storeGroup(groups[p]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *insertion) keptRows(left map[int]bool) []int {
+	rows := make([]int, 0, in.rows)
+	for row := range in.rows {
+		if !left[row] {
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+// storeGroup stores rows of in.partition, under row ids that follow each other.
+func (in *insertion) storeGroup(rows []int) error {
+	first := in.t.e.newIDs(len(rows))
+	for i, row := range rows {
+		in.ids[row] = RowID(first + uint64(i))
+	}
+	shards := max(in.schema.table.Shards, 1)
+	if shards == 1 {
+		return in.storeSome(0, rows)
+	}
+	byShard := make([][]int, shards)
+	for _, row := range rows {
+		hash := segment.RowIDHash(uint64(in.ids[row]))
 		if in.keys != nil {
 			hash = in.hashes[row]
 		}
@@ -231,8 +307,11 @@ func (in *insertion) store() error {
 	return nil
 }
 
-// storeSome stores the given rows: a copy of them.
+// storeSome stores the given rows: a copy of them, if they are not all.
 func (in *insertion) storeSome(shard int, rows []int) error {
+	if len(rows) == in.rows {
+		return in.storeRows(shard, growing.Rows{Columns: in.stored, RowIDs: rowIDsOf(in.ids), Keys: in.keys, Hashes: in.hashes})
+	}
 	var taken growing.Rows
 	defer func() {
 		releaseAll(taken.Columns)

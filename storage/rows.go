@@ -62,7 +62,7 @@ func (t *txn) newestState(ctx context.Context, table *catalog.Table, row RowID) 
 
 // located is where a row lies, pinned.
 type located struct {
-	views     *tableViews
+	view      *shardView // nil of an own row
 	partition *catalog.Partition
 	shard     int
 	src       source
@@ -70,38 +70,58 @@ type located struct {
 	own       bool
 }
 
-func (l *located) release() { l.views.release() }
+func (l *located) release() {
+	if l.view != nil {
+		l.view.release()
+	}
+}
 
 // locate finds a row version of a table: an own one or a committed one.
 func (t *txn) locate(ctx context.Context, table *catalog.Table, row RowID) (*located, error) {
-	views := t.pinTable(table)
-	l := &located{views: views}
 	if t.writes != nil {
 		if s, g, pos := t.writes.findAny(table.Storage, row); g != nil {
-			l.src, l.pos, l.shard, l.own = g, pos, s.key.shard, true
-			for _, p := range t.catalog.Partitions(table.OID) {
-				if p.Storage == s.key.partition {
-					l.partition = p
-				}
-			}
-			if l.partition != nil {
-				return l, nil
+			if p := t.catalog.PartitionByStorage(s.key.partition); p != nil {
+				return &located{src: g, pos: pos, shard: s.key.shard, own: true, partition: p}, nil
 			}
 		}
 	}
-	for _, v := range views.list {
-		src, pos, err := v.view.find(ctx, uint64(row))
+	for _, p := range t.near.of(table.OID) {
+		if l, err := t.locateIn(ctx, table, p, row); l != nil || err != nil {
+			return l, err
+		}
+	}
+	for _, p := range t.catalog.Partitions(table.OID) {
+		l, err := t.locateIn(ctx, table, p, row)
 		if err != nil {
-			views.release()
 			return nil, err
 		}
-		if src != nil {
-			l.src, l.pos, l.partition, l.shard = src, pos, v.partition, v.key.shard
+		if l != nil {
+			t.near.found(table.OID, p)
 			return l, nil
 		}
 	}
-	views.release()
 	return nil, errNoRow(table, row)
+}
+
+// locateIn looks for a committed row version in one partition; nil if it is not
+// there.
+func (t *txn) locateIn(ctx context.Context, table *catalog.Table, p *catalog.Partition, row RowID) (*located, error) {
+	for n := range max(table.Shards, 1) {
+		s := t.e.findShard(shardKey{p.Storage, n})
+		if s == nil {
+			continue
+		}
+		view := s.pin()
+		src, pos, err := view.find(ctx, uint64(row))
+		if src != nil && err == nil {
+			return &located{view: view, src: src, pos: pos, partition: p, shard: n}, nil
+		}
+		view.release()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // tableViews pins every shard of a table that has rows.
@@ -113,10 +133,6 @@ type tableView struct {
 	partition *catalog.Partition
 	key       shardKey
 	view      *shardView
-}
-
-func (t *txn) pinTable(table *catalog.Table) *tableViews {
-	return t.e.pinPartitions(table, t.catalog.Partitions(table.OID))
 }
 
 func (e *Engine) pinPartitions(table *catalog.Table, partitions []*catalog.Partition) *tableViews {
@@ -256,6 +272,16 @@ func (t *txn) logDeletes(deletes []deletedRow) error {
 
 // Update replaces locked rows.
 func (t *txn) Update(ctx context.Context, table *catalog.Table, rows []RowID, columns []arrow.Array) ([]RowID, error) {
+	return t.replace(ctx, table, rows, nil, columns)
+}
+
+// UpdateInto replaces locked rows by new ones in the partition of each; see Txn.
+func (t *txn) UpdateInto(ctx context.Context, table *catalog.Table, rows []RowID, each []*catalog.Partition, columns []arrow.Array) ([]RowID, error) {
+	return t.replace(ctx, table, rows, each, columns)
+}
+
+// replace is both: without each the rows stay where they are.
+func (t *txn) replace(ctx context.Context, table *catalog.Table, rows []RowID, each []*catalog.Partition, columns []arrow.Array) ([]RowID, error) {
 	if err := t.writable(); err != nil {
 		return nil, err
 	}
@@ -263,43 +289,33 @@ func (t *txn) Update(ctx context.Context, table *catalog.Table, rows []RowID, co
 		return nil, err
 	}
 	deletes, err := t.deleteRows(ctx, table, rows)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	one := deletes[0].partition
+	if each == nil {
+		for _, d := range deletes {
+			if each = append(each, d.partition); d.partition != one {
+				one = nil
+			}
+		}
+		if one != nil { // as in most tables
+			each = nil
+		}
+	}
+	in, err := t.newInsertion(table, one, each, columns)
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]RowID, len(rows))
-	for done := 0; done < len(rows); {
-		// Rows of one partition go together; most tables have only one.
-		run := done + 1
-		for run < len(rows) && deletes[run].partition == deletes[done].partition {
-			run++
-		}
-		if err := t.replace(ctx, table, deletes[done:run], ids[done:run], columns, done); err != nil {
-			return nil, err
-		}
-		done = run
-	}
-	return ids, t.logDeletes(deletes)
-}
-
-// replace inserts the successors of deleted rows of one partition: rows from
-// of columns on.
-func (t *txn) replace(ctx context.Context, table *catalog.Table, deletes []deletedRow, ids []RowID, columns []arrow.Array, from int) error {
-	run := sliceRows(columns, from, from+len(ids))
-	defer releaseAll(run)
-	in, err := t.newInsertion(table, deletes[0].partition.OID, run)
-	if err != nil {
-		return err
-	}
 	defer in.close()
 	if err := in.check(ctx, false); err != nil {
-		return err
+		return nil, err
 	}
 	if err := in.store(); err != nil {
-		return err
+		return nil, err
 	}
-	copy(ids, in.ids)
 	for i, d := range deletes {
-		t.writes.succeed(d.index, ids[i])
+		t.writes.succeed(d.index, in.ids[i])
 	}
-	return nil
+	return in.ids, t.logDeletes(deletes)
 }

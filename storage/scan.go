@@ -85,17 +85,17 @@ func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
 }
 
 func (s *snapshot) partitions(spec ScanSpec) []*catalog.Partition {
-	all := s.t.catalog.Partitions(spec.Table.OID)
 	if spec.Partitions == nil {
-		return all
+		return s.t.catalog.Partitions(spec.Table.OID)
 	}
-	var some []*catalog.Partition
-	for _, p := range all {
-		for _, oid := range spec.Partitions {
-			if p.OID == oid {
-				some = append(some, p)
-			}
+	some := make([]*catalog.Partition, 0, len(spec.Partitions))
+	for _, oid := range spec.Partitions {
+		if p := s.t.catalog.Partition(oid); p != nil && p.Table == spec.Table.OID {
+			some = append(some, p)
 		}
+	}
+	if spec.WithRowID {
+		s.t.near.scanned(spec.Table.OID, some)
 	}
 	return some
 }

@@ -313,11 +313,3 @@ func countSet(b Bitmap, rows int) int {
 	}
 	return bitutil.CountSetBits(b, 0, rows)
 }
-
-func sliceRows(columns []arrow.Array, from, to int) []arrow.Array {
-	out := make([]arrow.Array, len(columns))
-	for i, c := range columns {
-		out[i] = array.NewSlice(c, int64(from), int64(to))
-	}
-	return out
-}

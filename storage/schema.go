@@ -26,6 +26,15 @@ type tableSchema struct {
 	index    *catalog.Index
 }
 
+// keyNumbers are the numbers of the primary key's columns.
+func (s *tableSchema) keyNumbers() []int16 {
+	numbers := make([]int16, len(s.key))
+	for i, k := range s.key {
+		numbers[i] = s.columns[k].Number
+	}
+	return numbers
+}
+
 // schemaCache keeps the schema of the newest descriptor of each table.
 type schemaCache struct {
 	mu     sync.Mutex

@@ -35,6 +35,8 @@ type txn struct {
 	// command is what the last Snapshot saw of the own writes.
 	command *ownView
 
+	near nearby
+
 	// builds are the indexes that the transaction built.
 	builds []catalog.StorageID
 

@@ -35,6 +35,8 @@ const (
 	kindConflict
 	kindIndexExpr
 	kindIndexPredicate
+	kindPartitionKey
+	kindPartitionBound
 )
 
 // clauseName is how errors name the clause.
@@ -44,6 +46,7 @@ var clauseName = map[exprKind]string{
 	kindReturning: "RETURNING", kindDefault: "DEFAULT expressions", kindCheck: "check constraints", kindCopyWhere: "COPY FROM WHERE conditions", kindFilter: "FILTER",
 	kindWindow: "window definitions", kindConflict: "ON CONFLICT", kindDistinctOn: "DISTINCT ON",
 	kindIndexExpr: "index expressions", kindIndexPredicate: "index predicates",
+	kindPartitionKey: "partition key expressions", kindPartitionBound: "partition bound",
 }
 
 // exprBinder binds expressions of one clause in one scope.
@@ -156,6 +159,9 @@ func (x *exprBinder) columnRef(c *ast.ColumnRef) plan.Expr {
 	name := c.Names[len(c.Names)-1]
 	if x.kind == kindDefault {
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use column reference in DEFAULT expression").At(x.place(pos)))
+	}
+	if x.kind == kindPartitionBound {
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use column reference in partition bound expression").At(x.place(pos)))
 	}
 	if len(c.Names) == 1 {
 		if id, s := x.lookupColumn(x.scope, name, pos); id != 0 {

@@ -33,6 +33,7 @@ func (b *binder) insert(s *ast.InsertStmt, outer *cteScope) *query {
 		m.Keep = b.exprs(&scope{items: []*item{it}}, kindCopyWhere).boolean(s.Keep, "WHERE")
 	}
 	m.Checks = b.checks(i.target, m.New)
+	m.PartitionKey = b.partitionKey(i.target, m.New)
 	if s.OnConflict != nil {
 		m.Conflict = i.conflict(it)
 	}

@@ -70,6 +70,75 @@ func checkOf(table *catalog.Table, opts Options, bound func(*binder, *scope) pla
 	return scan, b.meta, cond, nil
 }
 
+// PartitionBound binds a value of FOR VALUES, of the type of the partition key's
+// column.
+func PartitionBound(e ast.Expr, column string, t types.T, opts Options) (expr plan.Expr, err error) {
+	b := newBinder(opts)
+	defer recoverInto(&err)
+	bound := b.exprs(&scope{}, kindPartitionBound).expr(e)
+	expr, ok := b.coerce(bound, types.Of(t.OID), coerceAssignment, b.loc(bound))
+	if !ok {
+		fail(sqlerr.New(sqlerr.DatatypeMismatch, "specified value cannot be cast to type %s for column \"%s\"", typeName(t), column).
+			At(b.place(e.Position())))
+	}
+	b.checkParams()
+	return expr, nil
+}
+
+// PartitionExpr binds an expression of PARTITION BY over a scan of its table.
+func PartitionExpr(e ast.Expr, table *catalog.Table, opts Options) (scan *logical.Scan, meta *logical.Metadata, expr plan.Expr, err error) {
+	return partitionExpr(table, opts, func(b *binder, sc *scope) plan.Expr { return b.exprs(sc, kindPartitionKey).expr(e) })
+}
+
+// StoredPartitionExpr is PartitionExpr of a text in the catalog.
+func StoredPartitionExpr(text string, table *catalog.Table, opts Options) (scan *logical.Scan, meta *logical.Metadata, expr plan.Expr, err error) {
+	return partitionExpr(table, opts, func(b *binder, sc *scope) plan.Expr { return b.sqlText(text, sc, kindPartitionKey) })
+}
+
+func partitionExpr(table *catalog.Table, opts Options, bound func(*binder, *scope) plan.Expr) (scan *logical.Scan, meta *logical.Metadata, expr plan.Expr, err error) {
+	b := newBinder(opts)
+	b.written = true
+	defer recoverInto(&err)
+	scan, it := b.scanTable(table, nil, table.Name)
+	expr = b.typed(bound(b, &scope{items: []*item{it}}))
+	b.checkParams()
+	return scan, b.meta, expr, nil
+}
+
+// PartitionKey binds the partition key of a table over a scan of it.
+func PartitionKey(table *catalog.Table, opts Options) (scan *logical.Scan, meta *logical.Metadata, exprs []plan.Expr, err error) {
+	b := newBinder(opts)
+	defer recoverInto(&err)
+	scan, _ = b.scanTable(table, nil, table.Name)
+	return scan, b.meta, b.partitionKey(&target{table: table, live: liveColumns(table)}, scan.Out), nil
+}
+
+// partitionKey binds the partition key of a table over its row: an expression for
+// each column of the key; nil for a table without.
+func (b *binder) partitionKey(t *target, row []logical.ColID) []plan.Expr {
+	key := t.table.PartitionKey
+	if key == nil {
+		return nil
+	}
+	it := &item{name: t.table.Name, named: true, open: true, relation: t.table}
+	for i, c := range t.live {
+		it.cols = append(it.cols, itemCol{name: c.Name, id: row[i]})
+	}
+	exprs := make([]plan.Expr, len(key.Columns))
+	for k, c := range key.Columns {
+		if c.Number == 0 {
+			exprs[k] = b.typed(b.sqlText(c.Expr, &scope{items: []*item{it}}, kindPartitionKey))
+			continue
+		}
+		for i, column := range t.live {
+			if column.Number == c.Number {
+				exprs[k] = b.meta.Ref(row[i])
+			}
+		}
+	}
+	return exprs
+}
+
 // assignDefault is assign with the message of a DEFAULT clause.
 func (b *binder) assignDefault(e plan.Expr, column string, t types.T) plan.Expr {
 	out, ok := b.coerce(e, t, coerceAssignment, b.loc(e))

@@ -22,6 +22,10 @@ func (x *exprBinder) subLink(e *ast.SubLink) plan.Expr {
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in index expression").At(pos))
 	case kindIndexPredicate:
 		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in index predicate").At(pos))
+	case kindPartitionKey:
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in partition key expression").At(pos))
+	case kindPartitionBound:
+		fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot use subquery in partition bound").At(pos))
 	}
 	q := x.query(e.Query, x.scope, x.scope.ctes)
 	x.resolveUnknowns(q)

@@ -42,7 +42,7 @@ func (b *binder) update(s *ast.UpdateStmt, outer *cteScope) *query {
 	ctes, wrap := b.with(s.With, outer, nil)
 	t := b.target(s.Table)
 	in := b.modifyInput(t, s.Table, s.From, ctes)
-	m := &logical.Modify{Kind: logical.ModifyUpdate, Table: t.table, RowID: in.scan.RowID}
+	m := &logical.Modify{Kind: logical.ModifyUpdate, Table: t.table, Partition: t.partition, RowID: in.scan.RowID}
 	for _, c := range in.item.cols {
 		m.Old = append(m.Old, c.id)
 	}
@@ -57,9 +57,29 @@ func (b *binder) update(s *ast.UpdateStmt, outer *cteScope) *query {
 	it.relation, it.origName = in.item.relation, in.item.origName
 	m.New = ids
 	m.Checks = b.checks(t, m.New)
+	if movesRows(t, m.Assigned) {
+		m.PartitionKey = b.partitionKey(t, m.New)
+	}
 	q := b.returning(m, s.Returning, &scope{ctes: ctes, items: append([]*item{it}, in.scope.items[1:]...)})
 	q.node = wrap(q.node)
 	return q
+}
+
+// movesRows says whether an UPDATE may change to which partition a row belongs: it
+// sets a column of the partition key, or that is made of expressions.
+func movesRows(t *target, assigned []bool) bool {
+	key := t.table.PartitionKey
+	if key == nil {
+		return false
+	}
+	for _, k := range key.Columns {
+		for i, c := range t.live {
+			if k.Number == 0 || c.Number == k.Number && assigned[i] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // delete binds DELETE.

@@ -12,7 +12,8 @@ type Modify struct {
 	Kind  ModifyKind
 	Input Node
 	Table *catalog.Table
-	// Partition is where INSERT puts rows; nil is the default one.
+	// Partition is what the statement names instead of its table: where INSERT puts
+	// rows and UPDATE leaves them; nil is the default one.
 	Partition *catalog.Partition
 	// New are the table's live columns as RETURNING and checks see them: the
 	// inserted, updated or deleted values.
@@ -26,8 +27,10 @@ type Modify struct {
 	Assigned []bool
 	Checks   []plan.Check
 	// Keep drops new rows for which it is not true (COPY FROM); nil for none.
-	Keep     plan.Expr
-	Conflict *Conflict
+	Keep plan.Expr
+	// PartitionKey computes the key of a partitioned table from New.
+	PartitionKey []plan.Expr
+	Conflict     *Conflict
 	// Returning computes the output; nil for no rows.
 	Returning []Item
 }
@@ -65,6 +68,9 @@ func (m *Modify) Exprs() []*plan.Expr {
 	exprs = append(exprs, optional(&m.Keep)...)
 	for i := range m.Checks {
 		exprs = append(exprs, &m.Checks[i].Cond)
+	}
+	for i := range m.PartitionKey {
+		exprs = append(exprs, &m.PartitionKey[i])
 	}
 	if c := m.Conflict; c != nil {
 		for i := range c.Set {

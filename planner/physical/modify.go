@@ -27,6 +27,7 @@ func returning(l *layout, m *logical.Modify) []plan.Expr {
 func (b *builder) insert(m *logical.Modify, in *built) *built {
 	row := b.layoutOf(m.New)
 	node := &plan.Insert{Table: m.Table, Partition: m.Partition, Source: b.layout(in).exprs(m.Source), Keep: row.expr(m.Keep), Checks: compileChecks(row, m.Checks), Returning: returning(row, m)}
+	node.PartitionKey = row.exprs(m.PartitionKey)
 	node.Input = in.node
 	if c := m.Conflict; c != nil {
 		both := b.layoutOf(c.Existing, c.Excluded)
@@ -73,6 +74,7 @@ func (b *builder) update(m *logical.Modify, in *built) *built {
 	row := b.layoutOf(m.New)
 	node := &plan.Update{Table: m.Table, Source: b.layout(in).exprs(m.Source), Checks: compileChecks(row, m.Checks), Assigned: m.Assigned,
 		Returning: returning(b.layoutOf(m.New, other), m)}
+	node.Partition, node.PartitionKey = m.Partition, row.exprs(m.PartitionKey)
 	node.Input = in.node
 	return b.done(node, m.Columns(), modifyCost(in, m))
 }

@@ -395,14 +395,17 @@ type LockTarget struct {
 type Insert struct {
 	Unary
 	Table     *catalog.Table
-	Partition *catalog.Partition // nil: the default one
+	Partition *catalog.Partition // nil: the default one, or what PartitionKey says
 	Source    []Expr
 	// Keep, over [table columns…], drops rows for which it is not true before
 	// they are checked: the WHERE of COPY FROM. Nil keeps all.
-	Keep      Expr
-	Checks    []Check
-	Conflict  *Conflict
-	Returning []Expr
+	Keep   Expr
+	Checks []Check
+	// PartitionKey computes the partition key over [table columns…]; nil for a table
+	// without.
+	PartitionKey []Expr
+	Conflict     *Conflict
+	Returning    []Expr
 }
 
 // Check is a CHECK constraint: Cond is over [table columns…].
@@ -424,10 +427,14 @@ type Conflict struct {
 // table columns…, other columns…].
 type Update struct {
 	Unary
-	Table     *catalog.Table
-	Source    []Expr
-	Checks    []Check
-	Returning []Expr
+	Table  *catalog.Table
+	Source []Expr
+	Checks []Check
+	// PartitionKey is Insert's; nil also if no column of it is assigned.
+	// Partition, unless nil, is what the statement names: no row may leave it.
+	PartitionKey []Expr
+	Partition    *catalog.Partition
+	Returning    []Expr
 	// Assigned marks the live columns that SET names.
 	Assigned []bool
 }

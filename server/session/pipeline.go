@@ -337,6 +337,21 @@ func (d stored) Check(e ast.Expr, source string, table *catalog.Table) (string, 
 	return planner.Check(e, source, table, d.options())
 }
 
+// PartitionExpr is executor.StoredExpressions'.
+func (d stored) PartitionExpr(e ast.Expr, source string, table *catalog.Table) (plan.Expr, string, error) {
+	return planner.PartitionExpr(e, source, table, d.options())
+}
+
+// PartitionKey is executor.StoredExpressions'.
+func (d stored) PartitionKey(table *catalog.Table) ([]plan.Expr, error) {
+	return planner.PartitionKey(table, d.options())
+}
+
+// PartitionBound is executor.StoredExpressions'.
+func (d stored) PartitionBound(e ast.Expr, column string, t types.T) (plan.Expr, error) {
+	return planner.PartitionBound(e, column, t, d.options())
+}
+
 // stage accounts for the time of a stage; slow ones are logged as asked for by
 // log_min_duration_statement.
 func (s *Session) stage(name string, began time.Time) {

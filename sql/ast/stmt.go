@@ -367,9 +367,40 @@ type CreateTableStmt struct {
 	As        *SelectStmt
 	WithData  bool
 	AsColumns []string
-	// Like, Inherits, PartitionBy, PartitionOf and others that are not
-	// supported yet: binding answers 0A000 with this name.
+	// PartitionBy is PARTITION BY; Parent and Bound are of PARTITION OF.
+	PartitionBy *PartitionSpec
+	Parent      *RangeVar
+	Bound       *PartitionBound
+	// Like, Inherits and others that are not supported yet: binding answers 0A000
+	// with this name.
 	Unsupported string
+}
+
+// PartitionSpec is PARTITION BY RANGE | LIST | HASH (keys).
+type PartitionSpec struct {
+	Pos
+	Strategy byte // r, l or h
+	Keys     []*PartitionElem
+}
+
+// PartitionElem is a column or an expression of PARTITION BY.
+type PartitionElem struct {
+	Pos
+	Name     string
+	Expr     Expr
+	ExprText string // its source text
+	// Collation and Opclass are nil when not written.
+	Collation, Opclass []string
+}
+
+// PartitionBound is FOR VALUES … or DEFAULT. In Lower and Upper MINVALUE and
+// MAXVALUE are column references of those names.
+type PartitionBound struct {
+	Pos
+	Strategy           byte // r, l or h; 0 for DEFAULT
+	Default            bool
+	Modulus, Remainder int32
+	List, Lower, Upper []Expr
 }
 
 // ObjectKind is what a DROP, COMMENT or ALTER … RENAME is about.
@@ -436,6 +467,8 @@ const (
 	AlterSetSchema
 	AlterOwner
 	AlterSetStorage
+	AlterAttachPartition
+	AlterDetachPartition
 	AlterSetCompression
 	AlterOther
 )
@@ -457,7 +490,12 @@ type AlterTableCmd struct {
 	Compression string // a codec, or default
 	IfExists    bool   // IF EXISTS or IF NOT EXISTS
 	Cascade     bool
-	Other       string
+	// Partition and Bound are of ATTACH and DETACH PARTITION, Concurrent of
+	// DETACH … CONCURRENTLY.
+	Partition  *RangeVar
+	Bound      *PartitionBound
+	Concurrent bool
+	Other      string
 }
 
 // RenameStmt is ALTER … RENAME.
@@ -614,9 +652,8 @@ type CreatePartitionStmt struct {
 	NamePos     int
 	Table       *RangeVar
 	IfNotExists bool
-	// Bounds and Options are the texts of FOR VALUES … and WITH (…), when
-	// written: 0A000 until the storage engine.
-	Bounds, Options string
+	Bound       *PartitionBound // nil: the rows that name the partition
+	Options     []*Option
 }
 
 // DropPartitionStmt is Quiver's DROP PARTITION [IF EXISTS] p ON t.

@@ -86,15 +86,18 @@ func (c *converter) createTable(v *pgquery.CreateStmt) ast.Stmt {
 	}
 	switch {
 	case v.Partbound != nil:
-		s.Unsupported = "PARTITION OF"
-	case v.Partspec != nil:
-		s.Unsupported = "PARTITION BY"
+		s.Parent, s.Bound = c.rangeVar(v.InhRelations[0].GetRangeVar()), c.partitionBound(v.Partbound)
 	case v.OfTypename != nil:
 		s.Unsupported = "CREATE TABLE OF"
 	case len(v.InhRelations) > 0:
 		s.Unsupported = "INHERITS"
 	case v.Tablespacename != "":
 		s.Unsupported = "TABLESPACE"
+	}
+	s.PartitionBy = c.partitionSpec(v.Partspec)
+	if v.Partbound != nil && len(v.TableElts) > 0 {
+		s.Unsupported = "columns or constraints of its own for a partition"
+		return s
 	}
 	for _, n := range v.TableElts {
 		switch {
@@ -322,6 +325,8 @@ var alterActions = map[pgquery.AlterTableType]ast.AlterTableAction{
 	pgquery.AlterTableType_AT_DropIdentity:    ast.AlterDropIdentity,
 	pgquery.AlterTableType_AT_ChangeOwner:     ast.AlterOwner,
 	pgquery.AlterTableType_AT_SetStorage:      ast.AlterSetStorage,
+	pgquery.AlterTableType_AT_AttachPartition: ast.AlterAttachPartition,
+	pgquery.AlterTableType_AT_DetachPartition: ast.AlterDetachPartition,
 	pgquery.AlterTableType_AT_SetCompression:  ast.AlterSetCompression,
 }
 
@@ -369,6 +374,9 @@ func (c *converter) alterCommand(v *pgquery.AlterTableCmd, i int) *ast.AlterTabl
 		if list := c.addConstraint(nil, v.Def.GetConstraint(), -1); len(list) > 0 {
 			cmd.Constraint, cmd.Pos = list[0], list[0].Pos
 		}
+	case pgquery.AlterTableType_AT_AttachPartition, pgquery.AlterTableType_AT_DetachPartition:
+		p := v.Def.GetPartitionCmd()
+		cmd.Partition, cmd.Bound, cmd.Concurrent = c.rangeVar(p.GetName()), c.partitionBound(p.GetBound()), p.GetConcurrent()
 	case pgquery.AlterTableType_AT_SetStorage:
 		cmd.Storage = v.Def.GetString_().GetSval()
 	case pgquery.AlterTableType_AT_SetCompression:

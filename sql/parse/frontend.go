@@ -124,19 +124,39 @@ func (f *frontend) partition() (ast.Stmt, error) {
 		return &ast.DropPartitionStmt{Name: name, NamePos: namePos, Table: table, IfExists: exists}, nil
 	}
 	s := &ast.CreatePartitionStmt{Name: name, NamePos: namePos, Table: table, IfNotExists: exists}
+	return s, f.clauses(s)
+}
+
+// standIn begins the statement of the grammar that has the clauses of CREATE
+// PARTITION.
+const standIn = "CREATE TABLE x PARTITION OF y "
+
+// clauses reads FOR VALUES … or DEFAULT, and WITH (…).
+func (f *frontend) clauses(s *ast.CreatePartitionStmt) error {
 	clauses := f.tokens[f.at:]
-	with := after(clauses, pgquery.Token_WITH)
-	if with != nil {
-		s.Options = f.textOf(with)
-		clauses = clauses[:len(clauses)-len(with)-1]
+	if len(clauses) == 0 {
+		return nil
 	}
-	if len(clauses) > 0 {
-		if clauses[0].kind != pgquery.Token_FOR && clauses[0].kind != pgquery.Token_DEFAULT {
-			return nil, f.unexpected()
-		}
-		s.Bounds = f.textOf(clauses)
+	from, end := clauses[0].start, clauses[len(clauses)-1].end
+	given := standIn
+	switch clauses[0].kind {
+	case pgquery.Token_FOR, pgquery.Token_DEFAULT:
+	case pgquery.Token_WITH:
+		given = "CREATE TABLE x () "
+	default:
+		return f.unexpected()
 	}
-	return s, nil
+	src := &source{text: f.text[:end], cutBytes: from - len(given)}
+	stmts, err := parseGrammar(src, given+f.text[from:end])
+	if err != nil {
+		return err
+	}
+	table, ok := stmts[0].stmt.Stmt.(*ast.CreateTableStmt)
+	if !ok || len(stmts) != 1 || table.Unsupported != "" || table.PartitionBy != nil || table.OnCommit != 0 {
+		return f.unexpected()
+	}
+	s.Bound, s.Options = table.Bound, table.Options
+	return nil
 }
 
 // isWordAt says whether the i-th token is a word that is no key word of the grammar.

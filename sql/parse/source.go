@@ -7,7 +7,8 @@ import "unicode/utf8"
 //
 // When the grammar was given less than the text (values.go leaves rows out),
 // cutAt is the byte offset of the gap in what it was given, and cutBytes how
-// much is missing there.
+// much is missing there; negative when it was given more than there is, at the
+// beginning (partition.go).
 type source struct {
 	text            string
 	cutAt, cutBytes int
@@ -19,7 +20,7 @@ type source struct {
 
 // offset turns a byte offset of the grammar's text into one of the whole text.
 func (s *source) offset(given int) int {
-	if s.cutBytes > 0 && given >= s.cutAt {
+	if s.cutBytes != 0 && given >= s.cutAt {
 		given += s.cutBytes
 	}
 	return min(max(given, 0), len(s.text))
@@ -41,6 +42,9 @@ func (s *source) chars(offset int) int {
 func (s *source) shiftChars(position int) int {
 	if s.cutBytes == 0 {
 		return position
+	}
+	if s.cutBytes < 0 {
+		return max(position+s.cutBytes, 1)
 	}
 	cutChars := s.chars(s.cutAt)
 	if position < cutChars {
