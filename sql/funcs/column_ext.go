@@ -23,6 +23,21 @@ func openExtension(x any, a arrow.Array) {
 		p.at = func(i int) types.Sparsevec { return types.SparsevecAt(a, i) }
 	case *input[types.Bits]:
 		p.at = func(i int) types.Bits { return types.BitsAt(a, i) }
+	case *input[texts]:
+		p.at = func(i int) texts {
+			v := types.ArrayAt(a, i)
+			elements := v.Elements.(*array.String)
+			list := make(texts, 0, v.Len())
+			for k := v.Start; k < v.End; k++ {
+				if elements.IsNull(k) {
+					list = append(list, nil)
+					continue
+				}
+				s := elements.Value(k)
+				list = append(list, &s)
+			}
+			return list
+		}
 	case *input[[]string]:
 		p.at = func(i int) []string { return stringsAt(a, i) }
 	default:
