@@ -17,9 +17,9 @@ type Contents struct {
 	TimestampBound uint64
 }
 
-// Inspect reads a cluster without owning it: nothing is changed. A living owner
-// other than instance (see Options) is ErrOwned.
-func Inspect(ctx context.Context, kv KV, clusterID, instance string) (*Contents, error) {
+// Inspect reads a cluster without owning it: nothing is changed. An owner, by the
+// instance that it is (see Options), that is not known to be dead is ErrOwned.
+func Inspect(ctx context.Context, kv KV, clusterID string, dead func(instance string) bool) (*Contents, error) {
 	c := &Catalog{kv: kv, keys: keysOf(clusterID), opts: Options{KV: kv, ClusterID: clusterID}, log: slog.New(slog.DiscardHandler), segments: newSegmentChanges()}
 	if err := c.findCluster(ctx); err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func Inspect(ctx context.Context, kv KV, clusterID, instance string) (*Contents,
 		if err := json.Unmarshal(owner.Value, &r); err != nil {
 			return nil, &CorruptionError{c.keys.owner(), err}
 		}
-		if r.Instance == "" || r.Instance != instance {
+		if !dead(r.Instance) {
 			return nil, fmt.Errorf("%w: %s", ErrOwned, r.Instance)
 		}
 	}

@@ -163,7 +163,8 @@ func contentsOf(ctx context.Context, cfg startConfig, cluster string) (*catalog.
 		answer, cancel = context.WithTimeout(ctx, reachTimeout)
 	}
 	defer cancel()
-	c, err := catalog.Inspect(answer, kv, cluster, instance)
+	// Whoever has the directory's lock has its own etcd, too.
+	c, err := catalog.Inspect(answer, kv, cluster, func(owner string) bool { return len(cfg.etcd) == 0 || owner == instance })
 	if errors.Is(err, catalog.ErrOwned) {
 		err = fmt.Errorf("a server runs on this cluster: ask it by SELECT * FROM quiver.check(): %w", err)
 	}

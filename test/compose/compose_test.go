@@ -207,7 +207,7 @@ func TestUpDownUp(t *testing.T) {
 	}
 	dsn := url.URL{Scheme: "postgres", Host: m["quiver:5433"], Path: "/postgres",
 		User: url.UserPassword("postgres", strings.TrimSpace(string(password))), RawQuery: "sslmode=disable"}
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	connect := func() *pgx.Conn {
 		t.Helper()
@@ -250,13 +250,38 @@ func TestUpDownUp(t *testing.T) {
 
 	s.up()
 	c = connect()
-	defer c.Close(ctx)
 	var n, nearest int64
 	if err := c.QueryRow(ctx, "SELECT count(*) FROM items").Scan(&n); err != nil || n != 1001 {
 		t.Fatalf("after down and up: %d rows, %v", n, err)
 	}
 	if err := c.QueryRow(ctx, "SELECT id FROM items ORDER BY embedding <-> '[0,0,0]' LIMIT 1").Scan(&nearest); err != nil || nearest != 1001 {
 		t.Fatalf("nearest: %d, %v", nearest, err)
+	}
+	c.Close(ctx)
+	s.down()
+
+	// The volumes packed up and unpacked elsewhere.
+	elsewhere := t.TempDir()
+	pack := exec.Command("sh", "-c", `tar -C "$1" -cf - volumes | tar -C "$2" -xf -`, "sh", volumes, elsewhere)
+	if out, err := pack.CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v %s", err, out)
+	}
+	if err := os.RemoveAll(filepath.Join(volumes, "volumes")); err != nil {
+		t.Fatal(err)
+	}
+	for from, to := range m {
+		if inside, ok := strings.CutPrefix(to, volumes+"/"); ok {
+			m[from] = filepath.Join(elsewhere, inside)
+		}
+	}
+	s.up()
+	moved := connect()
+	defer moved.Close(ctx)
+	if err := moved.QueryRow(ctx, "SELECT count(*) FROM items").Scan(&n); err != nil || n != 1001 {
+		t.Fatalf("from volumes unpacked elsewhere: %d rows, %v", n, err)
+	}
+	if err := moved.QueryRow(ctx, "SELECT count(*) FROM quiver.check()").Scan(&n); err != nil || n != 0 {
+		t.Errorf("quiver.check(): %d things are wrong, %v", n, err)
 	}
 	host, port, _ := net.SplitHostPort(m["quiver:5433"])
 	t.Logf("%s", fmt.Sprintf("quiver on %s:%s over etcd and MinIO: 1,001 rows before and after", host, port))
