@@ -60,7 +60,20 @@ func (s *Sink) parquet(w io.Writer, c Compression) error {
 	if c == LZ4 {
 		return sqlerr.Unsupported("compression lz4 in parquet files").WithHint("Use snappy or zstd.")
 	}
-	props := parquet.NewWriterProperties(parquet.WithCompression(codec[c]), parquet.WithAllocator(s.mem), parquet.WithMaxRowGroupLength(1<<40))
+	options := []parquet.WriterProperty{
+		parquet.WithCompression(codec[c]), parquet.WithAllocator(s.mem), parquet.WithMaxRowGroupLength(1 << 40), parquet.WithDictionaryDefault(false),
+		// The library makes the levels of pages of version 1 in buffers that grow by
+		// a few bytes with each value, for ever.
+		parquet.WithDataPageVersion(parquet.DataPageV2),
+	}
+	for i, x := range s.exports {
+		// Numbers seldom repeat, and those of vectors, a dictionary of which takes
+		// ever longer to make, almost never.
+		if x.arrow.ID() == arrow.STRING {
+			options = append(options, parquet.WithDictionaryFor(s.columns[i].Name, true))
+		}
+	}
+	props := parquet.NewWriterProperties(options...)
 	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{w}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(s.mem)))
 	if err != nil {
 		return err
