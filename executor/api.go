@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
+	"quiver/internal/hlc"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
@@ -112,6 +113,8 @@ type Engine interface {
 	Begin(ctx context.Context, opts storage.TxnOptions) (storage.Txn, error)
 	// Rows estimates how many committed rows a table has.
 	Rows(table *catalog.Table) int64
+	// Timestamp is later than every commit, and earlier than all to come.
+	Timestamp() (hlc.Timestamp, error)
 	// Reading is how many snapshots are open.
 	Reading() int
 }

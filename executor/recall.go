@@ -22,6 +22,7 @@ const (
 	flushOID   types.OID = 9996 // after those of quiver.rrf
 	compactOID types.OID = 9997
 	waitOID    types.OID = 9998
+	nowOID     types.OID = 9999
 )
 
 // Bounds of quiver.recall.

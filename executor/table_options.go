@@ -39,12 +39,12 @@ var tableParameters = parameters{
 		reset: func(t *parameterTarget) { t.options.SegmentBytesMax = 0 },
 	},
 	{
-		name: "ttl", kind: durationParameter{0, durationMost}, waits: true,
+		name: "ttl", kind: durationParameter{0, durationMost},
 		apply: func(t *parameterTarget, v any) { t.options.TTL = v.(time.Duration) },
 		reset: func(t *parameterTarget) { t.options.TTL = 0 },
 	},
 	{
-		name: "gc_retention", kind: durationParameter{0, durationMost}, waits: true,
+		name: "gc_retention", kind: durationParameter{0, durationMost},
 		apply: func(t *parameterTarget, v any) { d := v.(time.Duration); t.options.Retention = &d },
 		reset: func(t *parameterTarget) { t.options.Retention = nil },
 	},
@@ -59,7 +59,7 @@ var tableParameters = parameters{
 		reset: func(t *parameterTarget) { t.options.CompressionLevel = 0 },
 	},
 	{
-		name: "consistency_level", kind: enumParameter{words: []string{"strong", "bounded", "session", "eventually"}}, waits: true, ofTable: true,
+		name: "consistency_level", kind: enumParameter{words: []string{"strong", "bounded", "session", "eventually"}}, ofTable: true,
 		apply: func(t *parameterTarget, v any) { t.options.ConsistencyLevel = v.(string) },
 		reset: func(t *parameterTarget) { t.options.ConsistencyLevel = "" },
 	},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -98,7 +99,7 @@ func Listen(opts Options) (*Server, error) {
 	if s.listener, err = net.Listen("tcp", opts.Addr); err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	opts.Config.Presets = s.presets()
+	opts.Config.Presets = s.presets(opts.Config.Presets)
 	if opts.HTTPAddr != "" {
 		if err := s.listenHTTP(opts.HTTPAddr); err != nil {
 			return nil, errors.Join(fmt.Errorf("--http: %w", err), s.listener.Close())
@@ -108,14 +109,13 @@ func Listen(opts Options) (*Server, error) {
 }
 
 // presets are the settings that clients are shown of the server itself.
-func (s *Server) presets() map[string]string {
-	host, port, err := net.SplitHostPort(s.listener.Addr().String())
-	if err != nil {
-		return nil
+func (s *Server) presets(given map[string]string) map[string]string {
+	all := map[string]string{"max_connections": strconv.Itoa(s.opts.ConnectionsMax)}
+	if host, port, err := net.SplitHostPort(s.listener.Addr().String()); err == nil {
+		all["listen_addresses"], all["port"] = host, port
 	}
-	return map[string]string{
-		"listen_addresses": host, "port": port, "max_connections": strconv.Itoa(s.opts.ConnectionsMax),
-	}
+	maps.Copy(all, given)
+	return all
 }
 
 // onlyLoopback refuses an address that other machines could reach.

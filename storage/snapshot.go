@@ -49,6 +49,9 @@ func (t *txn) Snapshot(ctx context.Context) (Snapshot, error) {
 		fixed = t.readAt
 	}
 	if fixed.at != 0 {
+		if fixed == t.travel.time {
+			t.command = nil // what is not committed is no part of the past
+		}
 		t.e.readers.register(fixed)
 		return t.newSnapshot(fixed), nil
 	}

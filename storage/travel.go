@@ -40,6 +40,8 @@ func (e *Engine) Timestamp() (hlc.Timestamp, error) {
 // travel is what a transaction reads at in the past.
 type travel struct {
 	time readTime
+	// asked is the timestamp that was asked for.
+	asked hlc.Timestamp
 	// from is when it began: the retention counts from there.
 	from hlc.Timestamp
 }
@@ -50,9 +52,10 @@ func (t *txn) ReadAt(ctx context.Context, at hlc.Timestamp) error {
 	if t.done || t.e.closed.Load() {
 		return ErrClosed
 	}
-	if at == t.travel.time.at {
+	if at == t.travel.asked {
 		return nil
 	}
+	asked := at
 	if at != 0 {
 		next, err := t.e.Timestamp()
 		if err != nil {
@@ -71,7 +74,7 @@ func (t *txn) ReadAt(ctx context.Context, at hlc.Timestamp) error {
 	}
 	t.endTravel()
 	if at != 0 {
-		t.travel = travel{time: readTime{at, at}, from: t.e.now()}
+		t.travel = travel{time: readTime{at, at}, asked: asked, from: t.e.now()}
 		t.e.readers.register(t.travel.time)
 	}
 	return nil

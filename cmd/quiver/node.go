@@ -176,7 +176,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 	n.engine, err = storage.Open(ctx, storage.Options{
 		Catalog: n.catalog, Log: log, Objects: objects, Clock: clock, Scratch: scratch,
 		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget), Logger: logger,
-		IndexKeys: session.IndexKeys(n.catalog),
+		IndexKeys: session.IndexKeys(n.catalog), Retention: cfg.gcRetention.kept(),
 	})
 	if err != nil {
 		return nil, err
@@ -189,6 +189,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			TempDir:           filepath.Join(cfg.data, filepath.FromSlash(cacheDir)),
 			StatementBytesMax: statementBytesMax,
 			Parallel:          runtime.GOMAXPROCS(0),
+			Presets:           map[string]string{"quiver.gc_retention": cfg.gcRetention.String()},
 		},
 		Addr: cfg.listen, HTTPAddr: cfg.http, User: cfg.user, PasswordFile: cfg.passwordFile,
 		ConnectionsMax: cfg.maxConnections, Logger: logger,

@@ -16,11 +16,12 @@ type startConfig struct {
 	objectStore        string
 	user, passwordFile string
 	memoryBudget       byteSize
+	gcRetention        retention
 	maxConnections     int
 }
 
 func startCommand() *cobra.Command {
-	cfg := startConfig{memoryBudget: 1 << 30}
+	cfg := startConfig{memoryBudget: 1 << 30, gcRetention: retention(10 * time.Minute)}
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the server",
@@ -56,5 +57,6 @@ func startCommand() *cobra.Command {
 	f.StringVar(&cfg.passwordFile, "password-file", "", "file with the user's password: SCRAM-SHA-256 everywhere (without it, trust on loopback alone)")
 	f.IntVar(&cfg.maxConnections, "max-connections", 1000, "the most concurrent clients")
 	f.Var(&cfg.memoryBudget, "memory-budget", "bytes of memory off the Go heap: growing segments, sorts, hash tables")
+	f.Var(&cfg.gcRetention, "gc-retention", "how long versions are kept that only reads of the past need: 10min, 1d, 0")
 	return cmd
 }

@@ -21,7 +21,7 @@ func (s *Session) command(ctx context.Context, st *ast.Statement) (execution, []
 	case *ast.TransactionStmt:
 		return &action{run: func(ctx context.Context) (string, error) { return s.transactionStmt(ctx, v) }}, nil, nil
 	case *ast.SetStmt:
-		return &action{run: func(context.Context) (string, error) { return s.setStmt(v) }}, nil, nil
+		return &action{run: func(ctx context.Context) (string, error) { return s.setStmt(ctx, v) }}, nil, nil
 	case *ast.ShowStmt:
 		return s.show(v)
 	case *ast.PrepareStmt:

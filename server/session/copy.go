@@ -39,10 +39,11 @@ func (s *Session) copyStmt(ctx context.Context, st *ast.Statement, v *ast.CopySt
 		return nil, nil, sqlerr.Unsupported("COPY with a program")
 	case v.Where != nil && !v.From:
 		return nil, nil, sqlerr.New(sqlerr.SyntaxError, "WHERE clause not allowed with COPY TO")
-	case v.From && s.txn.readOnly:
-		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute COPY FROM in a read-only transaction")
 	}
 	if v.From {
+		if err := s.writesRefused("COPY FROM"); err != nil {
+			return nil, nil, err
+		}
 		c, err := s.newCopyFrom(ctx, st, v)
 		if err != nil {
 			return nil, nil, err

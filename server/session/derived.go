@@ -9,6 +9,7 @@ import (
 	"quiver/executor"
 	"quiver/sql/settings"
 	"quiver/sql/types"
+	"quiver/storage"
 )
 
 // derived is what a session computes from its settings, anew when one changes.
@@ -30,6 +31,12 @@ type derived struct {
 	statementTimeout time.Duration
 	// logMin is log_min_duration_statement; negative for never.
 	logMin time.Duration
+
+	// See read_time.go.
+	consistency      storage.ConsistencyLevel
+	consistencyGiven bool
+	staleness        time.Duration
+	readTimestamp    string
 
 	lockTimeout, deadlockTimeout          time.Duration
 	idleTimeout, idleInTransactionTimeout time.Duration
@@ -53,6 +60,7 @@ func (s *Session) refreshDerived() {
 	d.statementTimeout = s.duration("statement_timeout")
 	d.logMin = s.duration("log_min_duration_statement")
 	d.lockTimeout, d.deadlockTimeout = s.duration("lock_timeout"), s.duration("deadlock_timeout")
+	s.deriveReading()
 	d.idleTimeout = s.duration("idle_session_timeout")
 	d.idleInTransactionTimeout = s.duration("idle_in_transaction_session_timeout")
 	if key := s.newPlanKey(); key != d.planKey {
@@ -143,6 +151,9 @@ func (s *Session) newPlanKey() string {
 }
 
 func planning(s *settings.Setting) bool {
+	if isReading(s) {
+		return false
+	}
 	switch s.Name {
 	case "search_path", "TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output", "role", "session_authorization":
 		return true

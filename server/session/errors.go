@@ -26,6 +26,7 @@ var sentinels = []struct {
 	{storage.ErrDeadlock, sqlerr.DeadlockDetected, "deadlock detected"},
 	{storage.ErrLockTimeout, sqlerr.LockNotAvailable, "canceling statement due to lock timeout"},
 	{storage.ErrLockNotAvailable, sqlerr.LockNotAvailable, "could not obtain lock"},
+	{storage.ErrReadTime, sqlerr.InvalidParameterValue, "the read timestamp lies in the future"},
 	{storage.ErrReadOnly, sqlerr.ReadOnlySQLTransaction, "cannot execute this statement in a read-only transaction"},
 	{storage.ErrUnknownOutcome, sqlerr.StatementCompletionUnknown, "the outcome of the commit is unknown"},
 	{syscall.ENOSPC, sqlerr.DiskFull, "could not write: no space left on device"},
@@ -74,6 +75,10 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 	}
 	if errors.As(err, &e) {
 		return e
+	}
+	var early *storage.TooEarlyError
+	if errors.As(err, &early) {
+		return s.tooEarly(early)
 	}
 	for _, m := range sentinels {
 		if errors.Is(err, m.err) {

@@ -45,8 +45,10 @@ func (s *Session) start(ctx context.Context, st *ast.Statement, given *plan.Stat
 	if err != nil {
 		return nil, nil, err
 	}
-	if s.txn.readOnly && !planned.ReadOnly {
-		return nil, nil, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", commandName(st, planned.Tag))
+	if !planned.ReadOnly {
+		if err := s.writesRefused(commandName(st, planned.Tag)); err != nil {
+			return nil, nil, err
+		}
 	}
 	run, err := s.execute(ctx, planned, params)
 	if err != nil {
@@ -258,6 +260,9 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 			return nil, err
 		}
 		r.env.Txn, r.eval.Catalog = store, s.view()
+		if err := s.prepareRead(ctx, store, p); err != nil {
+			return nil, err
+		}
 		if r.env.Snapshot, err = store.Snapshot(ctx); err != nil {
 			return nil, err
 		}

@@ -39,8 +39,8 @@ func (s *Session) NextVal(ctx context.Context, oid types.OID) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.txn.readOnly {
-		return 0, sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute nextval() in a read-only transaction")
+	if err := s.writesRefused("nextval()"); err != nil {
+		return 0, err
 	}
 	value, err := s.cfg.Catalog.NextVal(ctx, q)
 	if err != nil {
@@ -76,8 +76,8 @@ func (s *Session) SetVal(ctx context.Context, oid types.OID, value int64, called
 	if err != nil {
 		return err
 	}
-	if s.txn.readOnly {
-		return sqlerr.New(sqlerr.ReadOnlySQLTransaction, "cannot execute setval() in a read-only transaction")
+	if err := s.writesRefused("setval()"); err != nil {
+		return err
 	}
 	if err := s.cfg.Catalog.SetVal(ctx, q, value, called); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"quiver/catalog"
 	"quiver/catalog/pgcatalog"
 	"quiver/executor"
+	"quiver/internal/hlc"
 	"quiver/server/pgwire"
 	"quiver/sql/funcs"
 	"quiver/sql/parse"
@@ -77,6 +78,8 @@ type Session struct {
 	plans      planCache
 	running    running
 	sequences  sequences
+	// lastCommit is the timestamp of the session's last commit.
+	lastCommit hlc.Timestamp
 	// Generator is random()'s.
 	funcs.Generator
 	names pgcatalog.Names

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -12,13 +13,13 @@ import (
 )
 
 // setStmt runs SET and RESET and returns the tag.
-func (s *Session) setStmt(v *ast.SetStmt) (string, error) {
+func (s *Session) setStmt(ctx context.Context, v *ast.SetStmt) (string, error) {
 	if v.Local && !s.txn.inBlock() && !s.several {
 		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 	}
 	switch v.Kind {
 	case ast.SetMulti:
-		return "SET", s.setMulti(v)
+		return "SET", s.setMulti(ctx, v)
 	case ast.SetReset:
 		return "RESET", s.values.Reset(v.Name, false)
 	case ast.SetResetAll:
@@ -41,13 +42,18 @@ func (s *Session) setStmt(v *ast.SetStmt) (string, error) {
 }
 
 // setMulti is SET TRANSACTION and SET SESSION CHARACTERISTICS.
-func (s *Session) setMulti(v *ast.SetStmt) error {
+func (s *Session) setMulti(ctx context.Context, v *ast.SetStmt) error {
 	switch v.Name {
 	case "TRANSACTION":
 		if !s.txn.inBlock() && !s.several {
 			s.warn(sqlerr.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks")
 		}
 		return s.transactionOptions(v.Options)
+	case "TRANSACTION SNAPSHOT":
+		if !s.txn.inBlock() && !s.several {
+			s.warn(sqlerr.NoActiveSQLTransaction, "SET TRANSACTION can only be used in transaction blocks")
+		}
+		return s.setSnapshot(ctx, constText(v.Args[0]))
 	case "SESSION CHARACTERISTICS":
 		for _, o := range v.Options {
 			if err := s.values.Set("default_"+o.Name, constText(o.Value), false); err != nil {
@@ -126,6 +132,10 @@ func (s *Session) SetSetting(name, value string, local bool) error {
 	switch lower {
 	case "transaction_isolation", "transaction_read_only", "transaction_deferrable":
 		return s.setTransactionOption(lower, value)
+	case readTimestampSetting:
+		if err := s.checkReadTimestamp(value); err != nil {
+			return err
+		}
 	}
 	if err := s.values.Set(name, value, local); err != nil {
 		return err

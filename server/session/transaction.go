@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/hlc"
 	"quiver/sql/ast"
 	"quiver/sql/settings"
 	"quiver/sql/sqlerr"
@@ -35,6 +36,8 @@ type transaction struct {
 	used      bool
 	isolation string
 	readOnly  bool
+	// readAt is the past that SET TRANSACTION SNAPSHOT named; 0 for none.
+	readAt hlc.Timestamp
 	// time is now(): microseconds since 1970.
 	time       int64
 	savepoints []savepoint
@@ -102,6 +105,7 @@ func (s *Session) store(ctx context.Context) (storage.Txn, error) {
 	if err != nil {
 		return nil, err
 	}
+	txn.SetConsistency(s.consistency())
 	s.txn.store = txn
 	s.activity.update(func(now *activityState) { now.txn = txn.ID() })
 	return txn, nil
@@ -137,6 +141,7 @@ func (s *Session) commit(ctx context.Context) error {
 			return err
 		}
 		s.left()
+		s.lastCommit = max(s.lastCommit, store.CommitTimestamp())
 	}
 	s.values.Commit()
 	return nil

@@ -2,6 +2,7 @@ package funcs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"quiver/sql/types"
@@ -11,6 +12,8 @@ import (
 var (
 	functions       []*Function
 	functionsByName = map[string][]*Function{}
+	// functionsInPath are by name those that a name without a schema means.
+	functionsInPath = map[string][]*Function{}
 	functionsByOID  = map[types.OID]*Function{}
 	operators       []*Operator
 	operatorsByName = map[string][]*Operator{}
@@ -87,6 +90,19 @@ func Register(f *Function) {
 	functions = append(functions, f)
 	functionsByOID[f.OID] = f
 	functionsByName[f.Name] = append(functionsByName[f.Name], f)
+	functionsInPath[f.Name] = inPath(functionsByName[f.Name])
+}
+
+// inPath leaves out the functions of the schema quiver whose name pg_catalog has
+// as well: they are called by their full name.
+func inPath(all []*Function) (list []*Function) {
+	builtin := slices.ContainsFunc(all, func(f *Function) bool { return f.Schema == "pg_catalog" })
+	for _, f := range all {
+		if !builtin || f.Schema != "quiver" {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // RegisterOperator adds an operator. To be called from init functions only.
@@ -114,12 +130,12 @@ func FunctionByOID(oid types.OID) *Function { return functionsByOID[oid] }
 func OperatorByOID(oid types.OID) *Operator { return operatorsByOID[oid] }
 
 // Lookup returns the functions of that name: of any schema when schema is
-// empty (built-ins are always in the search path).
+// empty (built-ins are always in the search path), pg_catalog's before quiver's.
 func Lookup(schema, name string) []*Function {
-	all := functionsByName[name]
 	if schema == "" {
-		return all
+		return functionsInPath[name]
 	}
+	all := functionsByName[name]
 	var found []*Function
 	for _, f := range all {
 		if f.Schema == schema || f.Extension != "" && schema == "public" {

@@ -1,6 +1,7 @@
 package funcs
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"runtime"
@@ -23,6 +24,15 @@ func init() {
 	kernel("session_user()", Lift0(func(c *types.EvalContext) (string, error) { return c.Session.SessionUser(), nil }))
 	kernel("pg_backend_pid()", Lift0(func(c *types.EvalContext) (int32, error) { return c.Session.BackendPID(), nil }))
 	kernels("pg_client_encoding() getdatabaseencoding()", Lift0(func(*types.EvalContext) (string, error) { return "UTF8", nil }))
+	kernel("pg_export_snapshot()", Lift0(func(c *types.EvalContext) (string, error) {
+		s, ok := c.Session.(interface {
+			ExportSnapshot(ctx context.Context) (string, error)
+		})
+		if !ok {
+			return "", sqlerr.Unsupported("pg_export_snapshot in this process")
+		}
+		return s.ExportSnapshot(c.Ctx)
+	}))
 	kernel("pg_is_in_recovery()", Lift0(func(*types.EvalContext) (bool, error) { return false, nil }))
 
 	kernel("current_setting(text)", Lift1C(func(c *types.EvalContext, name string) (string, error) {
