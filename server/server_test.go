@@ -43,6 +43,11 @@ func start(t testing.TB, change func(*Options)) string {
 
 // startOver is start over a log of the caller's.
 func startOver(t testing.TB, log wal.Log, change func(*Options)) string {
+	return startEngine(t, storage.Options{Log: log}, change)
+}
+
+// startEngine is start with options of the engine's.
+func startEngine(t testing.TB, o storage.Options, change func(*Options)) string {
 	t.Helper()
 	ctx := context.Background()
 	c, err := catalog.OpenInMemory(ctx)
@@ -51,9 +56,8 @@ func startOver(t testing.TB, log wal.Log, change func(*Options)) string {
 	}
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
-	engine, err := storage.Open(ctx, storage.Options{
-		Catalog: c, Log: log, Clock: clock, Objects: objstore.NewMem(), Manual: true, IndexKeys: session.IndexKeys(c),
-	})
+	o.Catalog, o.Clock, o.Objects, o.Manual, o.IndexKeys = c, clock, objstore.NewMem(), true, session.IndexKeys(c)
+	engine, err := storage.Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
