@@ -20,7 +20,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(startCommand(), inspectCommand(), backupCommand(), checkCommand())
+	root.AddCommand(startCommand(), inspectCommand(), backupCommand(), checkCommand(), importCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "quiver:", oneLine(err))
 		os.Exit(1)
