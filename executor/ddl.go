@@ -79,7 +79,7 @@ func (d *ddl) run(ctx context.Context, stmt ast.Stmt) error {
 	case *ast.LockStmt:
 		return d.lock(ctx, s)
 	case *ast.CheckpointStmt:
-		return d.checkpoint(ctx)
+		return d.checkpoint(ctx, s)
 	case *ast.CreateIndexStmt:
 		return d.createIndex(ctx, s)
 	case *ast.ReindexStmt:

@@ -176,9 +176,29 @@ func (d *ddl) lock(ctx context.Context, s *ast.LockStmt) error {
 	return nil
 }
 
-func (d *ddl) checkpoint(ctx context.Context) error {
+// checkpoint is CHECKPOINT of everything, or of some tables and partitions.
+func (d *ddl) checkpoint(ctx context.Context, s *ast.CheckpointStmt) error {
 	if d.x.env.Engine == nil {
 		return sqlerr.Unsupported("CHECKPOINT in this process")
 	}
-	return d.x.env.Engine.Checkpoint(ctx)
+	if len(s.Tables) == 0 {
+		return d.x.env.Engine.Checkpoint(ctx)
+	}
+	for _, r := range s.Tables {
+		rel, err := d.find(r)
+		if err != nil {
+			return err
+		}
+		if rel == nil {
+			return noRelation(r)
+		}
+		_, table, partition, err := d.x.stored(int64(rel.Head().OID))
+		if err != nil {
+			return err
+		}
+		if err := d.x.env.Engine.Flush(ctx, table, partition); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -83,10 +83,12 @@ func planUtility(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.
 func readOnlyUtility(s ast.Stmt) bool {
 	switch s := s.(type) {
 	case *ast.TransactionStmt, *ast.SetStmt, *ast.ShowStmt, *ast.PrepareStmt, *ast.ExecuteStmt, *ast.DeallocateStmt, *ast.DiscardStmt,
-		*ast.DeclareCursorStmt, *ast.FetchStmt, *ast.CloseStmt, *ast.CheckpointStmt, *ast.ListenStmt, *ast.UnlistenStmt, *ast.NotifyStmt:
+		*ast.DeclareCursorStmt, *ast.FetchStmt, *ast.CloseStmt, *ast.ListenStmt, *ast.UnlistenStmt, *ast.NotifyStmt:
 		return true
 	case *ast.CopyStmt:
 		return !s.From
+	case *ast.CheckpointStmt:
+		return len(s.Tables) == 0 // those are looked up in a transaction
 	}
 	return false
 }

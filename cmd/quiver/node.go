@@ -175,7 +175,8 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 	}
 	n.engine, err = storage.Open(ctx, storage.Options{
 		Catalog: n.catalog, Log: log, Objects: objects, Clock: clock, Scratch: scratch,
-		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget), Logger: logger,
+		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget),
+		CacheBytes: int64(cfg.cacheBudget), SegmentBytesMax: int64(cfg.segmentMaxSize), SealAfter: cfg.sealAfter, Logger: logger,
 		IndexKeys: session.IndexKeys(n.catalog), Retention: cfg.gcRetention.kept(),
 	})
 	if err != nil {

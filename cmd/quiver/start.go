@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -17,11 +18,14 @@ type startConfig struct {
 	user, passwordFile string
 	memoryBudget       byteSize
 	gcRetention        retention
+	cacheBudget        byteSize
+	segmentMaxSize     byteSize
+	sealAfter          time.Duration
 	maxConnections     int
 }
 
 func startCommand() *cobra.Command {
-	cfg := startConfig{memoryBudget: 1 << 30, gcRetention: retention(10 * time.Minute)}
+	cfg := startConfig{memoryBudget: 1 << 30, gcRetention: retention(10 * time.Minute), cacheBudget: 8 << 30, segmentMaxSize: 512 << 20}
 	cmd := &cobra.Command{
 		Use:   "start",
 		Short: "Start the server",
@@ -36,6 +40,9 @@ func startCommand() *cobra.Command {
 			began := time.Now()
 			if cfg.maxConnections < 1 {
 				return fmt.Errorf("--max-connections %d: want at least 1", cfg.maxConnections)
+			}
+			if cfg.sealAfter <= 0 || cfg.segmentMaxSize <= 0 || cfg.cacheBudget <= 0 {
+				return errors.New("--seal-after, --segment-max-size and --cache-budget want values above 0")
 			}
 			logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 			n, err := openNode(cmd.Context(), cfg, logger)
@@ -58,5 +65,8 @@ func startCommand() *cobra.Command {
 	f.IntVar(&cfg.maxConnections, "max-connections", 1000, "the most concurrent clients")
 	f.Var(&cfg.memoryBudget, "memory-budget", "bytes of memory off the Go heap: growing segments, sorts, hash tables")
 	f.Var(&cfg.gcRetention, "gc-retention", "how long versions are kept that only reads of the past need: 10min, 1d, 0")
+	f.Var(&cfg.cacheBudget, "cache-budget", "bytes of local copies of a remote object store's files")
+	f.Var(&cfg.segmentMaxSize, "segment-max-size", "size at which a segment is sealed, where the table does not say")
+	f.DurationVar(&cfg.sealAfter, "seal-after", 10*time.Minute, "age at which a growing segment is sealed and flushed")
 	return cmd
 }

@@ -836,8 +836,11 @@ type VacuumStmt struct {
 	Options []*Option
 }
 
-// CheckpointStmt is CHECKPOINT.
-type CheckpointStmt struct{ Node }
+// CheckpointStmt is CHECKPOINT, and Quiver's CHECKPOINT table [, …].
+type CheckpointStmt struct {
+	Node
+	Tables []*RangeVar
+}
 
 // CallStmt is CALL.
 type CallStmt struct {

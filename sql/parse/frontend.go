@@ -46,7 +46,7 @@ func takeOwnStatements(text string) (own []placed, rest string, err error) {
 }
 
 // ownWords are in lower case; every statement of Quiver's own has one of them.
-var ownWords = []string{"partition", "alias", "backup", "restore"}
+var ownWords = []string{"partition", "alias", "backup", "restore", "checkpoint"}
 
 // mentions says whether a word, in lower case, is anywhere in text; it spares most
 // texts the scan.
@@ -85,6 +85,8 @@ func (f *frontend) own() func() (ast.Stmt, error) {
 		return nil
 	}
 	switch verb := f.tokens[0].kind; {
+	case verb == pgquery.Token_CHECKPOINT && f.tokens[1].kind != tokenOpen:
+		return f.checkpoint
 	case f.isWordAt(0, "backup"):
 		return f.backup
 	case f.isWordAt(0, "restore"):
@@ -96,6 +98,25 @@ func (f *frontend) own() func() (ast.Stmt, error) {
 		return f.alias
 	}
 	return nil
+}
+
+// checkpoint reads CHECKPOINT [schema.]t [, …].
+func (f *frontend) checkpoint() (ast.Stmt, error) {
+	s := &ast.CheckpointStmt{}
+	for f.at = 1; ; {
+		table, err := f.relation()
+		if err != nil {
+			return nil, err
+		}
+		s.Tables = append(s.Tables, table)
+		if !f.take(tokenComma) {
+			break
+		}
+	}
+	if f.at < len(f.tokens) {
+		return nil, f.unexpected()
+	}
+	return s, nil
 }
 
 // partition reads CREATE PARTITION [IF NOT EXISTS] p ON [schema.]t [FOR VALUES
