@@ -8,6 +8,7 @@
 //	lock/                 table, row and key locks; deadlock search
 //	jobs/                 seal, flush, collect
 //	cache/                mapped local files under a byte budget
+//	backup/ check/        backups in a place of their own; what is wrong with objects
 //
 // # Who may call what
 //
