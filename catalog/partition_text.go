@@ -37,6 +37,15 @@ func (v *BoundValue) text(t types.T) string {
 	return "'" + strings.ReplaceAll(v.Text, "'", "''") + "'"
 }
 
+// Literal spells a value with its type, as the deparser does within an expression.
+func (v *BoundValue) Literal(t types.T) string {
+	text := v.text(t)
+	if text[0] == '\'' {
+		text += "::" + types.FormatType(t)
+	}
+	return text
+}
+
 // BoundText prints the bound of a partition as pg_get_expr does of relpartbound.
 func BoundText(key *PartitionKey, b *PartitionBound) string {
 	switch {

@@ -106,9 +106,9 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 	case ast.AlterColumnType:
 		return d.alterType(ctx, table, cmd)
 	case ast.AlterAttachPartition:
-		return sqlerr.Unsupported("ATTACH PARTITION")
+		return d.attachPartition(ctx, table, cmd)
 	case ast.AlterDetachPartition:
-		return sqlerr.Unsupported("DETACH PARTITION")
+		return d.detachPartition(ctx, table, cmd)
 	case ast.AlterSetSchema:
 		return sqlerr.Unsupported("ALTER TABLE SET SCHEMA")
 	case ast.AlterOwner:

@@ -13,13 +13,6 @@ import (
 	"quiver/storage"
 )
 
-// hashPartitionSeed begins the hash of each value of a partition key, and
-// combineHash puts them together, both as PostgreSQL does: a row goes to the
-// partition of the same remainder.
-const hashPartitionSeed uint64 = 0x7A5B22367996DCFD
-
-func combineHash(a, b uint64) uint64 { return a ^ (b + 0x49a0f4dd15e5a8e3 + a<<54 + a>>7) }
-
 // router finds the partitions that new rows of a partitioned table belong to.
 type router struct {
 	x     *execution
@@ -145,7 +138,7 @@ func (r *router) hash(values []types.Vec, row int) uint64 {
 	var hash uint64
 	for i, v := range values {
 		if !v.IsNull(row) {
-			hash = combineHash(hash, r.kind[i].HashExtended(v.Array, v.Row(row), hashPartitionSeed))
+			hash = plan.CombineHash(hash, r.kind[i], v.Array, v.Row(row))
 		}
 	}
 	return hash

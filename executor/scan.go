@@ -27,6 +27,10 @@ func (b *builder) buildScan(n *plan.Scan) (operator, error) {
 		}
 		o.spec.Filter = f
 	}
+	var err error
+	if o.prune, err = b.newPartitionPruner(n.Table, n.Pruning); err != nil {
+		return nil, err
+	}
 	for _, e := range n.Key {
 		ev, err := b.compile(e)
 		if err != nil {
@@ -55,6 +59,7 @@ type scanOp struct {
 	spec    storage.ScanSpec
 	key     []keyItem
 	keyData []byte
+	prune   *partitionPruner
 	scanner storage.Scanner
 	stats   storage.ScanStats
 	// recheck serves the re-check of one updated row instead.
@@ -75,6 +80,9 @@ func (o *scanOp) open(ctx context.Context) error {
 			return err // = null is true for no row
 		}
 		o.spec.Key = key
+	}
+	if err := o.prune.apply(&o.spec); err != nil {
+		return err
 	}
 	scanner, err := o.x.snapshot().Scan(ctx, o.spec)
 	if err != nil {

@@ -41,6 +41,7 @@ type vectorSearcher struct {
 	// looked at; 0 before.
 	passing float64
 	members []*memberSet
+	prune   *partitionPruner
 	figure  searchFigures
 
 	// sets are the segments, opened once for each worker.
@@ -71,6 +72,10 @@ func (b *builder) newVectorSearcher(n *plan.VectorSearch) (*vectorSearcher, erro
 		Table: n.Table, Partitions: partitionOIDs(n.Partitions),
 		Fields: []catalog.FieldID{n.Field}, WithRowID: true,
 	}
+	var err error
+	if s.prune, err = b.newPartitionPruner(n.Table, n.Pruning); err != nil {
+		return nil, err
+	}
 	if n.Filter != nil {
 		f, err := b.newScanFilter(n.Fields, n.Filter)
 		if err != nil {
@@ -82,7 +87,6 @@ func (b *builder) newVectorSearcher(n *plan.VectorSearch) (*vectorSearcher, erro
 	if err := b.addMembers(s, n); err != nil {
 		return nil, err
 	}
-	var err error
 	if n.Key != nil {
 		s.spec.Fields = n.Key.Fields
 		if s.keys, err = newIndexKeys(n.Key); err != nil {
@@ -177,6 +181,9 @@ func (o *vectorSearcher) open(ctx context.Context, n int) error {
 					return err
 				}
 			}
+		}
+		if err := o.prune.apply(&o.spec); err != nil {
+			return err
 		}
 		list, err := o.x.snapshot().VectorSegments(ctx, storage.VectorSpec{Scan: o.spec, Field: o.field, Index: o.index})
 		if err != nil {

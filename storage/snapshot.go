@@ -176,11 +176,12 @@ func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
 	if s.own == nil {
 		return 0
 	}
-	for _, p := range s.t.catalog.Partitions(table.OID) {
-		for shard := range max(table.Shards, 1) {
-			for _, g := range s.own.shard(shardKey{p.Storage, shard}) {
-				n += int64(s.own.rows[g]) - g.Tombstones.Count()
-			}
+	for _, own := range s.own.shards {
+		if p := s.t.catalog.PartitionByStorage(own.key.partition); p == nil || p.Table != table.OID {
+			continue
+		}
+		for _, g := range own.segments {
+			n += int64(s.own.rows[g]) - g.Tombstones.Count()
 		}
 	}
 	return max(n, 0)

@@ -110,12 +110,17 @@ func pgClass(b *rows) error {
 		size := catalog.UnknownStatistics
 		var options []string
 		hasIndex, checks := false, 0
+		children, isPartition := false, false
+		var bound any
 		switch r := r.(type) {
 		case *catalog.Table:
 			method, identity, options = heapMethod, 'd', r.Options.Parameters
 			hasIndex = len(b.view.Indexes(r.OID)) > 0
 			if known, ok := catalog.StatisticsOf(b.view, r, r.OID); ok {
 				size = known
+			}
+			if r.Explicit() {
+				method, file, children = 0, 0, b.view.PartitionCount(r.OID) > 0
 			}
 			for _, c := range r.Constraints {
 				if c.Kind == catalog.ConstraintCheck {
@@ -124,9 +129,15 @@ func pgClass(b *rows) error {
 			}
 		case *catalog.Partition:
 			method, identity, options = heapMethod, 'd', r.Options.Parameters
+			if p, t := boundedPartition(b.view, r); p != nil {
+				isPartition, bound = true, catalog.BoundText(t.PartitionKey, p.Bound)
+			}
 		case *catalog.Index:
 			method, options = methodOID(r.Method), r.OptionList()
 			size, _ = catalog.StatisticsOf(b.view, b.view.Table(r.Table), r.OID)
+			if t := b.view.Table(r.Table); t != nil && t.Explicit() {
+				kind = 'I'
+			}
 		case *catalog.Sequence:
 			size = catalog.RelationStatistics{Tuples: 1, Pages: 1}
 		case *catalog.Virtual:
@@ -137,7 +148,7 @@ func pgClass(b *rows) error {
 			}
 		}
 		b.add(o.OID, o.Name, s.OID, rowType(r), 0, owner, method, file, 0, size.Pages, float64(size.Tuples), 0, 0, hasIndex, false, byte('p'), kind,
-			len(attributes(b.view, r)), checks, kind == 'v', false, false, false, false, true, identity, false, 0, 0, 0, nil, options, nil)
+			len(attributes(b.view, r)), checks, kind == 'v', false, children, false, false, true, identity, isPartition, 0, 0, 0, nil, options, bound)
 	})
 	return nil
 }

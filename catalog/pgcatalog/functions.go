@@ -24,8 +24,8 @@ func init() {
 	define(getFunctionResult, "pg_get_function_result(oid)")
 	define(null, "pg_get_function_arg_default(oid,int4)",
 		"pg_get_triggerdef(oid)", "pg_get_triggerdef(oid,bool)", "pg_get_ruledef(oid)", "pg_get_ruledef(oid,bool)",
-		"pg_get_partkeydef(oid)", "pg_get_partition_constraintdef(oid)", "pg_get_statisticsobjdef(oid)",
-		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)", "pg_partition_root(regclass)")
+		"pg_get_statisticsobjdef(oid)",
+		"pg_get_statisticsobjdef_columns(oid)", "pg_get_viewdef(text)", "pg_get_viewdef(text,bool)", "pg_get_replica_identity_index(regclass)")
 	define(viewDefinition, "pg_get_viewdef(oid)", "pg_get_viewdef(oid,bool)", "pg_get_viewdef(oid,int4)")
 	define(vectorTypes, "oidvectortypes(oidvector)")
 	define(getUserByID, "pg_get_userbyid(oid)")
@@ -35,7 +35,6 @@ func init() {
 	define(currentSchemas, "current_schemas(bool)")
 	defineRows("pg_get_keywords()", getKeywords)
 	defineRows("pg_options_to_table(_text)", optionsToTable)
-	defineRows("pg_partition_ancestors(regclass)", noRows)
 	defineRows("aclexplode(_aclitem)", noRows)
 }
 
@@ -59,6 +58,9 @@ func formatType(c call) (any, error) {
 // getExpr prints defaults and the expressions of indexes, which the catalog keeps
 // in the form without pretty.
 func getExpr(c call) (any, error) {
+	if text := c.text(0); text == "DEFAULT" || strings.HasPrefix(text, "FOR VALUES ") {
+		return text, nil // the bound of a partition
+	}
 	return spelled(c.view, c.Session, exprText(c.text(0), len(c.args) == 3 && c.bool(2))), nil
 }
 

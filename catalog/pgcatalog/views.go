@@ -9,7 +9,7 @@ import (
 
 // isTable says whether clients see r as a table: tables, partitions and the
 // catalog's own tables.
-func isTable(r catalog.Relation) bool { return r.Kind() == 'r' }
+func isTable(r catalog.Relation) bool { return r.Kind() == 'r' || r.Kind() == 'p' }
 
 // indexesOf are the indexes of a relation; partitions have none of their own.
 func indexesOf(v catalog.View, r catalog.Relation) []*catalog.Index {

@@ -247,6 +247,7 @@ func (d *describer) scan(e *entry, n *plan.Scan) {
 	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
+	d.pruned(e, n.Table, n.Pruning)
 }
 
 func keyNames(t *catalog.Table, c catalog.Constraint) []string {
@@ -262,11 +263,49 @@ func keyNames(t *catalog.Table, c catalog.Constraint) []string {
 }
 
 func (d *describer) partitions(e *entry, list []*catalog.Partition) {
-	var names []string
-	for _, p := range list {
+	if list == nil {
+		return
+	}
+	names := []string{}
+	for _, p := range list[:min(len(list), partitionsShown)] {
 		names = append(names, p.Name)
 	}
+	switch {
+	case len(list) == 0:
+		names = []string{"none"}
+	case len(list) > partitionsShown:
+		names = append(names, fmt.Sprintf("… (%d in all)", len(list)))
+	}
 	e.list("Partitions", names)
+}
+
+// partitionsShown is how many partitions EXPLAIN names.
+const partitionsShown = 16
+
+// pruned shows by what partitions are left out when a scan begins.
+func (d *describer) pruned(e *entry, t *catalog.Table, p *plan.Pruning) {
+	if p == nil {
+		return
+	}
+	words := map[plan.PruningOp]string{plan.PruneEqual: " = ", plan.PruneLess: " <= ", plan.PruneGreater: " >= ", plan.PruneAny: " = ANY "}
+	var conds []string
+	for _, term := range p.Terms {
+		column := ""
+		for i := range t.Columns {
+			if t.Columns[i].Number == t.PartitionKey.Columns[term.Column].Number {
+				column = funcs.QuoteIdentifier(t.Columns[i].Name)
+			}
+		}
+		switch {
+		case term.Op == plan.PruneNull:
+			conds = append(conds, "("+column+" IS NULL)")
+		case term.Value == nil:
+			conds = append(conds, "("+column+" = ANY (…))")
+		default:
+			conds = append(conds, "("+column+words[term.Op]+Expr(term.Value)+")")
+		}
+	}
+	e.text("Partition Cond", strings.Join(conds, " AND "))
 }
 
 // searchedBy is the distance that a search orders by.
@@ -312,6 +351,7 @@ func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
+	d.pruned(e, n.Table, n.Pruning)
 }
 
 func (d *describer) vectorFusion(e *entry, n *plan.VectorFusion) {

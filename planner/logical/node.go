@@ -64,6 +64,9 @@ type Scan struct {
 	Virtual    *catalog.Virtual
 	Alias      string
 	Partitions []*catalog.Partition
+	// Pruning leaves out partitions when the scan begins; nil when all that is known
+	// of them is in Partitions.
+	Pruning *plan.Pruning
 	// Cols are the columns there are; Out those that are wanted, in order.
 	Cols []ScanColumn
 	Out  []ColID

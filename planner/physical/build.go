@@ -174,7 +174,7 @@ func (b *builder) scan(s *logical.Scan) *built {
 		}
 		return b.done(node, ids, scanCost(100, s.Filter, b.meta))
 	}
-	node := &plan.Scan{Table: s.Table, Alias: s.Alias, Partitions: s.Partitions, RowID: s.RowID != 0, Filter: l.expr(s.Filter)}
+	node := &plan.Scan{Table: s.Table, Alias: s.Alias, Partitions: s.Partitions, RowID: s.RowID != 0, Filter: l.expr(s.Filter), Pruning: l.pruning(s.Pruning)}
 	for _, id := range all {
 		node.Fields = append(node.Fields, s.FieldOf(id).Field)
 	}
@@ -186,6 +186,18 @@ func (b *builder) scan(s *logical.Scan) *built {
 		cost = plan.Cost{Rows: 1, Startup: 0.15, Total: 8.17}
 	}
 	return b.done(node, ids, cost)
+}
+
+// pruning compiles the values of a pruning, which have no columns of the scan.
+func (l *layout) pruning(p *plan.Pruning) *plan.Pruning {
+	if p == nil {
+		return nil
+	}
+	out := &plan.Pruning{Terms: append([]plan.PruningTerm(nil), p.Terms...)}
+	for i := range out.Terms {
+		out.Terms[i].Value = l.expr(out.Terms[i].Value)
+	}
+	return out
 }
 
 func (b *builder) rows(t *catalog.Table) float64 {
@@ -208,7 +220,7 @@ func (b *builder) vectorSearch(v *logical.VectorSearch) *built {
 		Table: v.Table, Alias: v.Alias, Partitions: v.Partitions, RowID: v.RowID != 0, Filter: l.expr(v.Filter),
 		Field: v.Field, Index: v.Index, Operator: v.Operator, Query: none.expr(v.Query),
 		Limit: none.expr(v.Limit), Offset: none.expr(v.Offset), Within: none.expr(v.Within), WithinEqual: v.WithinEqual,
-		Distance: v.Distance != 0, Wide: v.Wide,
+		Distance: v.Distance != 0, Wide: v.Wide, Pruning: l.pruning(v.Pruning),
 	}
 	for _, id := range all {
 		node.Fields = append(node.Fields, v.FieldOf(id).Field)

@@ -80,6 +80,8 @@ type Scan struct {
 	Alias string
 	// Partitions to read, nil for all.
 	Partitions []*catalog.Partition
+	// Pruning leaves out more of them when the scan is opened; nil for none.
+	Pruning *Pruning
 	// Fields are the columns read: the first len(Output) are the output, in
 	// order, any more serve Filter alone.
 	Fields []catalog.FieldID
@@ -100,6 +102,7 @@ type VectorSearch struct {
 	Table      *catalog.Table
 	Alias      string
 	Partitions []*catalog.Partition
+	Pruning    *Pruning          // as in Scan
 	Fields     []catalog.FieldID // as in Scan
 	Filter     Expr
 	RowID      bool

@@ -147,5 +147,6 @@ var late = []rule{
 	{"vector_topk", searchVectors},
 	{"point_lookup", lookUpPoints},
 	{"vector_range", searchRanges},
+	{"partition_pruning", prunePartitions},
 	{"projection_pruning", pruneColumns},
 }
