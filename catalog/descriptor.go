@@ -70,6 +70,8 @@ type Column struct {
 	// Missing is the value, in text form, that rows older than the column
 	// read (ADD COLUMN with a default); nil reads null.
 	Missing *string `json:"missing,omitempty"`
+	// Hidden columns are left out of *: MetaColumn is one.
+	Hidden bool `json:"hidden,omitempty"`
 	// Former are the fields that the column had before its type was widened, the
 	// newest first: rows that have not Field are read from the first they have.
 	Former []FormerField `json:"former,omitempty"`
@@ -84,6 +86,10 @@ type Column struct {
 	// none given; "" leaves it to the table.
 	Compression string `json:"compression,omitempty"`
 }
+
+// MetaColumn is the name of the hidden jsonb column of a table with dynamic
+// fields.
+const MetaColumn = "$meta"
 
 // FormerField is where rows keep a column that were written before its type was
 // widened to what it is.

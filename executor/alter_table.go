@@ -195,9 +195,17 @@ func (d *ddl) fillColumn(ctx context.Context, table, fresh *catalog.Table, col *
 			return err
 		}
 	}
-	if each {
+	sources, err := d.takeOver(ctx, table, column, source)
+	if err != nil {
+		return err
+	}
+	if sources == nil && each {
+		sources = map[int16]string{column.Number: source}
+	}
+	if sources != nil {
+		column.Missing = nil
 		return d.rewrite(ctx, rewriting{
-			old: table, fresh: fresh, sources: map[int16]string{column.Number: source},
+			old: table, fresh: fresh, sources: sources,
 			put: func() error { return d.catalog().Put(fresh) },
 		})
 	}
@@ -245,6 +253,9 @@ func (d *ddl) dropColumn(ctx context.Context, table *catalog.Table, cmd *ast.Alt
 			return nil
 		}
 		return noColumn(cmd.Name, table.Name)
+	}
+	if err := refuseMeta(table, col); err != nil {
+		return err
 	}
 	if err := checkKeyColumn(table, col, "drop"); err != nil {
 		return err

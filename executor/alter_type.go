@@ -25,6 +25,9 @@ func (d *ddl) alterType(ctx context.Context, table *catalog.Table, cmd *ast.Alte
 	if col == nil {
 		return noColumn(cmd.Name, table.Name)
 	}
+	if err := refuseMeta(table, col); err != nil {
+		return err
+	}
 	if err := checkKeyColumn(table, col, "alter"); err != nil {
 		return err
 	}

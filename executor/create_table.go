@@ -116,6 +116,9 @@ func (c *tableCreation) create(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.addMeta(); err != nil {
+		return err
+	}
 	if err := c.markPrimaryKey(); err != nil {
 		return err
 	}

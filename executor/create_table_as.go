@@ -36,6 +36,9 @@ func (c *tableCreation) createAs(ctx context.Context) error {
 			Number: int16(i + 1), Name: name, Type: t, State: catalog.StatePublic,
 		})
 	}
+	if err := c.addMeta(); err != nil {
+		return err
+	}
 	if err := c.put(ctx); err != nil {
 		return err
 	}
@@ -53,6 +56,9 @@ func (c *tableCreation) fill(ctx context.Context, table *catalog.Table, b *batch
 		if err := conform(c.x.mem, &b.cols[i], table.Columns[i].Type); err != nil {
 			return err
 		}
+	}
+	if len(b.cols) < len(table.Columns) { // the hidden one
+		b.cols = append(b.cols, nullArray(c.x.mem, arrowType(types.Of(types.JSONBOID)), b.rows))
 	}
 	if _, _, err := c.x.env.Txn.Insert(ctx, table, 0, b.cols, false); err != nil {
 		return err

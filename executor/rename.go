@@ -204,6 +204,9 @@ func (d *ddl) renameColumn(table *catalog.Table, s *ast.RenameStmt) error {
 	case slices.Contains(systemColumns, s.NewName):
 		return sqlerr.New(sqlerr.DuplicateColumn, "column name %s conflicts with a system column name", quoted(s.NewName))
 	}
+	if err := refuseMeta(table, col); err != nil {
+		return err
+	}
 	number := col.Number
 	var failed error
 	_, err := d.update(table, func(t *catalog.Table) {

@@ -69,7 +69,7 @@ var tableParameters = parameters{
 		reset: func(t *parameterTarget) { t.options.Mmap = nil },
 	},
 	{
-		name: "dynamic_fields", kind: boolParameter{}, waits: true, ofTable: true,
+		name: "dynamic_fields", kind: boolParameter{}, ofTable: true,
 		apply: func(t *parameterTarget, v any) { t.options.DynamicFields = v.(bool) },
 		reset: func(t *parameterTarget) { t.options.DynamicFields = false },
 	},
@@ -119,7 +119,14 @@ func (d *ddl) alterTableOptions(table *catalog.Table, cmd *ast.AlterTableCmd) er
 	if err := alterOptions(tableParameters, &options, cmd); err != nil {
 		return err
 	}
-	_, err := d.update(table, func(t *catalog.Table) { t.Options = options })
+	var failed error
+	_, err := d.update(table, func(t *catalog.Table) {
+		t.Options = options
+		failed = ensureMeta(t)
+	})
+	if failed != nil {
+		return failed
+	}
 	return err
 }
 

@@ -47,7 +47,7 @@ func attributes(v catalog.View, r catalog.Relation) (out []attribute) {
 		for i := range r.Columns {
 			c := &r.Columns[i]
 			a := attribute{
-				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped(),
+				number: c.Number, name: c.Name, typ: c.Type, notNull: c.NotNull, dropped: c.Dropped() || c.Hidden,
 				text: c.Default, identity: c.Identity, comment: c.Comment, storage: c.Storage, compression: compressionOf(c),
 			}
 			if a.identity != 0 {

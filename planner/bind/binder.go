@@ -49,10 +49,12 @@ const (
 
 type binder struct {
 	Options
-	meta     *logical.Metadata
-	params   []types.T
-	at       map[plan.Expr]int // where an expression stands in the text
-	depth    int
+	meta   *logical.Metadata
+	params []types.T
+	at     map[plan.Expr]int // where an expression stands in the text
+	depth  int
+	// dynamic has the references to dynamic fields that were bound as texts.
+	dynamic  map[plan.Expr]dynamicField
 	uses     map[catalog.OID]*plan.TableUse
 	useOrder []catalog.OID
 	readOnly bool
@@ -71,7 +73,7 @@ func fail(err *sqlerr.Error) { panic(bail{err}) }
 
 func newBinder(opts Options) *binder {
 	b := &binder{
-		Options: opts, meta: &logical.Metadata{}, at: map[plan.Expr]int{},
+		Options: opts, meta: &logical.Metadata{}, at: map[plan.Expr]int{}, dynamic: map[plan.Expr]dynamicField{},
 		uses: map[catalog.OID]*plan.TableUse{}, readOnly: true,
 	}
 	for _, oid := range opts.ParamTypes {

@@ -173,6 +173,9 @@ func (x *exprBinder) columnRef(c *ast.ColumnRef) plan.Expr {
 		if e := x.unqualifiedSystem(name); e != nil {
 			return e
 		}
+		if e := x.dynamicReference(x.scope, name, pos); e != nil {
+			return e
+		}
 		x.failMissingColumn(x.scope, "", name, pos)
 	}
 	qualifier, schema := c.Names[len(c.Names)-2], ""
@@ -191,6 +194,9 @@ func (x *exprBinder) columnRef(c *ast.ColumnRef) plan.Expr {
 	}
 	if e, ok := x.systemColumn(it, name); ok {
 		return e
+	}
+	if it.dynamic {
+		return x.dynamicText(it, name, pos)
 	}
 	x.failMissingColumn(x.scope, qualifier, name, pos)
 	return nil

@@ -61,8 +61,9 @@ func (b *binder) newRow(t *target, name string) ([]logical.ColID, *item) {
 	for _, c := range t.live {
 		id := b.meta.Add(logical.Column{Name: c.Name, Qualifier: name, Type: c.Type, Table: origin, Attribute: c.Number})
 		ids = append(ids, id)
-		it.cols = append(it.cols, itemCol{name: c.Name, id: id})
+		it.cols = append(it.cols, itemCol{name: c.Name, id: id, system: c.Hidden})
 	}
+	it.dynamic = takesFields(t.table)
 	return ids, it
 }
 
@@ -75,16 +76,21 @@ func (i *insertBinder) rowItem(m *logical.Modify) *item {
 // targetColumns resolves INSERT INTO t (a, b).
 func (i *insertBinder) targetColumns() []*catalog.Column {
 	if len(i.stmt.Columns) == 0 {
-		return i.live
+		return listed(i.live)
 	}
 	var cols []*catalog.Column
-	seen := map[int16]bool{}
+	seen := map[string]bool{}
 	for _, t := range i.stmt.Columns {
-		c := i.assignable(t, i.target)
-		if seen[c.Number] {
+		var c *catalog.Column
+		if i.isMeta(t) {
+			c = dynamicColumn(t.Name)
+		} else {
+			c = i.assignable(t, i.target)
+		}
+		if seen[c.Name] {
 			fail(sqlerr.New(sqlerr.DuplicateColumn, "column \"%s\" specified more than once", t.Name).At(i.place(t.Position())))
 		}
-		seen[c.Number] = true
+		seen[c.Name] = true
 		cols = append(cols, c)
 	}
 	return cols
@@ -216,7 +222,7 @@ func (i *insertBinder) cutColumns(width int, s *ast.SelectStmt) {
 // forbidsValues: some column takes values only under OVERRIDING.
 func (i *insertBinder) forbidsValues() bool {
 	for _, c := range i.columns {
-		if c.Identity == 'a' || c.Identity == 'd' && i.stmt.Overriding == 'u' {
+		if c.Identity == 'a' || c.Identity == 'd' && i.stmt.Overriding == 'u' || isDynamic(c) {
 			return true
 		}
 	}
@@ -236,6 +242,10 @@ func (i *insertBinder) cells(v *logical.Values, rows [][]ast.Expr) {
 			c := i.columns[k]
 			if _, isDefault := e.(*ast.SetToDefault); isDefault {
 				cells[k] = i.defaultOf(i.target, c)
+				continue
+			}
+			if isDynamic(c) {
+				cells[k] = i.toJSON(x.expr(e))
 				continue
 			}
 			overridden[k] = true
@@ -267,6 +277,9 @@ func (i *insertBinder) querySource(m *logical.Modify, s *ast.SelectStmt) {
 	q := i.query(s, nil, i.ctes)
 	i.cutColumns(len(q.cols), s)
 	for k, c := range i.columns {
+		if isDynamic(c) {
+			continue
+		}
 		i.checkIdentity(c)
 		i.coerceOutput(q, k, types.Of(c.Type.OID))
 	}
@@ -276,6 +289,10 @@ func (i *insertBinder) querySource(m *logical.Modify, s *ast.SelectStmt) {
 	for k, c := range i.columns {
 		r := i.meta.Ref(q.cols[k].id)
 		i.mark(r, q.cols[k].pos)
+		if isDynamic(c) {
+			values = append(values, i.toJSON(r))
+			continue
+		}
 		value := i.assign(r, c.Name, c.Type)
 		if c.Identity != 0 && i.stmt.Overriding == 'u' {
 			value = i.defaultOf(i.target, c)
@@ -294,6 +311,9 @@ func (i *insertBinder) fillDefaults(values []plan.Expr) []plan.Expr {
 			if named.Number == c.Number {
 				source[k] = values[j]
 			}
+		}
+		if source[k] == nil && c.Hidden {
+			source[k] = i.metaObject(i.columns, values)
 		}
 		if source[k] == nil {
 			source[k] = i.defaultOf(i.target, c)

@@ -110,8 +110,9 @@ func (b *binder) scanTable(t *catalog.Table, p *catalog.Partition, alias string)
 		id := b.meta.Add(logical.Column{Name: c.Name, Qualifier: alias, Type: c.Type, Table: origin, Attribute: c.Number})
 		s.Cols = append(s.Cols, logical.ScanColumn{ID: id, Field: c.Field})
 		s.Out = append(s.Out, id)
-		it.cols = append(it.cols, itemCol{name: c.Name, id: id})
+		it.cols = append(it.cols, itemCol{name: c.Name, id: id, system: c.Hidden})
 	}
+	it.dynamic = takesFields(t)
 	return s, it
 }
 

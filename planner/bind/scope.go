@@ -35,6 +35,8 @@ type item struct {
 	// origName is the relation's own name when an alias hides it.
 	origName string
 	isJoin   bool
+	// dynamic: names that no column has are dynamic fields of its table.
+	dynamic bool
 	// forbidden names why the item cannot be used here ("" when it can).
 	lateralBad bool
 	// scan is the table scan behind the item (FOR UPDATE adds the row id).

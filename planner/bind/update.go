@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"quiver/catalog"
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
@@ -104,7 +105,13 @@ func (b *binder) assignments(list []*ast.ResTarget, t *target, sc *scope, old []
 	source := append([]plan.Expr(nil), old...)
 	assigned := make([]bool, len(old))
 	x := b.exprs(sc, kindUpdateSet)
+	var fields []*catalog.Column
+	var values []plan.Expr
 	for _, set := range list {
+		if t.isMeta(set) {
+			fields, values = append(fields, dynamicColumn(set.Name)), append(values, b.dynamicAssignment(x, fields, set))
+			continue
+		}
 		c := b.assignable(set, t)
 		i := 0
 		for t.live[i] != c {
@@ -128,7 +135,29 @@ func (b *binder) assignments(list []*ast.ResTarget, t *target, sc *scope, old []
 		}
 		source[i] = b.assign(x.expr(value), c.Name, c.Type)
 	}
+	for i, c := range t.live {
+		if c.Hidden && fields != nil {
+			source[i], assigned[i] = b.metaWith(source[i], fields, values), true
+		}
+	}
 	return source, assigned
+}
+
+// dynamicAssignment is the value of SET of a dynamic field.
+func (b *binder) dynamicAssignment(x *exprBinder, before []*catalog.Column, set *ast.ResTarget) plan.Expr {
+	for _, c := range before {
+		if c.Name == set.Name {
+			fail(sqlerr.New(sqlerr.SyntaxError, "multiple assignments to same column \"%s\"", c.Name))
+		}
+	}
+	value := set.Value
+	if m, ok := value.(*ast.MultiAssign); ok {
+		value = b.multiAssign(m)
+	}
+	if _, isDefault := value.(*ast.SetToDefault); isDefault {
+		return b.nullConst(types.Of(types.JSONBOID))
+	}
+	return b.toJSON(x.expr(value))
 }
 
 // multiAssign picks a column's value out of SET (a, b) = source: an item of a

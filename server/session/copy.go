@@ -17,6 +17,7 @@ import (
 	"quiver/server/pgwire"
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
+	"quiver/sql/types"
 	"quiver/storage"
 )
 
@@ -125,7 +126,7 @@ func copyColumns(table *catalog.Table, names []string) ([]copyformat.Column, err
 	var columns []copyformat.Column
 	if len(names) == 0 {
 		for i := range table.Columns {
-			if c := &table.Columns[i]; !c.Dropped() {
+			if c := &table.Columns[i]; !c.Dropped() && !c.Hidden {
 				columns = append(columns, copyformat.Column{Name: c.Name, Type: c.Type})
 			}
 		}
@@ -143,6 +144,10 @@ func copyColumns(table *catalog.Table, names []string) ([]copyformat.Column, err
 				columns = append(columns, copyformat.Column{Name: name, Type: c.Type})
 				found = true
 			}
+		}
+		if !found && table.Options.DynamicFields {
+			columns = append(columns, copyformat.Column{Name: name, Type: types.Of(types.JSONBOID)})
+			found = true
 		}
 		if !found {
 			return nil, sqlerr.New(sqlerr.UndefinedColumn, `column "%s" of relation "%s" does not exist`, name, table.Name)
