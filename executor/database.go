@@ -144,7 +144,9 @@ func (d *ddl) templateDatabase(name string) error {
 		return sqlerr.New(sqlerr.InvalidCatalogName, "template database %s does not exist", quoted(name))
 	}
 	for _, desc := range d.x.env.Catalog.Current().Descriptors() {
-		if s, isSchema := desc.(*catalog.Schema); databaseOf(desc) == db.OID && !(isSchema && s.Name == "public") {
+		s, isSchema := desc.(*catalog.Schema)
+		_, itself := desc.(*catalog.Database)
+		if catalog.DatabaseOf(desc) == db.OID && !itself && !(isSchema && s.Name == "public") {
 			return sqlerr.Unsupported("copying database %s", quoted(name))
 		}
 	}
@@ -240,16 +242,18 @@ func (d *ddl) dropDatabase(ctx context.Context, s *ast.DropDatabaseStmt) error {
 		return err
 	}
 	for _, desc := range d.x.env.Catalog.Current().Descriptors() {
-		if databaseOf(desc) == db.OID {
+		if catalog.DatabaseOf(desc) == db.OID { // itself among them
 			d.catalog().Drop(desc.Head().OID)
 		}
 	}
-	d.catalog().Drop(db.OID)
 	return nil
 }
 
 // leave answers 55006 while other sessions are connected to a database.
 func (d *ddl) leave(ctx context.Context, db *catalog.Database, terminate bool) error {
+	if d.x.env.Sessions == nil {
+		return nil // nobody is connected
+	}
 	left, err := d.x.env.Sessions.LeaveDatabase(ctx, db.OID, terminate)
 	if err != nil || left == 0 {
 		return err
@@ -259,20 +263,4 @@ func (d *ddl) leave(ctx context.Context, db *catalog.Database, terminate bool) e
 		detail = "There are " + strconv.Itoa(left) + " other sessions using the database."
 	}
 	return sqlerr.New(sqlerr.ObjectInUse, "database %s is being accessed by other users", quoted(db.Name)).WithDetail("%s", detail)
-}
-
-func databaseOf(d catalog.Descriptor) catalog.OID {
-	switch d := d.(type) {
-	case *catalog.Schema:
-		return d.Database
-	case *catalog.Table:
-		return d.Database
-	case *catalog.Partition:
-		return d.Database
-	case *catalog.Index:
-		return d.Database
-	case *catalog.Sequence:
-		return d.Database
-	}
-	return 0
 }

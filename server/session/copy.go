@@ -32,13 +32,13 @@ const (
 
 // copyStmt makes the execution of COPY.
 func (s *Session) copyStmt(ctx context.Context, st *ast.Statement, v *ast.CopyStmt) (execution, []pgwire.Column, error) {
+	if v.Program {
+		return nil, nil, sqlerr.Unsupported("COPY with a program")
+	}
 	if err := s.checkFile(v); err != nil {
 		return nil, nil, err
 	}
-	switch {
-	case v.Program:
-		return nil, nil, sqlerr.Unsupported("COPY with a program")
-	case v.Where != nil && !v.From:
+	if v.Where != nil && !v.From {
 		return nil, nil, sqlerr.New(sqlerr.SyntaxError, "WHERE clause not allowed with COPY TO")
 	}
 	if v.From {
