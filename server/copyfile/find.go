@@ -204,6 +204,11 @@ func (f *File) Stream(ctx context.Context) (io.ReadCloser, error) {
 	if f.store != nil {
 		return newObjectStream(ctx, f), nil
 	}
+	return f.local()
+}
+
+// local opens a file that lies in no object store.
+func (f *File) local() (RandomReader, error) {
 	if f.open != nil {
 		return f.section(), nil
 	}
@@ -227,14 +232,7 @@ func (f *File) Random(ctx context.Context) (RandomReader, error) {
 		r := &objectReader{ctx: ctx, f: f}
 		return &sectionCloser{io.NewSectionReader(r, 0, f.Size), func() error { return nil }}, nil
 	}
-	if f.open != nil {
-		return f.section(), nil
-	}
-	r, err := os.Open(f.path)
-	if err != nil {
-		return nil, openError(f.Name, err)
-	}
-	return r, nil
+	return f.local()
 }
 
 // sectionCloser is a section with what ends it.

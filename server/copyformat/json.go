@@ -162,7 +162,7 @@ func (w *Writer) appendJSONRow(dst []byte, rec arrow.Record, row int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(appendJSONString(dst, []byte(c.Name)), ':')
+		dst = append(types.AppendJSONString(dst, c.Name), ':')
 		dst = w.appendJSON(dst, w.types[i], rec.Column(i), row)
 	}
 	return append(dst, '}', '\n')
@@ -197,7 +197,7 @@ func (w *Writer) appendJSON(dst []byte, t *types.Type, a arrow.Array, i int) []b
 	if t.Category == types.CategoryNumeric && isJSONNumber(text) {
 		return append(dst, text...)
 	}
-	return appendJSONString(dst, text)
+	return types.AppendJSONString(dst, text)
 }
 
 func isJSONNumber(text []byte) bool {
@@ -223,27 +223,4 @@ func (w *Writer) appendJSONArray(dst []byte, elem *types.Type, v types.ArrayView
 		*next++
 	}
 	return append(dst, ']')
-}
-
-// appendJSONString quotes s, of which only what must be is escaped.
-func appendJSONString(dst, s []byte) []byte {
-	const hex = "0123456789abcdef"
-	dst = append(dst, '"')
-	for _, c := range s {
-		switch {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c == '\n':
-			dst = append(dst, '\\', 'n')
-		case c == '\r':
-			dst = append(dst, '\\', 'r')
-		case c == '\t':
-			dst = append(dst, '\\', 't')
-		case c < ' ':
-			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
 }

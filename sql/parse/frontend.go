@@ -102,17 +102,12 @@ func (f *frontend) own() func() (ast.Stmt, error) {
 
 // checkpoint reads CHECKPOINT [schema.]t [, …].
 func (f *frontend) checkpoint() (ast.Stmt, error) {
-	s := &ast.CheckpointStmt{}
-	for f.at = 1; ; {
-		table, err := f.relation()
-		if err != nil {
-			return nil, err
-		}
-		s.Tables = append(s.Tables, table)
-		if !f.take(tokenComma) {
-			break
-		}
+	f.at = 1
+	tables, err := f.relations()
+	if err != nil {
+		return nil, err
 	}
+	s := &ast.CheckpointStmt{Tables: tables}
 	if f.at < len(f.tokens) {
 		return nil, f.unexpected()
 	}
@@ -233,6 +228,20 @@ func clipName(name string) string {
 	return name[:end]
 }
 
+// relations reads relation [, …].
+func (f *frontend) relations() (list []*ast.RangeVar, err error) {
+	for {
+		r, err := f.relation()
+		if err != nil {
+			return nil, err
+		}
+		if list = append(list, r); !f.take(tokenComma) {
+			return list, nil
+		}
+	}
+}
+
+// relation reads [schema.]name.
 func (f *frontend) relation() (*ast.RangeVar, error) {
 	r := &ast.RangeVar{Persistence: 'p'}
 	if f.at < len(f.tokens) {

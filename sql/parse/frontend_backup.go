@@ -21,16 +21,11 @@ func (f *frontend) backup() (ast.Stmt, error) {
 		}
 		s.Database = name
 	case f.take(pgquery.Token_TABLE):
-		for {
-			table, err := f.relation()
-			if err != nil {
-				return nil, err
-			}
-			s.Tables = append(s.Tables, table)
-			if !f.take(tokenComma) {
-				break
-			}
+		tables, err := f.relations()
+		if err != nil {
+			return nil, err
 		}
+		s.Tables = tables
 	}
 	if !f.take(pgquery.Token_TO) {
 		return nil, f.unexpected()

@@ -82,7 +82,7 @@ func (v *jsonValue) append(dst []byte) []byte {
 }
 
 // AppendJSONString appends s as a JSON string, escaped as Postgres does.
-func AppendJSONString(dst []byte, s string) []byte {
+func AppendJSONString[S ~string | ~[]byte](dst []byte, s S) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
 	for i := 0; i < len(s); i++ {
