@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"testing"
 )
@@ -64,6 +65,9 @@ func FuzzHNSWOpen(f *testing.F) {
 		copy(broken[int(at)%end:end], splice)
 		binary.LittleEndian.PutUint64(broken[40:], uint64(end-partHeaderBytes))
 		broken = binary.LittleEndian.AppendUint32(broken[:end], crc32.Checksum(broken[:end], castagnoli))
+		if err := DumpPart(io.Discard, name, broken, 3); err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Fatal(err)
+		}
 		copied := newMemoryParts()
 		for n, p := range g.parts.parts {
 			copied.parts[n] = p

@@ -5,18 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"quiver/catalog"
 	"quiver/storage"
 	"quiver/storage/check"
-	"quiver/storage/objstore"
-	"quiver/storage/vfs"
 	"quiver/storage/wal"
 )
 
@@ -57,37 +52,11 @@ func checkCommand() *cobra.Command {
 
 // checkData prints what is wrong and counts it.
 func checkData(ctx context.Context, cfg startConfig, bar *bar, out io.Writer) (wrong, orphans int, err error) {
-	data, unlock, err := lockData(cfg.data)
+	c, err := openStopped(ctx, cfg)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	mark, err := readMark(data)
-	if err != nil {
-		return 0, 0, err
-	}
-	if mark == "" {
-		return 0, 0, fmt.Errorf("%s is no data directory: it has no %s", cfg.data, clusterFile)
-	}
-	store, err := existingObjects(cfg)
-	if err != nil {
-		return 0, 0, err
-	}
-	if c, ok := store.(io.Closer); ok {
-		defer c.Close()
-	}
-	bucket, err := store.ReadAt(ctx, clusterObject, 0, 1<<10, nil)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, objstore.ErrNotFound) {
-		return 0, 0, fmt.Errorf("object store: %w", err)
-	}
-	id, err := catalog.Identify(mark, string(bucket))
-	if err != nil {
-		return 0, 0, err
-	}
-	contents, err := contentsOf(ctx, cfg, id.ClusterID)
-	if err != nil {
-		return 0, 0, err
-	}
+	defer func() { err = errors.Join(err, c.close()) }()
 	report := func(f check.Finding) {
 		bar.clear()
 		what := f.Kind
@@ -103,73 +72,15 @@ func checkData(ctx context.Context, cfg startConfig, bar *bar, out io.Writer) (w
 			wrong++
 		}
 	}
-	if err := wal.Dump(io.Discard, data, walDir, wal.Describe); err != nil {
+	if err := wal.Dump(io.Discard, c.data, walDir, wal.Describe); err != nil {
 		for _, line := range strings.Split(strings.TrimSpace(err.Error()), "\n") {
 			report(check.Finding{Kind: check.Log, Detail: line})
 		}
 	}
-	in := check.Input{Store: store, Newest: contents.TimestampBound, Orphan: func(string) bool { return true }}
-	for _, d := range contents.Segments {
-		in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: storage.TableWords(contents.Version, d)})
+	in := check.Input{Store: c.store, Newest: c.contents.TimestampBound, Orphan: func(string) bool { return true }}
+	for _, d := range c.contents.Segments {
+		in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: storage.TableWords(c.contents.Version, d)})
 	}
 	err = check.Run(ctx, in, func(done, total int64) { bar.show("checking", done, total) }, report)
 	return wrong, orphans, err
-}
-
-// lockData opens a data directory that no server uses.
-func lockData(dir string) (*vfs.OS, func() error, error) {
-	if info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(ownDir))); err != nil || !info.IsDir() {
-		return nil, nil, fmt.Errorf("%s is no data directory: it has no directory %s", dir, ownDir)
-	}
-	data, err := vfs.NewOS(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	lock, err := data.Lock(lockFile)
-	if errors.Is(err, vfs.ErrLocked) {
-		return nil, nil, fmt.Errorf("a server runs on %s: ask it by SELECT * FROM quiver.check(): %w", dir, err)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return data, lock.Close, nil
-}
-
-// existingObjects opens the bucket without making or probing it.
-func existingObjects(cfg startConfig) (objstore.Store, error) {
-	if strings.HasPrefix(cfg.objectStore, "s3:") {
-		return objstore.OpenExisting(cfg.objectStore)
-	}
-	dir := cfg.objectStore
-	if dir == "" {
-		dir = filepath.Join(cfg.data, objectsDir)
-	}
-	return objstore.OpenExisting(filepath.Join(dir, bucketName))
-}
-
-// contentsOf reads the catalog of a cluster that no server runs.
-func contentsOf(ctx context.Context, cfg startConfig, cluster string) (*catalog.Contents, error) {
-	instance, err := instanceOf(cfg.data)
-	if err != nil {
-		return nil, err
-	}
-	kv, err := openKV(ctx, cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return nil, err
-	}
-	defer kv.Close()
-	answer, cancel := context.WithTimeout(ctx, embeddedTimeout)
-	if len(cfg.etcd) > 0 {
-		answer, cancel = context.WithTimeout(ctx, reachTimeout)
-	}
-	defer cancel()
-	// Whoever has the directory's lock has its own etcd, too.
-	c, err := catalog.Inspect(answer, kv, cluster, func(owner string) bool { return len(cfg.etcd) == 0 || owner == instance })
-	if errors.Is(err, catalog.ErrOwned) {
-		err = fmt.Errorf("a server runs on this cluster: ask it by SELECT * FROM quiver.check(): %w", err)
-	}
-	if err != nil {
-		return nil, catalogError(cfg, err)
-	}
-	return c, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"quiver/storage/backup"
 	"quiver/storage/binlog"
 	"quiver/storage/deltalog"
 	"quiver/storage/manifest"
@@ -74,6 +75,20 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	logFiles, err := files.List("wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	description := backup.Description{
+		Name: "b1", Cluster: "c", Scope: backup.Scope{Database: "d", Tables: []string{"public.t"}}, Segments: []backup.Segment{{Manifest: m}},
+	}
+	if object, err = description.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	backupPath, interimPath := filepath.Join(dir, "b1"), filepath.Join(dir, "interim-17")
+	write(t, backupPath, object)
+	write(t, interimPath, []byte{0})
+
 	for _, c := range []struct {
 		args []string
 		want string
@@ -83,15 +98,32 @@ func TestInspect(t *testing.T) {
 		{[]string{"deltas", segment.DeltaLog(4), "--object-store", dir}, "row 7 deleted at 8"},
 		{[]string{"manifest", segment.Manifest(5), "--object-store", dir}, segment.DeltaLog(4)},
 		{[]string{"wal", filepath.Join(logDir, "wal")}, "abort of transaction 99"},
+		// Without being told what they are.
+		{[]string{deltaPath, filepath.Join(logDir, "wal")}, "abort of transaction 99"},
+		{[]string{filepath.Join(logDir, "wal", logFiles[0].Name())}, "abort of transaction 99"},
+		{[]string{segment.DeltaLog(4), segment.Manifest(5), "--object-store", dir}, "row 7 deleted at 8"},
+		{[]string{segment.Manifest(5), "--object-store", dir}, "manifest " + segment.Manifest(5)},
+		{[]string{backupPath}, "backup \"b1\" of tables public.t of database d"},
+		{[]string{"backup", backupPath}, "segment 3 of table 1, partition 2"},
+		{[]string{interimPath}, "to be replaced"},
 	} {
 		if out, err := inspect(t, c.args...); err != nil || !strings.Contains(out, c.want) {
 			t.Errorf("inspect %v: %v\n%s", c.args, err, out)
 		}
 	}
+	if _, err := inspect(t, filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("inspect of no file: %v", err)
+	}
+	write(t, filepath.Join(dir, "text"), []byte("text"))
+	if _, err := inspect(t, filepath.Join(dir, "text")); err == nil || !strings.Contains(err.Error(), "begins as no file of a server does") {
+		t.Errorf("inspect of a text: %v", err)
+	}
+	object[len(object)/2] ^= 1
+	write(t, backupPath, object)
 	damaged := delta.Bytes()
 	damaged[200] ^= 1
 	write(t, deltaPath, damaged)
-	for _, args := range [][]string{{"deltas", deltaPath}, {"binlog", deltaPath}, {"manifest", segment.Manifest(5), "--object-store", dir}} {
+	for _, args := range [][]string{{"deltas", deltaPath}, {"binlog", deltaPath}, {deltaPath}, {backupPath}, {"manifest", segment.Manifest(5), "--object-store", dir}} {
 		if out, err := inspect(t, args...); !errors.As(err, new(*binlog.CorruptionError)) || !strings.Contains(out, "CORRUPT") {
 			t.Errorf("inspect %v of a damaged file: %v\n%s", args, err, out)
 		}

@@ -11,6 +11,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
+// Magic begins every binlog file: of columns, deletes, keys or filters.
+const Magic = headMagic
+
 // DumpOptions say how much Dump prints.
 type DumpOptions struct {
 	// Rows is how many rows of each event are printed.

@@ -19,6 +19,9 @@ const Version = 1
 // JSON document after it.
 const header = "quiver-manifest %d crc32c=%08x length=%d\n"
 
+// Magic begins a manifest.
+const Magic = "quiver-manifest "
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Manifest lists what a segment is made of.

@@ -50,6 +50,20 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, describe func(record []byte) (st
 	return errors.Join(d.errs...)
 }
 
+// Magic begins a file of a log.
+const Magic = fileMagic
+
+// DumpFile is Dump of one file, which name names, without the others.
+func DumpFile(w io.Writer, name string, content []byte, describe func(record []byte) (string, error)) error {
+	d := dumper{w: w, describe: describe}
+	base, ok := parseFileName(path.Base(name))
+	if h, err := decodeFileHeader(content); err == nil && !ok {
+		base = h.base // renamed
+	}
+	d.file(name, base, content)
+	return errors.Join(d.errs...)
+}
+
 type dumper struct {
 	w        io.Writer
 	describe func([]byte) (string, error)

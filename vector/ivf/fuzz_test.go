@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"testing"
 
@@ -76,6 +77,11 @@ func FuzzOpen(f *testing.F) {
 		}
 		if part == partLists {
 			sumAgain(t, x, parts, identity, payload)
+		}
+		for name, b := range parts {
+			if err := DumpPart(io.Discard, name, b, 3, parts[partNames[partCentroids]]); err != nil && !errors.Is(err, vector.ErrCorrupt) {
+				t.Fatal(err)
+			}
 		}
 		kind := vector.KindByName(x.method)
 		moved := func(old uint32) (uint32, bool) { return old + 1, old%2 == 0 }
