@@ -7,59 +7,58 @@
 TEXT ·hammingAVX2(SB), NOSPLIT, $0-48
 	MOVQ           query+0(FP), AX
 	MOVQ           rows+8(FP), DX
-	MOVQ           bytes+16(FP), BX
-	MOVQ           stride+24(FP), SI
-	MOVQ           n+32(FP), DI
-	MOVQ           out+40(FP), R8
-	MOVQ           BX, CX
-	LEAQ           lastByteshamming<>+0(SB), R9
+	MOVQ           bytes+16(FP), CX
+	LEAQ           lastByteshamming<>+0(SB), BX
 	ANDQ           $0x1f, CX
-	VMOVDQU        (R9)(CX*1), Y0
+	VMOVDQU        (BX)(CX*1), Y0
 	MOVL           $0x0f0f0f0f, CX
 	VMOVD          CX, X1
 	VPBROADCASTD   X1, Y1
 	VPXOR          Y3, Y3, Y3
 	VBROADCASTI128 nibbleCountshamming<>+0(SB), Y2
-	CMPQ           BX, $0x20
+	CMPQ           bytes+16(FP), $0x20
 	JL             row
-	MOVQ           SI, CX
-	SHLQ           $0x02, CX
-	MOVQ           $0x00001000, R9
-	CMPQ           CX, R9
-	CMOVQLT        R9, CX
 
 four:
-	CMPQ  DI, $0x04
-	JL    row
-	LEAQ  (DX)(SI*1), R9
-	LEAQ  (R9)(SI*1), R10
-	LEAQ  (R10)(SI*1), R11
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	LEAQ  (DX)(CX*1), R12
-	XORQ  R13, R13
-	MOVQ  BX, R14
-	SUBQ  $0x40, R14
-	JL    turns_end
+	CMPQ    n+32(FP), $0x04
+	JL      row
+	MOVQ    stride+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, BX
+	CMPQ    CX, BX
+	CMOVQLT BX, CX
+	ADDQ    DX, CX
+	MOVQ    stride+24(FP), BX
+	ADDQ    DX, BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    BX, SI
+	MOVQ    stride+24(FP), DI
+	ADDQ    SI, DI
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	XORQ    R8, R8
+	MOVQ    bytes+16(FP), R9
+	SUBQ    $0x40, R9
+	JL      turns_end
 
 turns:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	ADDQ       $0x00000100, R12
-	VMOVDQU    (DX)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	VMOVDQU    (DX)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
 	VPSHUFB    Y9, Y2, Y9
 	VPADDB     Y9, Y8, Y8
-	VMOVDQU    32(DX)(R13*1), Y9
-	VPXOR      32(AX)(R13*1), Y9, Y9
+	VMOVDQU    32(DX)(R8*1), Y9
+	VPXOR      32(AX)(R8*1), Y9, Y9
 	VPSRLW     $0x04, Y9, Y10
 	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y10, Y10
@@ -69,16 +68,16 @@ turns:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y4, Y4
-	VMOVDQU    (R9)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (BX)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
 	VPSHUFB    Y9, Y2, Y9
 	VPADDB     Y9, Y8, Y8
-	VMOVDQU    32(R9)(R13*1), Y9
-	VPXOR      32(AX)(R13*1), Y9, Y9
+	VMOVDQU    32(BX)(R8*1), Y9
+	VPXOR      32(AX)(R8*1), Y9, Y9
 	VPSRLW     $0x04, Y9, Y10
 	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y10, Y10
@@ -88,16 +87,16 @@ turns:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y5, Y5
-	VMOVDQU    (R10)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (SI)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
 	VPSHUFB    Y9, Y2, Y9
 	VPADDB     Y9, Y8, Y8
-	VMOVDQU    32(R10)(R13*1), Y9
-	VPXOR      32(AX)(R13*1), Y9, Y9
+	VMOVDQU    32(SI)(R8*1), Y9
+	VPXOR      32(AX)(R8*1), Y9, Y9
 	VPSRLW     $0x04, Y9, Y10
 	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y10, Y10
@@ -107,16 +106,16 @@ turns:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y6, Y6
-	VMOVDQU    (R11)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (DI)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
 	VPSHUFB    Y9, Y2, Y9
 	VPADDB     Y9, Y8, Y8
-	VMOVDQU    32(R11)(R13*1), Y9
-	VPXOR      32(AX)(R13*1), Y9, Y9
+	VMOVDQU    32(DI)(R8*1), Y9
+	VPXOR      32(AX)(R8*1), Y9, Y9
 	VPSRLW     $0x04, Y9, Y10
 	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y10, Y10
@@ -126,21 +125,21 @@ turns:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y7, Y7
-	ADDQ       $0x40, R13
-	SUBQ       $0x40, R14
+	ADDQ       $0x40, R8
+	SUBQ       $0x40, R9
 	JGE        turns
 
 turns_end:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	ADDQ       $0x00000100, R12
-	ADDQ       $0x40, R14
-	CMPQ       R14, $0x20
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	ADDQ       $0x40, R9
+	CMPQ       R9, $0x20
 	JL         rest
-	VMOVDQU    (DX)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (DX)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
@@ -149,8 +148,8 @@ turns_end:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y4, Y4
-	VMOVDQU    (R9)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (BX)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
@@ -159,8 +158,8 @@ turns_end:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y5, Y5
-	VMOVDQU    (R10)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (SI)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
@@ -169,8 +168,8 @@ turns_end:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y6, Y6
-	VMOVDQU    (R11)(R13*1), Y8
-	VPXOR      (AX)(R13*1), Y8, Y8
+	VMOVDQU    (DI)(R8*1), Y8
+	VPXOR      (AX)(R8*1), Y8, Y8
 	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
 	VPAND      Y1, Y9, Y9
@@ -179,13 +178,15 @@ turns_end:
 	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
 	VPADDQ     Y8, Y7, Y7
-	SUBQ       $0x20, R14
+	SUBQ       $0x20, R9
 
 rest:
-	TESTQ   R14, R14
+	TESTQ   R9, R9
 	JZ      counted
-	VPAND   -32(AX)(BX*1), Y0, Y8
-	VPAND   -32(DX)(BX*1), Y0, Y9
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(AX)(CX*1), Y0, Y8
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(DX)(CX*1), Y0, Y9
 	VPXOR   Y8, Y9, Y9
 	VPSRLW  $0x04, Y9, Y10
 	VPAND   Y1, Y9, Y9
@@ -195,7 +196,8 @@ rest:
 	VPADDB  Y10, Y9, Y9
 	VPSADBW Y3, Y9, Y9
 	VPADDQ  Y9, Y4, Y4
-	VPAND   -32(R9)(BX*1), Y0, Y9
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(BX)(CX*1), Y0, Y9
 	VPXOR   Y8, Y9, Y9
 	VPSRLW  $0x04, Y9, Y10
 	VPAND   Y1, Y9, Y9
@@ -205,7 +207,8 @@ rest:
 	VPADDB  Y10, Y9, Y9
 	VPSADBW Y3, Y9, Y9
 	VPADDQ  Y9, Y5, Y5
-	VPAND   -32(R10)(BX*1), Y0, Y9
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(SI)(CX*1), Y0, Y9
 	VPXOR   Y8, Y9, Y9
 	VPSRLW  $0x04, Y9, Y10
 	VPAND   Y1, Y9, Y9
@@ -215,7 +218,8 @@ rest:
 	VPADDB  Y10, Y9, Y9
 	VPSADBW Y3, Y9, Y9
 	VPADDQ  Y9, Y6, Y6
-	VPAND   -32(R11)(BX*1), Y0, Y9
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(DI)(CX*1), Y0, Y9
 	VPXOR   Y8, Y9, Y8
 	VPSRLW  $0x04, Y8, Y9
 	VPAND   Y1, Y8, Y8
@@ -227,7 +231,8 @@ rest:
 	VPADDQ  Y8, Y7, Y7
 
 counted:
-	LEAQ         (R11)(SI*1), DX
+	MOVQ         stride+24(FP), DX
+	ADDQ         DI, DX
 	VPSLLQ       $0x20, Y5, Y5
 	VPADDQ       Y5, Y4, Y4
 	VPSLLQ       $0x20, Y7, Y7
@@ -238,51 +243,54 @@ counted:
 	VEXTRACTI128 $0x01, Y5, X4
 	VPADDD       X5, X4, X4
 	VCVTDQ2PS    X4, X4
-	VMOVUPS      X4, (R8)
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, DI
+	MOVQ         out+40(FP), CX
+	VMOVUPS      X4, (CX)
+	ADDQ         $0x10, out+40(FP)
+	SUBQ         $0x04, n+32(FP)
 	JMP          four
 
 row:
-	TESTQ DI, DI
-	JZ    end
-	XORQ  CX, CX
-	MOVQ  BX, R10
-	XORQ  R9, R9
+	CMPQ n+32(FP), $0x00
+	JE   end
+	XORQ CX, CX
+	MOVQ bytes+16(FP), SI
+	XORQ BX, BX
 
 words:
-	CMPQ    R10, $0x08
+	CMPQ    SI, $0x08
 	JL      words_end
-	MOVQ    (DX)(CX*1), R11
-	MOVQ    (AX)(CX*1), R12
-	XORQ    R12, R11
-	POPCNTQ R11, R11
-	ADDQ    R11, R9
+	MOVQ    (DX)(CX*1), DI
+	MOVQ    (AX)(CX*1), R8
+	XORQ    R8, DI
+	POPCNTQ DI, DI
+	ADDQ    DI, BX
 	ADDQ    $0x08, CX
-	SUBQ    $0x08, R10
+	SUBQ    $0x08, SI
 	JMP     words
 
 words_end:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JZ      row_counted
-	MOVQ    -8(DX)(BX*1), R11
-	MOVQ    -8(AX)(BX*1), R12
+	MOVQ    bytes+16(FP), CX
+	MOVQ    -8(DX)(CX*1), DI
+	MOVQ    -8(AX)(CX*1), R8
 	MOVQ    $0x00000008, CX
-	SUBQ    R10, CX
+	SUBQ    SI, CX
 	SHLQ    $0x03, CX
-	SHRQ    CL, R11
-	SHRQ    CL, R12
-	XORQ    R12, R11
-	POPCNTQ R11, R11
-	ADDQ    R11, R9
+	SHRQ    CL, DI
+	SHRQ    CL, R8
+	XORQ    R8, DI
+	POPCNTQ DI, DI
+	ADDQ    DI, BX
 
 row_counted:
 	VXORPS     X0, X0, X0
-	VCVTSI2SSQ R9, X0, X0
-	VMOVSS     X0, (R8)
-	ADDQ       $0x04, R8
-	ADDQ       SI, DX
-	DECQ       DI
+	VCVTSI2SSQ BX, X0, X0
+	MOVQ       out+40(FP), CX
+	VMOVSS     X0, (CX)
+	ADDQ       $0x04, out+40(FP)
+	ADDQ       stride+24(FP), DX
+	DECQ       n+32(FP)
 	JMP        row
 
 end:
@@ -308,95 +316,95 @@ GLOBL nibbleCountshamming<>(SB), RODATA|NOPTR, $16
 // func hammingAVX512(query *byte, rows *byte, bytes int, stride int, n int, out *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VPOPCNTDQ, CMOV, MMX+, POPCNT
 TEXT ·hammingAVX512(SB), NOSPLIT, $0-48
-	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), DX
-	MOVQ    bytes+16(FP), BX
-	MOVQ    stride+24(FP), SI
-	MOVQ    n+32(FP), DI
-	MOVQ    out+40(FP), R8
-	MOVQ    BX, CX
-	ANDQ    $0x3f, CX
-	MOVQ    $0x00000001, R9
-	SHLQ    CL, R9
-	DECQ    R9
-	KMOVQ   R9, K1
-	MOVQ    SI, CX
-	SHLQ    $0x02, CX
-	MOVQ    $0x00001000, R9
-	CMPQ    CX, R9
-	CMOVQLT R9, CX
+	MOVQ  query+0(FP), AX
+	MOVQ  rows+8(FP), DX
+	MOVQ  bytes+16(FP), CX
+	ANDQ  $0x3f, CX
+	MOVQ  $0x00000001, BX
+	SHLQ  CL, BX
+	DECQ  BX
+	KMOVQ BX, K1
 
 four:
-	CMPQ   DI, $0x04
-	JL     row
-	LEAQ   (DX)(SI*1), R9
-	LEAQ   (R9)(SI*1), R10
-	LEAQ   (R10)(SI*1), R11
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	LEAQ   (DX)(CX*1), R12
-	XORQ   R13, R13
-	MOVQ   BX, R14
-	SUBQ   $0x40, R14
-	JL     turns_end
+	CMPQ    n+32(FP), $0x04
+	JL      row
+	MOVQ    stride+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, BX
+	CMPQ    CX, BX
+	CMOVQLT BX, CX
+	ADDQ    DX, CX
+	MOVQ    stride+24(FP), BX
+	ADDQ    DX, BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    BX, SI
+	MOVQ    stride+24(FP), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	XORQ    R8, R8
+	MOVQ    bytes+16(FP), R9
+	SUBQ    $0x40, R9
+	JL      turns_end
 
 turns:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	ADDQ       $0x00000100, R12
-	VMOVDQU64  (DX)(R13*1), Z4
-	VPXORD     (AX)(R13*1), Z4, Z4
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	VMOVDQU64  (DX)(R8*1), Z4
+	VPXORD     (AX)(R8*1), Z4, Z4
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z4, Z0, Z0
-	VMOVDQU64  (R9)(R13*1), Z4
-	VPXORD     (AX)(R13*1), Z4, Z4
+	VMOVDQU64  (BX)(R8*1), Z4
+	VPXORD     (AX)(R8*1), Z4, Z4
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z4, Z1, Z1
-	VMOVDQU64  (R10)(R13*1), Z4
-	VPXORD     (AX)(R13*1), Z4, Z4
+	VMOVDQU64  (SI)(R8*1), Z4
+	VPXORD     (AX)(R8*1), Z4, Z4
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z4, Z2, Z2
-	VMOVDQU64  (R11)(R13*1), Z4
-	VPXORD     (AX)(R13*1), Z4, Z4
+	VMOVDQU64  (DI)(R8*1), Z4
+	VPXORD     (AX)(R8*1), Z4, Z4
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z4, Z3, Z3
-	ADDQ       $0x40, R13
-	SUBQ       $0x40, R14
+	ADDQ       $0x40, R8
+	SUBQ       $0x40, R9
 	JGE        turns
 
 turns_end:
-	PREFETCHT0 (R12)
-	PREFETCHT0 64(R12)
-	PREFETCHT0 128(R12)
-	PREFETCHT0 192(R12)
-	ADDQ       $0x00000100, R12
-	ADDQ       $0x40, R14
-	TESTQ      R14, R14
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	ADDQ       $0x40, R9
+	TESTQ      R9, R9
 	JZ         counted
-	VMOVDQU8.Z (AX)(R13*1), K1, Z4
-	VMOVDQU8.Z (DX)(R13*1), K1, Z5
+	VMOVDQU8.Z (AX)(R8*1), K1, Z4
+	VMOVDQU8.Z (DX)(R8*1), K1, Z5
 	VPXORD     Z4, Z5, Z5
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z5, Z0, Z0
-	VMOVDQU8.Z (R9)(R13*1), K1, Z5
+	VMOVDQU8.Z (BX)(R8*1), K1, Z5
 	VPXORD     Z4, Z5, Z5
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z5, Z1, Z1
-	VMOVDQU8.Z (R10)(R13*1), K1, Z5
+	VMOVDQU8.Z (SI)(R8*1), K1, Z5
 	VPXORD     Z4, Z5, Z5
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z5, Z2, Z2
-	VMOVDQU8.Z (R11)(R13*1), K1, Z5
+	VMOVDQU8.Z (DI)(R8*1), K1, Z5
 	VPXORD     Z4, Z5, Z4
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z4, Z3, Z3
 
 counted:
-	LEAQ          (R11)(SI*1), DX
+	MOVQ          stride+24(FP), DX
+	ADDQ          DI, DX
 	VEXTRACTI64X4 $0x01, Z0, Y4
 	VPADDQ        Y4, Y0, Y4
 	VEXTRACTI64X4 $0x01, Z1, Y5
@@ -415,51 +423,54 @@ counted:
 	VEXTRACTI32X4 $0x01, Y5, X4
 	VPADDD        X5, X4, X4
 	VCVTDQ2PS     X4, X4
-	VMOVUPS       X4, (R8)
-	ADDQ          $0x10, R8
-	SUBQ          $0x04, DI
+	MOVQ          out+40(FP), CX
+	VMOVUPS       X4, (CX)
+	ADDQ          $0x10, out+40(FP)
+	SUBQ          $0x04, n+32(FP)
 	JMP           four
 
 row:
-	TESTQ DI, DI
-	JZ    end
-	XORQ  CX, CX
-	MOVQ  BX, R10
-	XORQ  R9, R9
+	CMPQ n+32(FP), $0x00
+	JE   end
+	XORQ CX, CX
+	MOVQ bytes+16(FP), SI
+	XORQ BX, BX
 
 words:
-	CMPQ    R10, $0x08
+	CMPQ    SI, $0x08
 	JL      words_end
-	MOVQ    (DX)(CX*1), R11
-	MOVQ    (AX)(CX*1), R12
-	XORQ    R12, R11
-	POPCNTQ R11, R11
-	ADDQ    R11, R9
+	MOVQ    (DX)(CX*1), DI
+	MOVQ    (AX)(CX*1), R8
+	XORQ    R8, DI
+	POPCNTQ DI, DI
+	ADDQ    DI, BX
 	ADDQ    $0x08, CX
-	SUBQ    $0x08, R10
+	SUBQ    $0x08, SI
 	JMP     words
 
 words_end:
-	TESTQ   R10, R10
+	TESTQ   SI, SI
 	JZ      row_counted
-	MOVQ    -8(DX)(BX*1), R11
-	MOVQ    -8(AX)(BX*1), R12
+	MOVQ    bytes+16(FP), CX
+	MOVQ    -8(DX)(CX*1), DI
+	MOVQ    -8(AX)(CX*1), R8
 	MOVQ    $0x00000008, CX
-	SUBQ    R10, CX
+	SUBQ    SI, CX
 	SHLQ    $0x03, CX
-	SHRQ    CL, R11
-	SHRQ    CL, R12
-	XORQ    R12, R11
-	POPCNTQ R11, R11
-	ADDQ    R11, R9
+	SHRQ    CL, DI
+	SHRQ    CL, R8
+	XORQ    R8, DI
+	POPCNTQ DI, DI
+	ADDQ    DI, BX
 
 row_counted:
 	VXORPS     X0, X0, X0
-	VCVTSI2SSQ R9, X0, X0
-	VMOVSS     X0, (R8)
-	ADDQ       $0x04, R8
-	ADDQ       SI, DX
-	DECQ       DI
+	VCVTSI2SSQ BX, X0, X0
+	MOVQ       out+40(FP), CX
+	VMOVSS     X0, (CX)
+	ADDQ       $0x04, out+40(FP)
+	ADDQ       stride+24(FP), DX
+	DECQ       n+32(FP)
 	JMP        row
 
 end:
@@ -471,356 +482,359 @@ end:
 TEXT ·jaccardAVX2(SB), NOSPLIT, $0-56
 	MOVQ           query+0(FP), AX
 	MOVQ           rows+8(FP), DX
-	MOVQ           bytes+16(FP), BX
-	MOVQ           stride+24(FP), SI
-	MOVQ           n+40(FP), DI
-	MOVQ           out+48(FP), R8
-	MOVQ           own+32(FP), R9
-	MOVQ           BX, CX
-	LEAQ           lastBytesjaccard<>+0(SB), R10
+	MOVQ           bytes+16(FP), CX
+	LEAQ           lastBytesjaccard<>+0(SB), BX
 	ANDQ           $0x1f, CX
-	VMOVDQU        (R10)(CX*1), Y0
+	VMOVDQU        (BX)(CX*1), Y0
 	MOVL           $0x0f0f0f0f, CX
 	VMOVD          CX, X1
 	VPBROADCASTD   X1, Y1
 	VPXOR          Y3, Y3, Y3
 	VBROADCASTI128 nibbleCountsjaccard<>+0(SB), Y2
-	CMPQ           BX, $0x20
+	CMPQ           bytes+16(FP), $0x20
 	JL             row
-	MOVQ           SI, CX
-	SHLQ           $0x02, CX
-	MOVQ           $0x00001000, R10
-	CMPQ           CX, R10
-	CMOVQLT        R10, CX
 
 four:
-	CMPQ  DI, $0x04
-	JL    row
-	LEAQ  (DX)(SI*1), R10
-	LEAQ  (R10)(SI*1), R11
-	LEAQ  (R11)(SI*1), R12
-	VPXOR Y4, Y4, Y4
-	VPXOR Y5, Y5, Y5
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	LEAQ  (DX)(CX*1), R13
-	XORQ  R14, R14
-	MOVQ  BX, R15
-	SUBQ  $0x40, R15
-	JL    turns_end
+	CMPQ    n+40(FP), $0x04
+	JL      row
+	MOVQ    stride+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, BX
+	CMPQ    CX, BX
+	CMOVQLT BX, CX
+	ADDQ    DX, CX
+	MOVQ    stride+24(FP), BX
+	ADDQ    DX, BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    BX, SI
+	MOVQ    stride+24(FP), DI
+	ADDQ    SI, DI
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	XORQ    R8, R8
+	XORQ    R9, R9
+	XORQ    R10, R10
+	XORQ    R11, R11
+	XORQ    R12, R12
+	MOVQ    bytes+16(FP), R13
+	SUBQ    $0x40, R13
+	JL      turns_end
 
 turns:
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	ADDQ       $0x00000100, R13
-	VMOVDQU    (DX)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	VMOVDQU    (DX)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VMOVDQU    32(DX)(R14*1), Y10
-	VPAND      32(AX)(R14*1), Y10, Y11
-	VPSRLW     $0x04, Y11, Y12
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    8(DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    16(DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    24(DX)(R12*1), R14
+	ADDQ       R14, R8
+	VMOVDQU    32(DX)(R12*1), Y9
+	VPAND      32(AX)(R12*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y11
+	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y11, Y11
-	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y9, Y2, Y9
 	VPSHUFB    Y11, Y2, Y11
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y11, Y11
-	VPSRLW     $0x04, Y10, Y12
-	VPAND      Y1, Y10, Y10
-	VPAND      Y1, Y12, Y12
-	VPSHUFB    Y10, Y2, Y10
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y10, Y10
 	VPADDB     Y11, Y9, Y9
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y4, Y4
+	POPCNTQ    32(DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    40(DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    48(DX)(R12*1), R14
+	ADDQ       R14, R8
+	POPCNTQ    56(DX)(R12*1), R14
+	ADDQ       R14, R8
+	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y4, Y4
-	VMOVDQU    (R10)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (BX)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VMOVDQU    32(R10)(R14*1), Y10
-	VPAND      32(AX)(R14*1), Y10, Y11
-	VPSRLW     $0x04, Y11, Y12
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    8(BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    16(BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    24(BX)(R12*1), R14
+	ADDQ       R14, R9
+	VMOVDQU    32(BX)(R12*1), Y9
+	VPAND      32(AX)(R12*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y11
+	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y11, Y11
-	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y9, Y2, Y9
 	VPSHUFB    Y11, Y2, Y11
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y11, Y11
-	VPSRLW     $0x04, Y10, Y12
-	VPAND      Y1, Y10, Y10
-	VPAND      Y1, Y12, Y12
-	VPSHUFB    Y10, Y2, Y10
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y10, Y10
 	VPADDB     Y11, Y9, Y9
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y5, Y5
+	POPCNTQ    32(BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    40(BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    48(BX)(R12*1), R14
+	ADDQ       R14, R9
+	POPCNTQ    56(BX)(R12*1), R14
+	ADDQ       R14, R9
+	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y5, Y5
-	VMOVDQU    (R11)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (SI)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VMOVDQU    32(R11)(R14*1), Y10
-	VPAND      32(AX)(R14*1), Y10, Y11
-	VPSRLW     $0x04, Y11, Y12
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    8(SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    16(SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    24(SI)(R12*1), R14
+	ADDQ       R14, R10
+	VMOVDQU    32(SI)(R12*1), Y9
+	VPAND      32(AX)(R12*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y11
+	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y11, Y11
-	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y9, Y2, Y9
 	VPSHUFB    Y11, Y2, Y11
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y11, Y11
-	VPSRLW     $0x04, Y10, Y12
-	VPAND      Y1, Y10, Y10
-	VPAND      Y1, Y12, Y12
-	VPSHUFB    Y10, Y2, Y10
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y10, Y10
 	VPADDB     Y11, Y9, Y9
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y6, Y6
+	POPCNTQ    32(SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    40(SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    48(SI)(R12*1), R14
+	ADDQ       R14, R10
+	POPCNTQ    56(SI)(R12*1), R14
+	ADDQ       R14, R10
+	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y6, Y6
-	VMOVDQU    (R12)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (DI)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VMOVDQU    32(R12)(R14*1), Y10
-	VPAND      32(AX)(R14*1), Y10, Y11
-	VPSRLW     $0x04, Y11, Y12
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    8(DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    16(DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    24(DI)(R12*1), R14
+	ADDQ       R14, R11
+	VMOVDQU    32(DI)(R12*1), Y9
+	VPAND      32(AX)(R12*1), Y9, Y9
+	VPSRLW     $0x04, Y9, Y11
+	VPAND      Y1, Y9, Y9
 	VPAND      Y1, Y11, Y11
-	VPAND      Y1, Y12, Y12
+	VPSHUFB    Y9, Y2, Y9
 	VPSHUFB    Y11, Y2, Y11
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y11, Y11
-	VPSRLW     $0x04, Y10, Y12
-	VPAND      Y1, Y10, Y10
-	VPAND      Y1, Y12, Y12
-	VPSHUFB    Y10, Y2, Y10
-	VPSHUFB    Y12, Y2, Y12
-	VPADDB     Y12, Y10, Y10
 	VPADDB     Y11, Y9, Y9
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y7, Y7
+	POPCNTQ    32(DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    40(DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    48(DI)(R12*1), R14
+	ADDQ       R14, R11
+	POPCNTQ    56(DI)(R12*1), R14
+	ADDQ       R14, R11
+	VPADDB     Y9, Y8, Y8
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y7, Y7
-	ADDQ       $0x40, R14
-	SUBQ       $0x40, R15
+	ADDQ       $0x40, R12
+	SUBQ       $0x40, R13
 	JGE        turns
 
 turns_end:
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	ADDQ       $0x00000100, R13
-	ADDQ       $0x40, R15
-	CMPQ       R15, $0x20
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	ADDQ       $0x40, R13
+	CMPQ       R13, $0x20
 	JL         rest
-	VMOVDQU    (DX)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (DX)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y4, Y4
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (DX)(R12*1), CX
+	ADDQ       CX, R8
+	POPCNTQ    8(DX)(R12*1), CX
+	ADDQ       CX, R8
+	POPCNTQ    16(DX)(R12*1), CX
+	ADDQ       CX, R8
+	POPCNTQ    24(DX)(R12*1), CX
+	ADDQ       CX, R8
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y4, Y4
-	VMOVDQU    (R10)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (BX)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y5, Y5
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (BX)(R12*1), CX
+	ADDQ       CX, R9
+	POPCNTQ    8(BX)(R12*1), CX
+	ADDQ       CX, R9
+	POPCNTQ    16(BX)(R12*1), CX
+	ADDQ       CX, R9
+	POPCNTQ    24(BX)(R12*1), CX
+	ADDQ       CX, R9
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y5, Y5
-	VMOVDQU    (R11)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (SI)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y6, Y6
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (SI)(R12*1), CX
+	ADDQ       CX, R10
+	POPCNTQ    8(SI)(R12*1), CX
+	ADDQ       CX, R10
+	POPCNTQ    16(SI)(R12*1), CX
+	ADDQ       CX, R10
+	POPCNTQ    24(SI)(R12*1), CX
+	ADDQ       CX, R10
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y6, Y6
-	VMOVDQU    (R12)(R14*1), Y8
-	VPAND      (AX)(R14*1), Y8, Y9
-	VPSRLW     $0x04, Y9, Y10
-	VPAND      Y1, Y9, Y9
-	VPAND      Y1, Y10, Y10
-	VPSHUFB    Y9, Y2, Y9
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y9, Y9
-	VPSRLW     $0x04, Y8, Y10
+	VMOVDQU    (DI)(R12*1), Y8
+	VPAND      (AX)(R12*1), Y8, Y8
+	VPSRLW     $0x04, Y8, Y9
 	VPAND      Y1, Y8, Y8
-	VPAND      Y1, Y10, Y10
+	VPAND      Y1, Y9, Y9
 	VPSHUFB    Y8, Y2, Y8
-	VPSHUFB    Y10, Y2, Y10
-	VPADDB     Y10, Y8, Y8
-	VPSADBW    Y3, Y9, Y9
-	VPADDQ     Y9, Y7, Y7
+	VPSHUFB    Y9, Y2, Y9
+	VPADDB     Y9, Y8, Y8
+	POPCNTQ    (DI)(R12*1), CX
+	ADDQ       CX, R11
+	POPCNTQ    8(DI)(R12*1), CX
+	ADDQ       CX, R11
+	POPCNTQ    16(DI)(R12*1), CX
+	ADDQ       CX, R11
+	POPCNTQ    24(DI)(R12*1), CX
+	ADDQ       CX, R11
 	VPSADBW    Y3, Y8, Y8
-	VPSLLQ     $0x20, Y8, Y8
 	VPADDQ     Y8, Y7, Y7
-	SUBQ       $0x20, R15
+	SUBQ       $0x20, R13
 
 rest:
-	TESTQ   R15, R15
+	TESTQ   R13, R13
 	JZ      counted
-	VPAND   -32(AX)(BX*1), Y0, Y8
-	VPAND   -32(DX)(BX*1), Y0, Y9
-	VPAND   Y8, Y9, Y10
-	VPSRLW  $0x04, Y10, Y11
-	VPAND   Y1, Y10, Y10
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(AX)(CX*1), Y0, Y8
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(DX)(CX*1), Y0, Y9
+	VPAND   Y8, Y9, Y11
+	VPSRLW  $0x04, Y11, Y12
 	VPAND   Y1, Y11, Y11
-	VPSHUFB Y10, Y2, Y10
+	VPAND   Y1, Y12, Y12
 	VPSHUFB Y11, Y2, Y11
-	VPADDB  Y11, Y10, Y10
-	VPSRLW  $0x04, Y9, Y11
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y11, Y11
+	VPSRLW  $0x04, Y9, Y12
 	VPAND   Y1, Y9, Y9
-	VPAND   Y1, Y11, Y11
+	VPAND   Y1, Y12, Y12
 	VPSHUFB Y9, Y2, Y9
-	VPSHUFB Y11, Y2, Y11
-	VPADDB  Y11, Y9, Y9
-	VPSADBW Y3, Y10, Y10
-	VPADDQ  Y10, Y4, Y4
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y9, Y9
+	VPSADBW Y3, Y11, Y11
+	VPADDQ  Y11, Y4, Y4
 	VPSADBW Y3, Y9, Y9
 	VPSLLQ  $0x20, Y9, Y9
 	VPADDQ  Y9, Y4, Y4
-	VPAND   -32(R10)(BX*1), Y0, Y9
-	VPAND   Y8, Y9, Y10
-	VPSRLW  $0x04, Y10, Y11
-	VPAND   Y1, Y10, Y10
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(BX)(CX*1), Y0, Y9
+	VPAND   Y8, Y9, Y11
+	VPSRLW  $0x04, Y11, Y12
 	VPAND   Y1, Y11, Y11
-	VPSHUFB Y10, Y2, Y10
+	VPAND   Y1, Y12, Y12
 	VPSHUFB Y11, Y2, Y11
-	VPADDB  Y11, Y10, Y10
-	VPSRLW  $0x04, Y9, Y11
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y11, Y11
+	VPSRLW  $0x04, Y9, Y12
 	VPAND   Y1, Y9, Y9
-	VPAND   Y1, Y11, Y11
+	VPAND   Y1, Y12, Y12
 	VPSHUFB Y9, Y2, Y9
-	VPSHUFB Y11, Y2, Y11
-	VPADDB  Y11, Y9, Y9
-	VPSADBW Y3, Y10, Y10
-	VPADDQ  Y10, Y5, Y5
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y9, Y9
+	VPSADBW Y3, Y11, Y11
+	VPADDQ  Y11, Y5, Y5
 	VPSADBW Y3, Y9, Y9
 	VPSLLQ  $0x20, Y9, Y9
 	VPADDQ  Y9, Y5, Y5
-	VPAND   -32(R11)(BX*1), Y0, Y9
-	VPAND   Y8, Y9, Y10
-	VPSRLW  $0x04, Y10, Y11
-	VPAND   Y1, Y10, Y10
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(SI)(CX*1), Y0, Y9
+	VPAND   Y8, Y9, Y11
+	VPSRLW  $0x04, Y11, Y12
 	VPAND   Y1, Y11, Y11
-	VPSHUFB Y10, Y2, Y10
+	VPAND   Y1, Y12, Y12
 	VPSHUFB Y11, Y2, Y11
-	VPADDB  Y11, Y10, Y10
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y11, Y11
+	VPSRLW  $0x04, Y9, Y12
+	VPAND   Y1, Y9, Y9
+	VPAND   Y1, Y12, Y12
+	VPSHUFB Y9, Y2, Y9
+	VPSHUFB Y12, Y2, Y12
+	VPADDB  Y12, Y9, Y9
+	VPSADBW Y3, Y11, Y11
+	VPADDQ  Y11, Y6, Y6
+	VPSADBW Y3, Y9, Y9
+	VPSLLQ  $0x20, Y9, Y9
+	VPADDQ  Y9, Y6, Y6
+	MOVQ    bytes+16(FP), CX
+	VPAND   -32(DI)(CX*1), Y0, Y9
+	VPAND   Y8, Y9, Y8
+	VPSRLW  $0x04, Y8, Y11
+	VPAND   Y1, Y8, Y8
+	VPAND   Y1, Y11, Y11
+	VPSHUFB Y8, Y2, Y8
+	VPSHUFB Y11, Y2, Y11
+	VPADDB  Y11, Y8, Y8
 	VPSRLW  $0x04, Y9, Y11
 	VPAND   Y1, Y9, Y9
 	VPAND   Y1, Y11, Y11
 	VPSHUFB Y9, Y2, Y9
 	VPSHUFB Y11, Y2, Y11
 	VPADDB  Y11, Y9, Y9
-	VPSADBW Y3, Y10, Y10
-	VPADDQ  Y10, Y6, Y6
-	VPSADBW Y3, Y9, Y9
-	VPSLLQ  $0x20, Y9, Y9
-	VPADDQ  Y9, Y6, Y6
-	VPAND   -32(R12)(BX*1), Y0, Y9
-	VPAND   Y8, Y9, Y8
-	VPSRLW  $0x04, Y8, Y10
-	VPAND   Y1, Y8, Y8
-	VPAND   Y1, Y10, Y10
-	VPSHUFB Y8, Y2, Y8
-	VPSHUFB Y10, Y2, Y10
-	VPADDB  Y10, Y8, Y8
-	VPSRLW  $0x04, Y9, Y10
-	VPAND   Y1, Y9, Y9
-	VPAND   Y1, Y10, Y10
-	VPSHUFB Y9, Y2, Y9
-	VPSHUFB Y10, Y2, Y10
-	VPADDB  Y10, Y9, Y9
 	VPSADBW Y3, Y8, Y8
 	VPADDQ  Y8, Y7, Y7
 	VPSADBW Y3, Y9, Y9
@@ -828,7 +842,20 @@ rest:
 	VPADDQ  Y9, Y7, Y7
 
 counted:
-	LEAQ         (R12)(SI*1), DX
+	VMOVQ        R8, X10
+	VPSLLQ       $0x20, X10, X10
+	VPADDQ       Y10, Y4, Y4
+	VMOVQ        R9, X10
+	VPSLLQ       $0x20, X10, X10
+	VPADDQ       Y10, Y5, Y5
+	VMOVQ        R10, X10
+	VPSLLQ       $0x20, X10, X10
+	VPADDQ       Y10, Y6, Y6
+	VMOVQ        R11, X10
+	VPSLLQ       $0x20, X10, X10
+	VPADDQ       Y10, Y7, Y7
+	MOVQ         stride+24(FP), DX
+	ADDQ         DI, DX
 	VPUNPCKLQDQ  Y5, Y4, Y8
 	VPUNPCKHQDQ  Y5, Y4, Y4
 	VPADDD       Y4, Y8, Y8
@@ -841,8 +868,7 @@ counted:
 	VPADDD       X4, X6, X6
 	VSHUFPS      $0x88, X6, X5, X4
 	VSHUFPS      $0xdd, X6, X5, X5
-	VMOVD        R9, X6
-	VPBROADCASTD X6, X6
+	VPBROADCASTD own+32(FP), X6
 	VPADDD       X6, X5, X5
 	VPSUBD       X4, X5, X5
 	VPSUBD       X4, X5, X6
@@ -853,68 +879,71 @@ counted:
 	VCVTDQ2PS    X5, X5
 	VCVTDQ2PS    X6, X6
 	VDIVPS       X5, X6, X6
-	VMOVUPS      X6, (R8)
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, DI
+	MOVQ         out+48(FP), CX
+	VMOVUPS      X6, (CX)
+	ADDQ         $0x10, out+48(FP)
+	SUBQ         $0x04, n+40(FP)
 	JMP          four
 
 row:
-	TESTQ DI, DI
-	JZ    end
-	XORQ  CX, CX
-	MOVQ  BX, R12
-	XORQ  R10, R10
-	XORQ  R11, R11
+	CMPQ n+40(FP), $0x00
+	JE   end
+	XORQ CX, CX
+	MOVQ bytes+16(FP), DI
+	XORQ BX, BX
+	XORQ SI, SI
 
 words:
-	CMPQ    R12, $0x08
+	CMPQ    DI, $0x08
 	JL      words_end
-	MOVQ    (DX)(CX*1), R13
-	MOVQ    (AX)(CX*1), R14
-	POPCNTQ R13, R15
-	ADDQ    R15, R11
-	ANDQ    R14, R13
-	POPCNTQ R13, R13
-	ADDQ    R13, R10
+	MOVQ    (DX)(CX*1), R8
+	MOVQ    (AX)(CX*1), R9
+	POPCNTQ R8, R10
+	ADDQ    R10, SI
+	ANDQ    R9, R8
+	POPCNTQ R8, R8
+	ADDQ    R8, BX
 	ADDQ    $0x08, CX
-	SUBQ    $0x08, R12
+	SUBQ    $0x08, DI
 	JMP     words
 
 words_end:
-	TESTQ   R12, R12
+	TESTQ   DI, DI
 	JZ      row_counted
-	MOVQ    -8(DX)(BX*1), R13
-	MOVQ    -8(AX)(BX*1), R14
+	MOVQ    bytes+16(FP), CX
+	MOVQ    -8(DX)(CX*1), R8
+	MOVQ    -8(AX)(CX*1), R9
 	MOVQ    $0x00000008, CX
-	SUBQ    R12, CX
+	SUBQ    DI, CX
 	SHLQ    $0x03, CX
-	SHRQ    CL, R13
-	SHRQ    CL, R14
-	POPCNTQ R13, CX
-	ADDQ    CX, R11
-	ANDQ    R14, R13
-	POPCNTQ R13, R13
-	ADDQ    R13, R10
+	SHRQ    CL, R8
+	SHRQ    CL, R9
+	POPCNTQ R8, CX
+	ADDQ    CX, SI
+	ANDQ    R9, R8
+	POPCNTQ R8, R8
+	ADDQ    R8, BX
 
 row_counted:
 	VXORPS     X0, X0, X0
-	MOVQ       R9, CX
-	ADDQ       R11, CX
-	SUBQ       R10, CX
-	MOVQ       CX, R11
-	SUBQ       R10, R11
-	MOVQ       $0x00000001, R10
+	MOVQ       own+32(FP), CX
+	ADDQ       SI, CX
+	SUBQ       BX, CX
+	MOVQ       CX, SI
+	SUBQ       BX, SI
+	MOVQ       $0x00000001, BX
 	TESTQ      CX, CX
-	CMOVQEQ    R10, R11
-	CMOVQEQ    R10, CX
+	CMOVQEQ    BX, SI
+	CMOVQEQ    BX, CX
 	VXORPS     X1, X1, X1
-	VCVTSI2SSQ R11, X0, X0
+	VCVTSI2SSQ SI, X0, X0
 	VCVTSI2SSQ CX, X1, X1
 	VDIVSS     X1, X0, X0
-	VMOVSS     X0, (R8)
-	ADDQ       $0x04, R8
-	ADDQ       SI, DX
-	DECQ       DI
+	MOVQ       out+48(FP), CX
+	VMOVSS     X0, (CX)
+	ADDQ       $0x04, out+48(FP)
+	ADDQ       stride+24(FP), DX
+	DECQ       n+40(FP)
 	JMP        row
 
 end:
@@ -940,111 +969,109 @@ GLOBL nibbleCountsjaccard<>(SB), RODATA|NOPTR, $16
 // func jaccardAVX512(query *byte, rows *byte, bytes int, stride int, own int, n int, out *float32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VPOPCNTDQ, CMOV, MMX+, POPCNT
 TEXT ·jaccardAVX512(SB), NOSPLIT, $0-56
-	MOVQ    query+0(FP), AX
-	MOVQ    rows+8(FP), DX
-	MOVQ    bytes+16(FP), BX
-	MOVQ    stride+24(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    out+48(FP), R8
-	MOVQ    own+32(FP), R9
-	MOVQ    BX, CX
-	ANDQ    $0x3f, CX
-	MOVQ    $0x00000001, R10
-	SHLQ    CL, R10
-	DECQ    R10
-	KMOVQ   R10, K1
-	MOVQ    SI, CX
-	SHLQ    $0x02, CX
-	MOVQ    $0x00001000, R10
-	CMPQ    CX, R10
-	CMOVQLT R10, CX
+	MOVQ  query+0(FP), AX
+	MOVQ  rows+8(FP), DX
+	MOVQ  bytes+16(FP), CX
+	ANDQ  $0x3f, CX
+	MOVQ  $0x00000001, BX
+	SHLQ  CL, BX
+	DECQ  BX
+	KMOVQ BX, K1
 
 four:
-	CMPQ   DI, $0x04
-	JL     row
-	LEAQ   (DX)(SI*1), R10
-	LEAQ   (R10)(SI*1), R11
-	LEAQ   (R11)(SI*1), R12
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	LEAQ   (DX)(CX*1), R13
-	XORQ   R14, R14
-	MOVQ   BX, R15
-	SUBQ   $0x40, R15
-	JL     turns_end
+	CMPQ    n+40(FP), $0x04
+	JL      row
+	MOVQ    stride+24(FP), CX
+	SHLQ    $0x02, CX
+	MOVQ    $0x00001000, BX
+	CMPQ    CX, BX
+	CMOVQLT BX, CX
+	ADDQ    DX, CX
+	MOVQ    stride+24(FP), BX
+	ADDQ    DX, BX
+	MOVQ    stride+24(FP), SI
+	ADDQ    BX, SI
+	MOVQ    stride+24(FP), DI
+	ADDQ    SI, DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	XORQ    R8, R8
+	MOVQ    bytes+16(FP), R9
+	SUBQ    $0x40, R9
+	JL      turns_end
 
 turns:
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	ADDQ       $0x00000100, R13
-	VMOVDQU64  (DX)(R14*1), Z4
-	VPANDD     (AX)(R14*1), Z4, Z5
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	VMOVDQU64  (DX)(R8*1), Z4
+	VPANDD     (AX)(R8*1), Z4, Z5
 	VPOPCNTQ   Z5, Z5
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z5, Z0, Z0
 	VPSLLQ     $0x20, Z4, Z4
 	VPADDQ     Z4, Z0, Z0
-	VMOVDQU64  (R10)(R14*1), Z4
-	VPANDD     (AX)(R14*1), Z4, Z5
+	VMOVDQU64  (BX)(R8*1), Z4
+	VPANDD     (AX)(R8*1), Z4, Z5
 	VPOPCNTQ   Z5, Z5
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z5, Z1, Z1
 	VPSLLQ     $0x20, Z4, Z4
 	VPADDQ     Z4, Z1, Z1
-	VMOVDQU64  (R11)(R14*1), Z4
-	VPANDD     (AX)(R14*1), Z4, Z5
+	VMOVDQU64  (SI)(R8*1), Z4
+	VPANDD     (AX)(R8*1), Z4, Z5
 	VPOPCNTQ   Z5, Z5
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z5, Z2, Z2
 	VPSLLQ     $0x20, Z4, Z4
 	VPADDQ     Z4, Z2, Z2
-	VMOVDQU64  (R12)(R14*1), Z4
-	VPANDD     (AX)(R14*1), Z4, Z5
+	VMOVDQU64  (DI)(R8*1), Z4
+	VPANDD     (AX)(R8*1), Z4, Z5
 	VPOPCNTQ   Z5, Z5
 	VPOPCNTQ   Z4, Z4
 	VPADDQ     Z5, Z3, Z3
 	VPSLLQ     $0x20, Z4, Z4
 	VPADDQ     Z4, Z3, Z3
-	ADDQ       $0x40, R14
-	SUBQ       $0x40, R15
+	ADDQ       $0x40, R8
+	SUBQ       $0x40, R9
 	JGE        turns
 
 turns_end:
-	PREFETCHT0 (R13)
-	PREFETCHT0 64(R13)
-	PREFETCHT0 128(R13)
-	PREFETCHT0 192(R13)
-	ADDQ       $0x00000100, R13
-	ADDQ       $0x40, R15
-	TESTQ      R15, R15
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 128(CX)
+	PREFETCHT0 192(CX)
+	ADDQ       $0x00000100, CX
+	ADDQ       $0x40, R9
+	TESTQ      R9, R9
 	JZ         counted
-	VMOVDQU8.Z (AX)(R14*1), K1, Z4
-	VMOVDQU8.Z (DX)(R14*1), K1, Z5
+	VMOVDQU8.Z (AX)(R8*1), K1, Z4
+	VMOVDQU8.Z (DX)(R8*1), K1, Z5
 	VPANDD     Z4, Z5, Z7
 	VPOPCNTQ   Z7, Z7
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z7, Z0, Z0
 	VPSLLQ     $0x20, Z5, Z5
 	VPADDQ     Z5, Z0, Z0
-	VMOVDQU8.Z (R10)(R14*1), K1, Z5
+	VMOVDQU8.Z (BX)(R8*1), K1, Z5
 	VPANDD     Z4, Z5, Z7
 	VPOPCNTQ   Z7, Z7
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z7, Z1, Z1
 	VPSLLQ     $0x20, Z5, Z5
 	VPADDQ     Z5, Z1, Z1
-	VMOVDQU8.Z (R11)(R14*1), K1, Z5
+	VMOVDQU8.Z (SI)(R8*1), K1, Z5
 	VPANDD     Z4, Z5, Z7
 	VPOPCNTQ   Z7, Z7
 	VPOPCNTQ   Z5, Z5
 	VPADDQ     Z7, Z2, Z2
 	VPSLLQ     $0x20, Z5, Z5
 	VPADDQ     Z5, Z2, Z2
-	VMOVDQU8.Z (R12)(R14*1), K1, Z5
+	VMOVDQU8.Z (DI)(R8*1), K1, Z5
 	VPANDD     Z4, Z5, Z4
 	VPOPCNTQ   Z4, Z4
 	VPOPCNTQ   Z5, Z5
@@ -1053,7 +1080,8 @@ turns_end:
 	VPADDQ     Z5, Z3, Z3
 
 counted:
-	LEAQ          (R12)(SI*1), DX
+	MOVQ          stride+24(FP), DX
+	ADDQ          DI, DX
 	VEXTRACTI64X4 $0x01, Z0, Y4
 	VPADDQ        Y4, Y0, Y4
 	VEXTRACTI64X4 $0x01, Z1, Y5
@@ -1074,8 +1102,7 @@ counted:
 	VPADDD        X4, X7, X7
 	VSHUFPS       $0x88, X7, X5, X4
 	VSHUFPS       $0xdd, X7, X5, X5
-	VMOVD         R9, X7
-	VPBROADCASTD  X7, X7
+	VPBROADCASTD  own+32(FP), X7
 	VPADDD        X7, X5, X5
 	VPSUBD        X4, X5, X5
 	VPSUBD        X4, X5, X7
@@ -1088,68 +1115,71 @@ counted:
 	VCVTDQ2PS     X5, X5
 	VCVTDQ2PS     X7, X7
 	VDIVPS        X5, X7, X7
-	VMOVUPS       X7, (R8)
-	ADDQ          $0x10, R8
-	SUBQ          $0x04, DI
+	MOVQ          out+48(FP), CX
+	VMOVUPS       X7, (CX)
+	ADDQ          $0x10, out+48(FP)
+	SUBQ          $0x04, n+40(FP)
 	JMP           four
 
 row:
-	TESTQ DI, DI
-	JZ    end
-	XORQ  CX, CX
-	MOVQ  BX, R12
-	XORQ  R10, R10
-	XORQ  R11, R11
+	CMPQ n+40(FP), $0x00
+	JE   end
+	XORQ CX, CX
+	MOVQ bytes+16(FP), DI
+	XORQ BX, BX
+	XORQ SI, SI
 
 words:
-	CMPQ    R12, $0x08
+	CMPQ    DI, $0x08
 	JL      words_end
-	MOVQ    (DX)(CX*1), R13
-	MOVQ    (AX)(CX*1), R14
-	POPCNTQ R13, R15
-	ADDQ    R15, R11
-	ANDQ    R14, R13
-	POPCNTQ R13, R13
-	ADDQ    R13, R10
+	MOVQ    (DX)(CX*1), R8
+	MOVQ    (AX)(CX*1), R9
+	POPCNTQ R8, R10
+	ADDQ    R10, SI
+	ANDQ    R9, R8
+	POPCNTQ R8, R8
+	ADDQ    R8, BX
 	ADDQ    $0x08, CX
-	SUBQ    $0x08, R12
+	SUBQ    $0x08, DI
 	JMP     words
 
 words_end:
-	TESTQ   R12, R12
+	TESTQ   DI, DI
 	JZ      row_counted
-	MOVQ    -8(DX)(BX*1), R13
-	MOVQ    -8(AX)(BX*1), R14
+	MOVQ    bytes+16(FP), CX
+	MOVQ    -8(DX)(CX*1), R8
+	MOVQ    -8(AX)(CX*1), R9
 	MOVQ    $0x00000008, CX
-	SUBQ    R12, CX
+	SUBQ    DI, CX
 	SHLQ    $0x03, CX
-	SHRQ    CL, R13
-	SHRQ    CL, R14
-	POPCNTQ R13, CX
-	ADDQ    CX, R11
-	ANDQ    R14, R13
-	POPCNTQ R13, R13
-	ADDQ    R13, R10
+	SHRQ    CL, R8
+	SHRQ    CL, R9
+	POPCNTQ R8, CX
+	ADDQ    CX, SI
+	ANDQ    R9, R8
+	POPCNTQ R8, R8
+	ADDQ    R8, BX
 
 row_counted:
 	VXORPS     X0, X0, X0
-	MOVQ       R9, CX
-	ADDQ       R11, CX
-	SUBQ       R10, CX
-	MOVQ       CX, R11
-	SUBQ       R10, R11
-	MOVQ       $0x00000001, R10
+	MOVQ       own+32(FP), CX
+	ADDQ       SI, CX
+	SUBQ       BX, CX
+	MOVQ       CX, SI
+	SUBQ       BX, SI
+	MOVQ       $0x00000001, BX
 	TESTQ      CX, CX
-	CMOVQEQ    R10, R11
-	CMOVQEQ    R10, CX
+	CMOVQEQ    BX, SI
+	CMOVQEQ    BX, CX
 	VXORPS     X1, X1, X1
-	VCVTSI2SSQ R11, X0, X0
+	VCVTSI2SSQ SI, X0, X0
 	VCVTSI2SSQ CX, X1, X1
 	VDIVSS     X1, X0, X0
-	VMOVSS     X0, (R8)
-	ADDQ       $0x04, R8
-	ADDQ       SI, DX
-	DECQ       DI
+	MOVQ       out+48(FP), CX
+	VMOVSS     X0, (CX)
+	ADDQ       $0x04, out+48(FP)
+	ADDQ       stride+24(FP), DX
+	DECQ       n+40(FP)
 	JMP        row
 
 end:

@@ -2,6 +2,7 @@ package vector
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -66,14 +67,16 @@ func yards(memory []byte, dim int) []yard {
 }
 
 // sparseYard is that of sparse vectors of so many elements, of as many dimensions as
-// a vocabulary has words.
+// a vocabulary has words, each as frequent as one over its rank: most of what is
+// looked up is near at hand, as that of texts is.
 func sparseYard(bytes, elements int) yard {
 	const dim = 30522
 	r := rand.New(rand.NewPCG(2, 2))
 	memory := make([]byte, bytes)
 	indexes, values := wordsOf(memory[:bytes/2]), Float32sOf(memory[bytes/2:])
 	for i := range indexes {
-		indexes[i], values[i] = uint32(r.IntN(dim)), 1
+		rank := uint32(math.Pow(dim, r.Float64()))
+		indexes[i], values[i] = rank*7919%dim, 1 // 7919 has no factor in common with dim
 	}
 	table, out := make([]float32, dim), make([]float64, together)
 	return yard{name: "sparse/dot", rowBytes: 8 * elements, mix: roofline.Lookups, memory: memory, score: func(at, n int) {

@@ -18,24 +18,40 @@ TEXT ·sparseDotAVX2(SB), NOSPLIT, $0-48
 	JL           rest
 
 turn:
-	VMOVDQU      (DX), Y3
-	VMOVDQU      (BX), Y4
-	VPCMPEQD     Y3, Y3, Y5
-	VPMINUD      Y0, Y3, Y3
-	VPXOR        Y6, Y6, Y6
-	VGATHERDPS   Y5, (AX)(Y3*4), Y6
-	VCVTPS2PD    X4, Y3
-	VCVTPS2PD    X6, Y5
-	VFMADD231PD  Y3, Y5, Y1
-	VEXTRACTF128 $0x01, Y4, X3
-	VCVTPS2PD    X3, Y3
-	VEXTRACTF128 $0x01, Y6, X4
-	VCVTPS2PD    X4, Y4
-	VFMADD231PD  Y3, Y4, Y2
-	ADDQ         $0x00000020, DX
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, CX
-	JGE          turn
+	VMOVDQU     (DX), Y4
+	VPMINUD     Y0, Y4, Y3
+	VPCMPEQD    Y4, Y3, Y3
+	VMOVMSKPS   Y3, SI
+	CMPL        SI, $0x000000ff
+	JNE         beyond
+	MOVL        (DX), SI
+	VMOVSS      (AX)(SI*4), X3
+	MOVL        4(DX), SI
+	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
+	MOVL        8(DX), SI
+	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
+	MOVL        12(DX), SI
+	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   (BX), Y4
+	VFMADD231PD Y4, Y3, Y1
+	MOVL        16(DX), SI
+	VMOVSS      (AX)(SI*4), X3
+	MOVL        20(DX), SI
+	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
+	MOVL        24(DX), SI
+	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
+	MOVL        28(DX), SI
+	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   16(BX), Y4
+	VFMADD231PD Y4, Y3, Y2
+
+next:
+	ADDQ $0x00000020, DX
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000008, CX
+	JGE  turn
 
 rest:
 	ADDQ         $0x00000008, CX
@@ -66,6 +82,23 @@ sum:
 	VZEROUPPER
 	MOVSD        X0, ret+40(FP)
 	RET
+
+beyond:
+	VMOVDQU      (DX), Y3
+	VMOVDQU      (BX), Y4
+	VPCMPEQD     Y3, Y3, Y5
+	VPMINUD      Y0, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VGATHERDPS   Y5, (AX)(Y3*4), Y6
+	VCVTPS2PD    X4, Y3
+	VCVTPS2PD    X6, Y5
+	VFMADD231PD  Y3, Y5, Y1
+	VEXTRACTF128 $0x01, Y4, X3
+	VCVTPS2PD    X3, Y3
+	VEXTRACTF128 $0x01, Y6, X4
+	VCVTPS2PD    X4, Y4
+	VFMADD231PD  Y3, Y4, Y2
+	JMP          next
 
 DATA sparseRest<>+0(SB)/4, $0xffffffff
 DATA sparseRest<>+4(SB)/4, $0xffffffff
@@ -101,28 +134,44 @@ TEXT ·sparseL2AVX2(SB), NOSPLIT, $0-48
 	JL           rest
 
 turn:
-	VMOVDQU      (DX), Y3
-	VMOVDQU      (BX), Y4
-	VPCMPEQD     Y3, Y3, Y5
-	VPMINUD      Y0, Y3, Y3
-	VPXOR        Y6, Y6, Y6
-	VGATHERDPS   Y5, (AX)(Y3*4), Y6
-	VCVTPS2PD    X4, Y3
-	VCVTPS2PD    X6, Y5
-	VADDPD       Y5, Y5, Y5
-	VSUBPD       Y5, Y3, Y5
-	VFMADD231PD  Y3, Y5, Y1
-	VEXTRACTF128 $0x01, Y4, X3
-	VCVTPS2PD    X3, Y3
-	VEXTRACTF128 $0x01, Y6, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y4, Y4
-	VSUBPD       Y4, Y3, Y4
-	VFMADD231PD  Y3, Y4, Y2
-	ADDQ         $0x00000020, DX
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, CX
-	JGE          turn
+	VMOVDQU     (DX), Y4
+	VPMINUD     Y0, Y4, Y3
+	VPCMPEQD    Y4, Y3, Y3
+	VMOVMSKPS   Y3, SI
+	CMPL        SI, $0x000000ff
+	JNE         beyond
+	MOVL        (DX), SI
+	VMOVSS      (AX)(SI*4), X3
+	MOVL        4(DX), SI
+	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
+	MOVL        8(DX), SI
+	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
+	MOVL        12(DX), SI
+	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   (BX), Y4
+	VADDPD      Y3, Y3, Y3
+	VSUBPD      Y3, Y4, Y3
+	VFMADD231PD Y4, Y3, Y1
+	MOVL        16(DX), SI
+	VMOVSS      (AX)(SI*4), X3
+	MOVL        20(DX), SI
+	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
+	MOVL        24(DX), SI
+	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
+	MOVL        28(DX), SI
+	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   16(BX), Y4
+	VADDPD      Y3, Y3, Y3
+	VSUBPD      Y3, Y4, Y3
+	VFMADD231PD Y4, Y3, Y2
+
+next:
+	ADDQ $0x00000020, DX
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000008, CX
+	JGE  turn
 
 rest:
 	ADDQ         $0x00000008, CX
@@ -158,6 +207,27 @@ sum:
 	MOVSD        X0, ret+40(FP)
 	RET
 
+beyond:
+	VMOVDQU      (DX), Y3
+	VMOVDQU      (BX), Y4
+	VPCMPEQD     Y3, Y3, Y5
+	VPMINUD      Y0, Y3, Y3
+	VPXOR        Y6, Y6, Y6
+	VGATHERDPS   Y5, (AX)(Y3*4), Y6
+	VCVTPS2PD    X4, Y3
+	VCVTPS2PD    X6, Y5
+	VADDPD       Y5, Y5, Y5
+	VSUBPD       Y5, Y3, Y5
+	VFMADD231PD  Y3, Y5, Y1
+	VEXTRACTF128 $0x01, Y4, X3
+	VCVTPS2PD    X3, Y3
+	VEXTRACTF128 $0x01, Y6, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y4, Y4
+	VSUBPD       Y4, Y3, Y4
+	VFMADD231PD  Y3, Y4, Y2
+	JMP          next
+
 // func sparseL1AVX2(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
 // Requires: AVX, AVX2, SSE2
 TEXT ·sparseL1AVX2(SB), NOSPLIT, $0-48
@@ -177,32 +247,48 @@ TEXT ·sparseL1AVX2(SB), NOSPLIT, $0-48
 	JL           rest
 
 turn:
-	VMOVDQU      (DX), Y4
-	VMOVDQU      (BX), Y5
-	VPCMPEQD     Y4, Y4, Y6
-	VPMINUD      Y0, Y4, Y4
-	VPXOR        Y7, Y7, Y7
-	VGATHERDPS   Y6, (AX)(Y4*4), Y7
-	VCVTPS2PD    X5, Y4
-	VCVTPS2PD    X7, Y6
-	VSUBPD       Y6, Y4, Y4
-	VPAND        Y1, Y4, Y4
-	VPAND        Y1, Y6, Y6
-	VSUBPD       Y6, Y4, Y4
-	VADDPD       Y4, Y2, Y2
-	VEXTRACTF128 $0x01, Y5, X4
-	VCVTPS2PD    X4, Y4
-	VEXTRACTF128 $0x01, Y7, X5
-	VCVTPS2PD    X5, Y5
-	VSUBPD       Y5, Y4, Y4
-	VPAND        Y1, Y4, Y4
-	VPAND        Y1, Y5, Y5
-	VSUBPD       Y5, Y4, Y4
-	VADDPD       Y4, Y3, Y3
-	ADDQ         $0x00000020, DX
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000008, CX
-	JGE          turn
+	VMOVDQU   (DX), Y5
+	VPMINUD   Y0, Y5, Y4
+	VPCMPEQD  Y5, Y4, Y4
+	VMOVMSKPS Y4, SI
+	CMPL      SI, $0x000000ff
+	JNE       beyond
+	MOVL      (DX), SI
+	VMOVSS    (AX)(SI*4), X4
+	MOVL      4(DX), SI
+	VINSERTPS $0x10, (AX)(SI*4), X4, X4
+	MOVL      8(DX), SI
+	VINSERTPS $0x20, (AX)(SI*4), X4, X4
+	MOVL      12(DX), SI
+	VINSERTPS $0x30, (AX)(SI*4), X4, X4
+	VCVTPS2PD X4, Y4
+	VCVTPS2PD (BX), Y5
+	VSUBPD    Y4, Y5, Y5
+	VPAND     Y1, Y5, Y5
+	VPAND     Y1, Y4, Y4
+	VSUBPD    Y4, Y5, Y5
+	VADDPD    Y5, Y2, Y2
+	MOVL      16(DX), SI
+	VMOVSS    (AX)(SI*4), X4
+	MOVL      20(DX), SI
+	VINSERTPS $0x10, (AX)(SI*4), X4, X4
+	MOVL      24(DX), SI
+	VINSERTPS $0x20, (AX)(SI*4), X4, X4
+	MOVL      28(DX), SI
+	VINSERTPS $0x30, (AX)(SI*4), X4, X4
+	VCVTPS2PD X4, Y4
+	VCVTPS2PD 16(BX), Y5
+	VSUBPD    Y4, Y5, Y5
+	VPAND     Y1, Y5, Y5
+	VPAND     Y1, Y4, Y4
+	VSUBPD    Y4, Y5, Y5
+	VADDPD    Y5, Y3, Y3
+
+next:
+	ADDQ $0x00000020, DX
+	ADDQ $0x00000020, BX
+	SUBQ $0x00000008, CX
+	JGE  turn
 
 rest:
 	ADDQ         $0x00000008, CX
@@ -241,6 +327,31 @@ sum:
 	VZEROUPPER
 	MOVSD        X0, ret+40(FP)
 	RET
+
+beyond:
+	VMOVDQU      (DX), Y4
+	VMOVDQU      (BX), Y5
+	VPCMPEQD     Y4, Y4, Y6
+	VPMINUD      Y0, Y4, Y4
+	VPXOR        Y7, Y7, Y7
+	VGATHERDPS   Y6, (AX)(Y4*4), Y7
+	VCVTPS2PD    X5, Y4
+	VCVTPS2PD    X7, Y6
+	VSUBPD       Y6, Y4, Y4
+	VPAND        Y1, Y4, Y4
+	VPAND        Y1, Y6, Y6
+	VSUBPD       Y6, Y4, Y4
+	VADDPD       Y4, Y2, Y2
+	VEXTRACTF128 $0x01, Y5, X4
+	VCVTPS2PD    X4, Y4
+	VEXTRACTF128 $0x01, Y7, X5
+	VCVTPS2PD    X5, Y5
+	VSUBPD       Y5, Y4, Y4
+	VPAND        Y1, Y4, Y4
+	VPAND        Y1, Y5, Y5
+	VSUBPD       Y5, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	JMP          next
 
 // func sparseDotAVX512(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, SSE2

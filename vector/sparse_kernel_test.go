@@ -57,13 +57,22 @@ func TestSparseKernelsAgree(t *testing.T) {
 func TestSparseKernelsStayInTheirTable(t *testing.T) {
 	table := []float32{1, 2, 3}
 	v := SparseVector{[]uint32{0, 3, 1 << 31, math.MaxUint32}, []float32{1, 1, 1, 1}}
+	many := SparseVector{[]uint32{0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 1 << 31, math.MaxUint32, 1}, make([]float32, 17)}
+	for i := range many.Values {
+		many.Values[i] = 1
+	}
 	for _, k := range kernels {
-		func() {
-			defer func() { _ = recover() }()
-			if got := k.sparse.dot(table, v); got != 1+3+3+3 {
-				t.Errorf("%s: %v", k.Name, got)
-			}
-		}()
+		for _, c := range []struct {
+			of   SparseVector
+			want float64
+		}{{v, 1 + 3 + 3 + 3}, {many, 1 + 2 + 3 + 8 + 3 + 2 + 3 + 3 + 2}} {
+			func() {
+				defer func() { _ = recover() }()
+				if got := k.sparse.dot(table, c.of); got != c.want {
+					t.Errorf("%s: %v, not %v", k.Name, got, c.want)
+				}
+			}()
+		}
 	}
 }
 

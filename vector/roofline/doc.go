@@ -12,8 +12,9 @@
 //     a register of a row, on registers alone, but for elements that are widened
 //     as they are loaded or looked up, which lie in one cache line: no rows are
 //     loaded, none ends, no sums are added up across lanes. So it goes as fast as
-//     the machine's ports take these instructions. Where there is more than one way to compute (bits
-//     are counted by shuffles or by POPCNT), the fastest counts.
+//     the machine's ports take these instructions. Where there is more than one way to
+//     compute (bits are counted by shuffles, by POPCNT, or by both at once; elements
+//     are looked up by gathers or one by one), the fastest counts.
 //
 // Loops are as wide as the machine's registers: AVX2, or AVX-512 with VNNI and
 // VPOPCNTDQ. Other machines have no loops of arithmetic, and memory alone is the

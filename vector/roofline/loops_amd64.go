@@ -37,6 +37,10 @@ func machineWays() (out [mixes][]way) {
 			codeProductsAVX2, codeSquaresAVX2, codeMagnitudesAVX2, differingBitsAVX2, commonBitsAVX2, multiplyAddsAVX2, lookupsAVX2,
 		})
 	}
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasPOPCNT {
+		out[CommonBits] = append(out[CommonBits], way{commonBitsWordsAVX2, 32})
+		out[Lookups] = append(out[Lookups], way{lookupsOneByOneAVX2, 64})
+	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL &&
 		cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512VPOPCNTDQ {
 		add(64, [mixes]func(int){

@@ -86,6 +86,12 @@ func multiplyAddsAVX512(n int)
 // lookupsAVX512 looks up, widens, multiplies and adds, 8 registers in each of n turns.
 func lookupsAVX512(n int)
 
+// commonBitsWordsAVX2 counts the bits in common, and those of the row by words of 64, 8 registers in each of n turns.
+func commonBitsWordsAVX2(n int)
+
+// lookupsOneByOneAVX2 looks up one by one, widens, multiplies and adds, 8 registers in each of n turns.
+func lookupsOneByOneAVX2(n int)
+
 // differingWords counts the bits that differ, 8 words in each of n turns.
 func differingWords(n int)
 

@@ -49,9 +49,10 @@ func main() {
 type kernel struct {
 	simd.Set
 	measure
-	query, rows, bytes, stride, n, own, out reg.Register
-	tail                                    Op // of AVX2 for the last 32 bytes
-	nibble, table, zero                     reg.VecVirtual
+	query, rows                reg.Register
+	bytes, stride, n, own, out Mem // as they were passed
+	tail                       Op  // of AVX2 for the last 32 bytes
+	nibble, table, zero        reg.VecVirtual
 }
 
 func generate(s simd.Set, m measure) {
@@ -64,10 +65,9 @@ func generate(s simd.Set, m measure) {
 	Doc(fmt.Sprintf("%s writes the %s of n rows of bytes.", name, m.what))
 	k := &kernel{Set: s, measure: m}
 	k.query, k.rows = Load(Param("query"), GP64()), Load(Param("rows"), GP64())
-	k.bytes, k.stride, k.n = Load(Param("bytes"), GP64()), Load(Param("stride"), GP64()), Load(Param("n"), GP64())
-	k.out = Load(Param("out"), GP64())
+	k.bytes, k.stride, k.n, k.out = simd.Argument("bytes"), simd.Argument("stride"), simd.Argument("n"), simd.Argument("out")
 	if m.both {
-		k.own = Load(Param("own"), GP64())
+		k.own = simd.Argument("own")
 	}
 	k.constants()
 	if !s.Wide() {
@@ -108,6 +108,17 @@ func (k *kernel) constants() {
 	}
 	k.nibble, k.table, k.zero = k.Broadcast(0x0f0f0f0f), YMM(), k.Zero()
 	VBROADCASTI128(counts, k.table)
+}
+
+// countWords adds the bits set in 32 bytes of a row to a sum, word by word: POPCNT
+// is done by other parts of a processor than the arithmetic of vectors, at the
+// same time.
+func (k *kernel) countWords(start, at reg.Register, disp int, sum reg.GPVirtual) {
+	for i := range 4 {
+		set := GP64()
+		POPCNTQ(Mem{Base: start, Index: at, Scale: 1, Disp: disp + 8*i}, set)
+		ADDQ(set, sum)
+	}
 }
 
 // count turns v into the bits set in each of its bytes (AVX2) or words of 64 bits.
@@ -156,28 +167,35 @@ func (k *kernel) total(counts []reg.VecVirtual, sum reg.VecVirtual) {
 
 // four compares four rows at a time, of which there may be fewer.
 func (k *kernel) four() {
-	ahead, least := GP64(), GP64()
-	MOVQ(k.stride, ahead)
-	SHLQ(Imm(2), ahead)
-	MOVQ(U32(aheadBytesMin), least)
-	CMPQ(ahead, least)
-	CMOVQLT(least, ahead)
-
 	Label("four")
 	CMPQ(k.n, Imm(4))
 	JL(LabelRef("row"))
+	next, least := GP64(), GP64()
+	MOVQ(k.stride, next)
+	SHLQ(Imm(2), next)
+	MOVQ(U32(aheadBytesMin), least)
+	CMPQ(next, least)
+	CMOVQLT(least, next)
+	ADDQ(k.rows, next)
 	starts := []reg.Register{k.rows}
 	for r := 1; r < 4; r++ {
 		start := GP64()
-		LEAQ(Mem{Base: starts[r-1], Index: k.stride, Scale: 1}, start)
+		MOVQ(k.stride, start)
+		ADDQ(starts[r-1], start)
 		starts = append(starts, start)
 	}
 	sums := make([]reg.VecVirtual, 4)
 	for r := range sums {
 		sums[r] = k.Zero()
 	}
-	next := GP64()
-	LEAQ(Mem{Base: k.rows, Index: ahead, Scale: 1}, next)
+	// Of the rows themselves, where words are counted.
+	var own []reg.GPVirtual
+	for range starts {
+		if k.words() {
+			own = append(own, GP64())
+			XORQ(own[len(own)-1], own[len(own)-1])
+		}
+	}
 	prefetch := func() {
 		for i := range 4 {
 			PREFETCHT0(Mem{Base: next, Disp: 64 * i})
@@ -193,15 +211,32 @@ func (k *kernel) four() {
 	JL(LabelRef("turns_end"))
 	Label("turns")
 	prefetch()
-	for r, start := range starts {
-		counts := k.counts(k.Load(place(start, 0)), place(k.query, 0))
-		for disp := k.Bytes; disp < turn; disp += k.Bytes {
-			for i, c := range k.counts(k.Load(place(start, disp)), place(k.query, disp)) {
-				VPADDB(c, counts[i], counts[i])
+	// count adds so many bytes of each row.
+	count := func(bytes int) {
+		for r, start := range starts {
+			var counts []reg.VecVirtual
+			for disp := 0; disp < bytes; disp += k.Bytes {
+				var more []reg.VecVirtual
+				if row, query := k.Load(place(start, disp)), place(k.query, disp); k.words() {
+					VPAND(query, row, row)
+					k.count(row)
+					more = []reg.VecVirtual{row}
+					k.countWords(start, at, disp, own[r])
+				} else {
+					more = k.counts(row, query)
+				}
+				if counts == nil {
+					counts = more
+					continue
+				}
+				for i, c := range more {
+					VPADDB(c, counts[i], counts[i])
+				}
 			}
+			k.total(counts, sums[r])
 		}
-		k.total(counts, sums[r])
 	}
+	count(turn)
 	ADDQ(Imm(turn), at)
 	SUBQ(Imm(turn), left)
 	JGE(LabelRef("turns"))
@@ -211,9 +246,7 @@ func (k *kernel) four() {
 	if !k.Wide() {
 		CMPQ(left, Imm(32))
 		JL(LabelRef("rest"))
-		for r, start := range starts {
-			k.total(k.counts(k.Load(place(start, 0)), place(k.query, 0)), sums[r])
-		}
+		count(32)
 		SUBQ(Imm(32), left)
 		Label("rest")
 	}
@@ -224,7 +257,9 @@ func (k *kernel) four() {
 		if k.Wide() {
 			VMOVDQU8_Z(place(base, 0), k.tail, v)
 		} else {
-			VPAND(Mem{Base: base, Index: k.bytes, Scale: 1, Disp: -32}, k.tail.(reg.VecVirtual), v)
+			end := GP64()
+			MOVQ(k.bytes, end)
+			VPAND(Mem{Base: base, Index: end, Scale: 1, Disp: -32}, k.tail.(reg.VecVirtual), v)
 		}
 		return v
 	}
@@ -233,11 +268,28 @@ func (k *kernel) four() {
 		k.total(k.counts(last(start), query), sums[r])
 	}
 	Label("counted")
-	LEAQ(Mem{Base: starts[3], Index: k.stride, Scale: 1}, k.rows)
+	for r, of := range own {
+		set, wide := XMM(), sums[r]
+		VMOVQ(of, set)
+		VPSLLQ(Imm(32), set, set)
+		VPADDQ(set.AsY(), wide, wide)
+	}
+	MOVQ(k.stride, k.rows)
+	ADDQ(starts[3], k.rows)
 	k.storeFour(sums)
 	ADDQ(Imm(16), k.out)
 	SUBQ(Imm(4), k.n)
 	JMP(LabelRef("four"))
+}
+
+// words says whether the bits of rows themselves are counted by words.
+func (k *kernel) words() bool { return k.both && !k.Wide() }
+
+// place is where the next result is written.
+func (k *kernel) place() reg.GPVirtual {
+	out := GP64()
+	MOVQ(k.out, out)
+	return out
 }
 
 // storeFour adds the sums up and writes four results.
@@ -262,7 +314,7 @@ func (k *kernel) storeFour(sums []reg.VecVirtual) {
 		high := k.Upper(all)
 		VPADDD(all.AsX(), high, high)
 		VCVTDQ2PS(high, high)
-		VMOVUPS(high, Mem{Base: k.out})
+		VMOVUPS(high, Mem{Base: k.place()})
 		return
 	}
 	a, b := pairs(sums[0], sums[1]), pairs(sums[2], sums[3])
@@ -275,8 +327,7 @@ func (k *kernel) storeFour(sums []reg.VecVirtual) {
 	// Of own + set - both bits in either, those not in both. Nothing in either is
 	// as far as nothing in both: one of one.
 	own, none := XMM(), XMM()
-	VMOVD(k.own.(reg.GPVirtual).As32(), own)
-	VPBROADCASTD(own, own)
+	VPBROADCASTD(k.own, own)
 	VPADDD(own, either, either)
 	VPSUBD(both, either, either)
 	differ := XMM()
@@ -295,7 +346,7 @@ func (k *kernel) storeFour(sums []reg.VecVirtual) {
 	VCVTDQ2PS(either, either)
 	VCVTDQ2PS(differ, differ)
 	VDIVPS(either, differ, differ)
-	VMOVUPS(differ, Mem{Base: k.out})
+	VMOVUPS(differ, Mem{Base: k.place()})
 }
 
 // one compares rows one by one.
@@ -305,8 +356,8 @@ func (k *kernel) one() {
 		sums = append(sums, GP64())
 	}
 	Label("row")
-	TESTQ(k.n, k.n)
-	JZ(LabelRef("end"))
+	CMPQ(k.n, Imm(0))
+	JE(LabelRef("end"))
 	at, left := GP64(), GP64()
 	XORQ(at, at)
 	MOVQ(k.bytes, left)
@@ -340,8 +391,10 @@ func (k *kernel) one() {
 	JZ(LabelRef("row_counted"))
 	// The last 8 bytes, less what was counted.
 	row, query = GP64(), GP64()
-	MOVQ(Mem{Base: k.rows, Index: k.bytes, Scale: 1, Disp: -8}, row)
-	MOVQ(Mem{Base: k.query, Index: k.bytes, Scale: 1, Disp: -8}, query)
+	end := GP64()
+	MOVQ(k.bytes, end)
+	MOVQ(Mem{Base: k.rows, Index: end, Scale: 1, Disp: -8}, row)
+	MOVQ(Mem{Base: k.query, Index: end, Scale: 1, Disp: -8}, query)
 	MOVQ(U32(8), reg.RCX)
 	SUBQ(left, reg.RCX)
 	SHLQ(Imm(3), reg.RCX)
@@ -363,7 +416,7 @@ func (k *kernel) store(sums []reg.GPVirtual) {
 	VXORPS(x, x, x)
 	if !k.both {
 		VCVTSI2SSQ(sums[0], x, x)
-		VMOVSS(x, Mem{Base: k.out})
+		VMOVSS(x, Mem{Base: k.place()})
 		return
 	}
 	either, differ, one := GP64(), GP64(), GP64()
@@ -381,5 +434,5 @@ func (k *kernel) store(sums []reg.GPVirtual) {
 	VCVTSI2SSQ(differ, x, x)
 	VCVTSI2SSQ(either, y, y)
 	VDIVSS(y, x, x)
-	VMOVSS(x, Mem{Base: k.out})
+	VMOVSS(x, Mem{Base: k.place()})
 }

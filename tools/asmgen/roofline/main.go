@@ -25,6 +25,10 @@ func main() {
 			arithmetic(s, m)
 		}
 	}
+	arithmetic(simd.AVX2, mix{"commonBitsWords", "counts the bits in common, and those of the row by words of 64", 1, commonBitsWords})
+	arithmetic(simd.AVX2, mix{"lookupsOneByOne", "looks up one by one, widens, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.lookupOneByOne(sums[0])
+	}})
 	words(false)
 	words(true)
 	Generate()
@@ -69,6 +73,7 @@ type kernel struct {
 	simd.Set
 	query, mask reg.VecVirtual
 	table       reg.Register
+	words       [2]reg.GPVirtual // sums
 }
 
 var mixes = []mix{
@@ -127,6 +132,38 @@ func (k *kernel) lookup(row, sum reg.VecVirtual) {
 	for half := range 2 {
 		a, b := k.Doubles(row, half), k.Doubles(t, half)
 		VFMADD231PD(a, b, sum)
+	}
+}
+
+// lookupOneByOne loads indexes and what lies there from one cache line.
+func (k *kernel) lookupOneByOne(sum reg.VecVirtual) {
+	for half := range 2 {
+		found, x, t := k.Half(), k.Register(), k.Register()
+		for i := range 4 {
+			index := GP64()
+			MOVL(Mem{Base: k.table, Disp: 16*half + 4*i}, index.As32())
+			if from := (Mem{Base: k.table, Index: index, Scale: 4}); i == 0 {
+				VMOVSS(from, found)
+			} else {
+				VINSERTPS(Imm(uint64(16*i)), from, found, found)
+			}
+		}
+		VCVTPS2PD(found, t)
+		VCVTPS2PD(Mem{Base: k.table, Disp: 16 * half}, x)
+		VFMADD231PD(x, t, sum)
+	}
+}
+
+// commonBitsWords counts bits in common as a register, those of the row as words,
+// from one cache line.
+func commonBitsWords(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+	v := k.Register()
+	k.And(k.query, row, v)
+	k.bits(v, sums[0])
+	for i := range 4 {
+		set := GP64()
+		POPCNTQ(Mem{Base: k.table, Disp: 8 * i}, set)
+		ADDQ(set, k.words[i%2])
 	}
 }
 
@@ -216,6 +253,10 @@ func arithmetic(s simd.Set, m mix) {
 	n := Load(Param("n"), GP64())
 	k := &kernel{Set: s, query: s.Zero(), mask: s.Zero()}
 	k.table = GP64()
+	for i := range k.words {
+		k.words[i] = GP64()
+		XORQ(k.words[i], k.words[i])
+	}
 	LEAQ(zeros(), k.table)
 	row := s.Zero()
 	sums := make([]reg.VecVirtual, chains)

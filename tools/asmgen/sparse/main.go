@@ -1,10 +1,12 @@
 // Command sparse writes the kernels of sparse vectors for amd64. Run it by go
 // generate in package vector.
 //
-// Each kernel goes through the elements of one sparse vector and looks up, by a
-// gather, what another one has at the same index: that one is written out in a
-// table. Terms are summed in float64. Indexes beyond the table are taken for the
-// last one, so that nothing else is read whatever they are.
+// Each kernel goes through the elements of one sparse vector and looks up what
+// another one has at the same index: that one is written out in a table. With
+// AVX-512 that is a gather; with AVX2 eight loads, which take half the time of a
+// gather on the processors that have no more. Terms are summed in float64. Indexes
+// beyond the table are taken for the last one, so that nothing else is read whatever
+// they are; they do not occur, and eight of which one does are gathered.
 package main
 
 import (
@@ -78,13 +80,46 @@ func generate(s simd.Set, name, what string, do step) {
 			do(k, s.Doubles(v, half), s.Doubles(t, half), sum)
 		}
 	}
+	// load adds the next eight, if none is beyond the table.
+	load := func(otherwise string) {
+		within, all := s.Register(), GP32()
+		at := s.Load(Mem{Base: indexes})
+		VPMINUD(last, at, within)
+		VPCMPEQD(at, within, within)
+		VMOVMSKPS(within, all)
+		CMPL(all, U32(0xff))
+		JNE(LabelRef(otherwise))
+		for half, sum := range sums {
+			t, x, found := s.Register(), s.Register(), s.Half()
+			for i := range 4 {
+				index := GP64()
+				MOVL(Mem{Base: indexes, Disp: 16*half + 4*i}, index.As32())
+				if from := (Mem{Base: table, Index: index, Scale: 4}); i == 0 {
+					VMOVSS(from, found)
+				} else {
+					VINSERTPS(Imm(uint64(16*i)), from, found, found)
+				}
+			}
+			VCVTPS2PD(found, t)
+			VCVTPS2PD(Mem{Base: values, Disp: 16 * half}, x)
+			do(k, x, t, sum)
+		}
+	}
 	lanes := s.Floats()
 	Label("full")
 	SUBQ(U32(uint32(lanes)), n)
 	JL(LabelRef("rest"))
 	Label("turn")
-	at, v := s.Load(Mem{Base: indexes}), s.Load(Mem{Base: values})
-	add(at, v, s.AllLanes(at))
+	full := func() {
+		at, v := s.Load(Mem{Base: indexes}), s.Load(Mem{Base: values})
+		add(at, v, s.AllLanes(at))
+	}
+	if s.Wide() {
+		full()
+	} else {
+		load("beyond")
+		Label("next")
+	}
 	ADDQ(U32(uint32(4*lanes)), indexes)
 	ADDQ(U32(uint32(4*lanes)), values)
 	SUBQ(U32(uint32(lanes)), n)
@@ -92,7 +127,7 @@ func generate(s simd.Set, name, what string, do step) {
 	Label("rest")
 	ADDQ(U32(uint32(lanes)), n)
 	JZ(LabelRef("sum"))
-	at, v = s.Register(), s.Register()
+	at, v := s.Register(), s.Register()
 	if s.Wide() {
 		mask := simd.LowBits(n)
 		VMOVDQU32_Z(Mem{Base: indexes}, mask, at)
@@ -117,6 +152,11 @@ func generate(s simd.Set, name, what string, do step) {
 	VZEROUPPER()
 	Store(low, ReturnIndex(0))
 	RET()
+	if !s.Wide() {
+		Label("beyond")
+		full()
+		JMP(LabelRef("next"))
+	}
 }
 
 var restTableMem Mem
