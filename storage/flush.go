@@ -336,7 +336,8 @@ func (f *flush) fields(memory []*memorySegment) (fields []segment.WriterField, k
 		if c := columnOf(f.table, field.ID); c != nil {
 			fields = append(fields, writerField(c, field.Type, f.options))
 		} else {
-			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: columnCodec(nil, field.Type, f.options), Level: f.options.CompressionLevel, NoStats: true})
+			codec, gain := columnCodec(nil, field.Type, f.options)
+			fields = append(fields, segment.WriterField{ID: field.ID, Type: field.Type, Codec: codec, LeastGain: gain, Level: f.options.CompressionLevel, NoStats: true})
 		}
 	}
 	slices.SortFunc(fields, func(a, b segment.WriterField) int { return int(a.ID - b.ID) })
@@ -364,7 +365,8 @@ func keepKeyPlain(fields []segment.WriterField, key catalog.FieldID, table *cata
 
 // writerField says how a column is written that is stored as t.
 func writerField(c *catalog.Column, t arrow.DataType, o *catalog.StorageOptions) segment.WriterField {
-	w := segment.WriterField{ID: c.Field, Type: t, Codec: columnCodec(c, t, o), Level: o.CompressionLevel, NoStats: true}
+	w := segment.WriterField{ID: c.Field, Type: t, Level: o.CompressionLevel, NoStats: true}
+	w.Codec, w.LeastGain = columnCodec(c, t, o)
 	if c.Type.Type().Compare != nil {
 		w.NoStats = false
 		// What is stored in a form of its own has the order of that form.

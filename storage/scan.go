@@ -43,7 +43,9 @@ func (s *snapshot) Scan(ctx context.Context, spec ScanSpec) (Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newScanner(p, true), nil
+	c := newScanner(p, true)
+	c.alone = true
+	return c, nil
 }
 
 // ScanParallel splits the scan by units: each scanner takes the next one.

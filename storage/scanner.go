@@ -86,6 +86,9 @@ type scanner struct {
 	loaded []arrow.Array
 	one    []arrow.Array
 	inputs []arrow.Array
+	// alone: no other scanner takes units of the plan.
+	alone bool
+	ahead *readAhead
 }
 
 func newScanner(p *scanPlan, first bool) *scanner {
@@ -98,7 +101,13 @@ func newScanner(p *scanPlan, first bool) *scanner {
 
 func (c *scanner) Stats() ScanStats { return c.stats }
 
-func (c *scanner) Close() error { return nil }
+func (c *scanner) Close() error {
+	if c.ahead != nil {
+		c.ahead.close()
+		c.ahead = nil
+	}
+	return nil
+}
 
 func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 	for {
@@ -110,6 +119,12 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 			return nil, nil
 		}
 		c.p.prefetch(i)
+		switch {
+		case c.ahead != nil:
+			c.ahead.reached(i)
+		case c.alone && i == readAheadFrom:
+			c.ahead = newReadAhead(c.p, i)
+		}
 		b, err := c.read(ctx, &c.p.units[i])
 		if b != nil || err != nil {
 			return b, err

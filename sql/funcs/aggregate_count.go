@@ -106,6 +106,9 @@ func (a *summer[A, R]) Update(_ *types.EvalContext, groups []uint32, ngroups int
 	a.sums = grown(a.sums, ngroups)
 	x := open[A](args[0])
 	nulls := args[0].Array.NullN() > 0
+	if ngroups == 1 && !nulls && n > 0 && len(x.values) >= n {
+		return a.addAll(x.values[:n])
+	}
 	for i := range n {
 		if nulls && x.isNull(i) {
 			continue
@@ -121,13 +124,35 @@ func (a *summer[A, R]) Update(_ *types.EvalContext, groups []uint32, ngroups int
 	return nil
 }
 
+// addAll adds values to the only group.
+func (a *summer[A, R]) addAll(values []A) error {
+	s := &a.sums[0]
+	sum := s.value
+	for _, v := range values {
+		before := sum
+		if sum += R(v); sum-sum != 0 || wraps(before, R(v), sum) {
+			if overflowed(before, R(v), sum) {
+				return overflowOf(sum)
+			}
+		}
+	}
+	s.value, s.ok = sum, true
+	return nil
+}
+
+// wraps says of integers whether a + b = sum left their range; of floats it may say
+// anything, for they differ from themselves (sum-sum) where they leave theirs.
+func wraps[R int16 | int32 | int64 | float32 | float64](a, b, sum R) bool {
+	return (a < 0) == (b < 0) && (sum < 0) != (a < 0)
+}
+
 // overflowed says whether a + b = sum is wrong: a wrapped integer, or an
 // infinity from finite floats.
 func overflowed[R int16 | int32 | int64 | float32 | float64](a, b, sum R) bool {
 	half := R(1)
 	half /= 2
 	if half == 0 { // an integer type
-		return (a < 0) == (b < 0) && (sum < 0) != (a < 0)
+		return wraps(a, b, sum)
 	}
 	return isInf(float64(sum)) && !isInf(float64(a)) && !isInf(float64(b))
 }

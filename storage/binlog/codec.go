@@ -22,7 +22,14 @@ const (
 	// Sequence stores integers of equal distance, whatever codec but None is
 	// asked for; asked for itself, it stores others as they are: sequence.go.
 	Sequence
+	// The codecs below are what Zstd stores where they suit better: integers as
+	// packed.go, texts as text.go says. Asked for themselves they store nothing.
+	Packed
+	Dictionary
+	ZstdText
 )
+
+const codecMax = ZstdText
 
 // LevelMax is the smallest and slowest level of codecs that have levels: zstd's,
 // to which those of the others are mapped. 0 is the default, the fastest.
@@ -42,13 +49,19 @@ func (c Codec) String() string {
 		return "zstd_split"
 	case Sequence:
 		return "sequence"
+	case Packed:
+		return "packed"
+	case Dictionary:
+		return "dictionary"
+	case ZstdText:
+		return "zstd_text"
 	}
 	return fmt.Sprintf("codec(%d)", byte(c))
 }
 
 // ParseCodec reads a codec's name.
 func ParseCodec(name string) (Codec, error) {
-	for c := None; c <= Sequence; c++ {
+	for c := None; c <= codecMax; c++ {
 		if c.String() == name {
 			return c, nil
 		}
@@ -130,7 +143,7 @@ func encodeSnappy(level int, src, dst []byte) []byte {
 func compress(codec Codec, level, width int, src, scratch []byte) (Codec, []byte, error) {
 	var out []byte
 	switch codec {
-	case None, Sequence:
+	case None, Sequence, Packed, Dictionary, ZstdText:
 		return None, src, nil
 	case LZ4:
 		out = grow(scratch, lz4.CompressBlockBound(len(src)))

@@ -18,7 +18,7 @@ func TestCodecs(t *testing.T) {
 	for i := range 3000 {
 		words = fmt.Appendf(words, "w%d", i)
 	}
-	for codec := None; codec <= Sequence; codec++ {
+	for codec := None; codec <= codecMax; codec++ {
 		if got, err := ParseCodec(codec.String()); got != codec || err != nil {
 			t.Errorf("%v parses as %v, %v", codec, got, err)
 		}

@@ -70,6 +70,9 @@ type Field struct {
 	Codec Codec
 	// Level is the codec's, up to LevelMax; it is not stored.
 	Level int
+	// LeastGain is the share of an event's bytes that Codec must save, or they are
+	// stored as they are; it is not stored.
+	LeastGain float64
 	// Compare orders rows for the events' min and max. Nil uses the natural
 	// order of integers, floats (NaN last), booleans, times, decimals and bytes;
 	// the writer alone uses it and it is not stored.
@@ -125,7 +128,7 @@ func (d *Descriptor) check() error {
 		if i > 0 && d.Fields[i].ID <= d.Fields[i-1].ID {
 			return fmt.Errorf("binlog: field %d after field %d", d.Fields[i].ID, d.Fields[i-1].ID)
 		}
-		if d.Fields[i].Codec > Sequence {
+		if d.Fields[i].Codec > codecMax {
 			return fmt.Errorf("binlog: %v", d.Fields[i].Codec)
 		}
 	}

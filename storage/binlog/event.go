@@ -66,7 +66,7 @@ func appendEvent(dst []byte, e *Event, f *Field, l *layout, s *eventScratch) ([]
 	if e.RawBytes > rawBytesMax {
 		return nil, fmt.Errorf("binlog: event of %d bytes", e.RawBytes)
 	}
-	codec, stored, err := s.compress(e, f)
+	codec, stored, err := s.compress(e, f, l)
 	if err != nil {
 		return nil, err
 	}
@@ -101,21 +101,38 @@ func appendEvent(dst []byte, e *Event, f *Field, l *layout, s *eventScratch) ([]
 
 type eventScratch struct {
 	body, packed []byte
+	integers     []int64
+	numbers      []byte
 }
 
 // compress returns the body by the codec of its field, or as it is.
-func (s *eventScratch) compress(e *Event, f *Field) (Codec, []byte, error) {
+func (s *eventScratch) compress(e *Event, f *Field, l *layout) (Codec, []byte, error) {
 	if width := sequenceWidth(f.Type); width > 0 && f.Codec != None && e.Nulls == 0 {
 		if first, step, ok := sequenceOf(s.body, width, e.Rows); ok {
 			s.packed = appendSequence(s.packed[:0], first, step)
 			return Sequence, s.packed, nil
 		}
 	}
-	codec, stored, err := compress(f.Codec, f.Level, splitWidth(f.Type), s.body, s.packed)
-	if err == nil && codec != None {
-		s.packed = stored
+	if f.Codec == Zstd {
+		if s.pack(e, f, l) {
+			return Packed, s.packed, nil
+		}
+		if isText(f.Type) {
+			if codec, ok := s.packText(e, f, l); ok {
+				return codec, s.packed, nil
+			}
+			return None, s.body, nil
+		}
 	}
-	return codec, stored, err
+	codec, stored, err := compress(f.Codec, f.Level, splitWidth(f.Type), s.body, s.packed)
+	if err != nil || codec == None {
+		return codec, stored, err
+	}
+	s.packed = stored
+	if float64(len(stored)) > float64(len(s.body))*(1-f.LeastGain) {
+		return None, s.body, nil
+	}
+	return codec, stored, nil
 }
 
 // parsedEvent is an event taken apart.
@@ -176,7 +193,7 @@ func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem 
 		return nil, err
 	}
 	bld := builder{nodes: p.nodes}
-	body, err := eventBody(e, dt, b, p.bodyAt, raw, mem)
+	body, err := eventBody(e, dt, b, &p, raw, mem)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +218,8 @@ func decodeEvent(e *Event, dt arrow.DataType, b []byte, raw *memory.Buffer, mem 
 }
 
 // eventBody returns the buffers of an event, unpacked if they are packed.
-func eventBody(e *Event, dt arrow.DataType, b []byte, at int64, raw *memory.Buffer, mem memory.Allocator) (*memory.Buffer, error) {
+func eventBody(e *Event, dt arrow.DataType, b []byte, p *parsedEvent, raw *memory.Buffer, mem memory.Allocator) (*memory.Buffer, error) {
+	at := p.bodyAt
 	stored := b[at : at+e.StoredBytes]
 	if e.Codec == None {
 		if e.RawBytes != e.StoredBytes {
@@ -218,9 +236,14 @@ func eventBody(e *Event, dt arrow.DataType, b []byte, at int64, raw *memory.Buff
 	body := memory.NewResizableBuffer(mem)
 	body.Resize(int(e.RawBytes))
 	var err error
-	if e.Codec == Sequence {
+	switch e.Codec {
+	case Sequence:
 		err = expandSequence(stored, body.Bytes(), dt, e.Rows)
-	} else {
+	case Packed:
+		err = unpackIntegers(stored, body.Bytes(), dt, p.lengths, e.Rows)
+	case Dictionary, ZstdText:
+		err = unpackText(e.Codec, stored, body.Bytes(), dt, p.lengths, e.Rows)
+	default:
 		err = decompress(e.Codec, splitWidth(dt), stored, body.Bytes())
 	}
 	if err != nil {

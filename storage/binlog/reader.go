@@ -150,6 +150,16 @@ func (r *Reader) InPlace(field int32, i int) bool {
 	return r.mapped != nil && r.Event(field, i).Codec == None
 }
 
+// Mapped returns the bytes of the i-th event of a field of a mapped file; nil of
+// another.
+func (r *Reader) Mapped(field int32, i int) []byte {
+	if r.mapped == nil {
+		return nil
+	}
+	e := r.Event(field, i)
+	return r.mapped[e.Offset : e.Offset+e.Length]
+}
+
 // Sequence returns the first value and the step of the i-th event of a field if
 // its codec is Sequence: enough to find any value without unpacking.
 func (r *Reader) Sequence(ctx context.Context, field int32, i int) (first, step uint64, ok bool, err error) {

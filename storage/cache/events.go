@@ -23,6 +23,8 @@ type Events struct {
 	entries map[EventKey]*list.Element
 	order   *list.List // of *eventEntry, the least recently used first
 	bytes   int64
+	// loading has the events that somebody unpacks just now.
+	loading map[EventKey]chan struct{}
 
 	hits, misses int64
 }
@@ -35,7 +37,41 @@ type eventEntry struct {
 
 // NewEvents returns an empty cache.
 func NewEvents(bytesMax int64) *Events {
-	return &Events{bytesMax: bytesMax, entries: map[EventKey]*list.Element{}, order: list.New()}
+	return &Events{bytesMax: bytesMax, entries: map[EventKey]*list.Element{}, order: list.New(), loading: map[EventKey]chan struct{}{}}
+}
+
+// Load is Get that has an event unpacked which is not there: once, whoever asks for
+// it meanwhile. bytes is about its size.
+func (c *Events) Load(key EventKey, bytes int64, unpack func() (arrow.Array, error)) (arrow.Array, error) {
+	for {
+		if a := c.Get(key); a != nil {
+			return a, nil
+		}
+		c.mu.Lock()
+		loading := c.loading[key]
+		if loading == nil {
+			done := make(chan struct{})
+			c.loading[key] = done
+			c.mu.Unlock()
+			return c.load(key, bytes, done, unpack)
+		}
+		c.mu.Unlock()
+		<-loading
+	}
+}
+
+func (c *Events) load(key EventKey, bytes int64, done chan struct{}, unpack func() (arrow.Array, error)) (arrow.Array, error) {
+	defer func() {
+		c.mu.Lock()
+		delete(c.loading, key)
+		c.mu.Unlock()
+		close(done)
+	}()
+	a, err := unpack()
+	if err == nil {
+		c.Put(key, a, bytes)
+	}
+	return a, err
 }
 
 // Get returns a decoded event, which the caller releases, or nil.

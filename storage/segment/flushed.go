@@ -254,14 +254,9 @@ func (s *Flushed) event(ctx context.Context, file *cache.File, field catalog.Fie
 		return file.Wrap(a), nil
 	}
 	key := cache.EventKey{Segment: uint64(s.Manifest.Segment), Field: int32(field), Event: event}
-	if a := s.shelf.Events.Get(key); a != nil {
-		return a, nil
-	}
-	a, err := file.Reader.Read(ctx, int32(field), event)
-	if err == nil {
-		s.shelf.Events.Put(key, a, entry.RawBytes)
-	}
-	return a, err
+	return s.shelf.Events.Load(key, entry.RawBytes, func() (arrow.Array, error) {
+		return file.Reader.Read(ctx, int32(field), event)
+	})
 }
 
 // Bounds are the least and greatest value of a field; nil if not known.

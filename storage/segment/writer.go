@@ -22,12 +22,14 @@ import (
 
 // WriterField is a column of a segment to write.
 type WriterField struct {
-	ID      catalog.FieldID
-	Type    arrow.DataType
-	Codec   binlog.Codec
-	Level   int
-	Compare binlog.Compare
-	NoStats bool
+	ID    catalog.FieldID
+	Type  arrow.DataType
+	Codec binlog.Codec
+	Level int
+	// LeastGain is binlog.Field's.
+	LeastGain float64
+	Compare   binlog.Compare
+	NoStats   bool
 }
 
 // WriterOptions say what is written and where to.
@@ -140,7 +142,7 @@ func (w *Writer) field(c int) binlog.Field {
 		return binlog.Field{ID: int32(catalog.TimestampField), Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.LZ4}
 	}
 	f := w.o.Fields[c]
-	return binlog.Field{ID: int32(f.ID), Type: f.Type, Codec: f.Codec, Level: f.Level, Compare: f.Compare, NoStats: f.NoStats}
+	return binlog.Field{ID: int32(f.ID), Type: f.Type, Codec: f.Codec, Level: f.Level, LeastGain: f.LeastGain, Compare: f.Compare, NoStats: f.NoStats}
 }
 
 func (w *Writer) addKeys() error {
