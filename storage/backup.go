@@ -162,11 +162,11 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 		}
 	}
 	run.phase("flushing")
+	if err := e.flushShards(ctx, shards); err != nil {
+		c.release()
+		return nil, err
+	}
 	for _, s := range shards {
-		if err := e.flushShard(ctx, s); err != nil {
-			c.release()
-			return nil, err
-		}
 		v := s.pin()
 		c.views = append(c.views, v)
 		c.earliest = max(c.earliest, v.since)

@@ -2,11 +2,14 @@ package storage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -63,24 +66,133 @@ type writtenSegment struct {
 // flushShard flushes a shard; nothing to do is no error. One flush of a shard
 // runs at a time.
 func (e *Engine) flushShard(ctx context.Context, s *shard) error {
-	s.flushing.Lock()
-	defer s.flushing.Unlock()
-	f := &flush{e: e, s: s}
+	return e.flushGroup(ctx, []*shard{s})
+}
+
+// flushGroupMax is how many shards are flushed together: their objects are written
+// side by side, and one catalog transaction commits them. A table may have
+// thousands of partitions of a few rows each, and waiting for disks is most of
+// the work then.
+const flushGroupMax = 32
+
+// flushWriters is how many shards of a group are written at a time.
+const flushWriters = 8
+
+// flushShards flushes shards in groups. One that fails keeps its rows in memory
+// and does not keep the others from being flushed.
+func (e *Engine) flushShards(ctx context.Context, shards []*shard) error {
+	shards = e.unflushed(shards)
+	// Groups take the locks of their shards in one order.
+	slices.SortFunc(shards, func(a, b *shard) int {
+		return cmp.Or(cmp.Compare(a.key.partition, b.key.partition), cmp.Compare(a.key.shard, b.key.shard))
+	})
+	var failed error
+	for group := range slices.Chunk(shards, flushGroupMax) {
+		if err := e.flushGroup(ctx, group); failed == nil {
+			failed = err // one tells enough
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return failed
+}
+
+// unflushed are those of shards that hold what objects do not, or are being flushed.
+func (e *Engine) unflushed(shards []*shard) (list []*shard) {
+	e.pipeline.apply.Lock()
+	defer e.pipeline.apply.Unlock()
+	for _, s := range shards {
+		if s.dirty != zeroPosition || s.flushFrom != zeroPosition {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
+	for _, s := range shards {
+		s.flushing.Lock()
+		defer s.flushing.Unlock()
+	}
 	defer e.writing()()
-	if !f.seal() {
-		return nil
+	var sealed []*flush
+	for _, s := range shards {
+		if f := (&flush{e: e, s: s}); f.seal() {
+			sealed = append(sealed, f)
+			defer f.release()
+		}
 	}
-	defer f.release()
-	err := f.write(ctx)
-	if err == nil {
-		err = f.commit(f.e.background) // not under ctx: whether it took effect must become known
+	written, failed := writeAll(ctx, sealed)
+	for len(written) > 0 {
+		n := committable(written)
+		if err := e.commitFlushes(written[:n]); err != nil {
+			failed = errors.Join(failed, err)
+		}
+		written = written[n:]
 	}
-	if err != nil {
-		f.giveUp()
-		return fmt.Errorf("flush of partition %d, shard %d: %w", s.key.partition, s.key.shard, err)
+	return failed
+}
+
+// writeAll is step 2 of several flushes. Those that fail are given up.
+func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed error) {
+	errs := make([]error, len(flushes))
+	var next atomic.Int64
+	write := func() {
+		for i := int(next.Add(1)) - 1; i < len(flushes); i = int(next.Add(1)) - 1 {
+			errs[i] = flushes[i].write(ctx)
+		}
 	}
-	f.switchOver()
-	return nil
+	var others sync.WaitGroup
+	for range min(flushWriters, len(flushes)) - 1 {
+		others.Go(write)
+	}
+	write()
+	others.Wait()
+	for i, f := range flushes {
+		if errs[i] != nil {
+			failed = errors.Join(failed, f.failure(errs[i]))
+		} else {
+			written = append(written, f)
+		}
+	}
+	return written, failed
+}
+
+// committable is how many of the first flushes one catalog transaction takes; at
+// least one.
+func committable(flushes []*flush) int {
+	steps := 0
+	for i, f := range flushes {
+		steps += len(f.written) + 2 // the checkpoint and the horizon
+		if steps > catalog.SegmentChangeMax && i > 0 {
+			return i
+		}
+	}
+	return len(flushes)
+}
+
+// commitFlushes is steps 3 and 4 of flushes.
+func (e *Engine) commitFlushes(flushes []*flush) (failed error) {
+	var change catalog.SegmentChange
+	for _, f := range flushes {
+		f.describe(&change)
+	}
+	err := e.catalog.CommitSegments(e.background, change) // not under the caller's ctx: whether it took effect must become known
+	for _, f := range flushes {
+		if err != nil {
+			failed = errors.Join(failed, f.failure(err))
+		} else {
+			f.switchOver()
+		}
+	}
+	return failed
+}
+
+// failure gives the flush up and says why.
+func (f *flush) failure(err error) error {
+	f.giveUp()
+	return fmt.Errorf("flush of partition %d, shard %d: %w", f.s.key.partition, f.s.key.shard, err)
 }
 
 // seal is step 1; false when there is nothing to flush.
@@ -427,16 +539,15 @@ func (f *flush) writeBatch(out *segment.Writer, w *writtenSegment, fields []segm
 	return out.Write(columns, rowIDs, timestamps, keys)
 }
 
-// commit is step 3.
-func (f *flush) commit(ctx context.Context) error {
-	change := catalog.SegmentChange{Checkpoints: []catalog.Checkpoint{{
+// describe adds what step 3 tells the catalog.
+func (f *flush) describe(change *catalog.SegmentChange) {
+	change.Checkpoints = append(change.Checkpoints, catalog.Checkpoint{
 		Table: f.s.table, Partition: f.s.key.partition, Shard: f.s.key.shard, Position: encodePosition(f.position),
-	}}}
+	})
 	for _, w := range f.written {
 		change.Put = append(change.Put, w.flushed.descriptor())
 	}
-	change.Horizons = f.s.horizons(f.since)
-	return f.e.catalog.CommitSegments(ctx, change)
+	change.Horizons = append(change.Horizons, f.s.horizons(f.since)...)
 }
 
 // switchOver is step 4.
@@ -509,10 +620,7 @@ func (e *Engine) Checkpoint(ctx context.Context) error {
 	if e.closed.Load() {
 		return ErrClosed
 	}
-	var failed error
-	for _, s := range e.allShards() {
-		failed = errors.Join(failed, e.flushShard(ctx, s))
-	}
+	failed := e.flushShards(ctx, e.allShards())
 	return errors.Join(failed, e.cutLog(ctx))
 }
 

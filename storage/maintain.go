@@ -53,8 +53,8 @@ func (e *Engine) maintain() {
 		case <-e.signal.wake:
 		case <-tick.C:
 		}
-		for s := e.due(); s != nil && e.background.Err() == nil; s = e.due() {
-			err := e.flushShard(e.background, s)
+		for due := e.due(); len(due) > 0 && e.background.Err() == nil; due = e.due() {
+			err := e.flushShards(e.background, due)
 			if err == nil {
 				err = e.cutLog(e.background)
 			}
@@ -89,11 +89,11 @@ func (e *Engine) wantsIndex(s *shard) bool {
 	return rows >= sealedRowsMax*e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
 }
 
-// due returns a shard to flush now, or nil.
-func (e *Engine) due() *shard {
+// due returns shards to flush now, one group at most.
+func (e *Engine) due() (list []*shard) {
 	if e.pressed() {
-		if s := e.largest(); s != nil {
-			return s
+		if list = e.largest(); list != nil {
+			return list
 		}
 	}
 	now := e.pipeline.visible().Time()
@@ -107,10 +107,12 @@ func (e *Engine) due() *shard {
 			continue
 		}
 		if s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
-			return s
+			if list = append(list, s); len(list) == flushGroupMax {
+				break
+			}
 		}
 	}
-	return nil
+	return list
 }
 
 // scratchName names a new scratch file.

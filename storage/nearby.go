@@ -11,7 +11,8 @@ import (
 const nearbyMax = 64
 
 // nearby remembers in which partitions the rows of a transaction's statements lie:
-// those that scans with row ids were narrowed to, and those where rows were found.
+// those that scans with row ids were narrowed to or read last, and those where rows
+// were found.
 // A row to be locked is looked for there first, since a table may have thousands
 // of partitions.
 type nearby struct {
@@ -38,6 +39,17 @@ func (n *nearby) scanned(table catalog.OID, list []*catalog.Partition) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.table, n.list = table, list
+}
+
+// reads notes where the rows come from that a scan yields next, unless all that it
+// reads is noted already.
+func (n *nearby) reads(table catalog.OID, p *catalog.Partition) {
+	n.mu.Lock()
+	known := n.table == table && slices.Contains(n.list, p)
+	n.mu.Unlock()
+	if !known {
+		n.found(table, p)
+	}
 }
 
 // found notes where a row was found: mostly the next one lies there too.

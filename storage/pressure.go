@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -38,26 +40,47 @@ func (e *Engine) admit(ctx context.Context) error {
 // pressureTick bounds the wait for a signal of a flush.
 const pressureTick = 50 * time.Millisecond
 
-// largest returns the shard with most memory, or nil if none has a mentionable
-// amount.
-func (e *Engine) largest() (found *shard) {
-	most := int64(1 << 20)
+// largest returns the shards that it is worth to flush for their memory, those with
+// most first: as many as give back a quarter of what may be used, one group at
+// most. nil if all of them have no mentionable amount.
+func (e *Engine) largest() (found []*shard) {
+	type sized struct {
+		s     *shard
+		bytes int64
+	}
+	var list []sized
+	sum, most := int64(0), int64(0)
 	for _, s := range e.allShards() {
-		if n := s.memoryBytes(); n > most {
-			found, most = s, n
+		if n := s.memoryBytes(); n > 0 {
+			list = append(list, sized{s, n})
+			sum, most = sum+n, max(most, n)
 		}
+	}
+	if most <= largeBytesMin && sum <= max(largeBytesMin, e.opts.GrowingBytesMax/8) {
+		return nil
+	}
+	slices.SortFunc(list, func(a, b sized) int { return cmp.Compare(b.bytes, a.bytes) })
+	freed := int64(0)
+	for _, l := range list {
+		if len(found) > 0 && (len(found) == flushGroupMax || freed >= e.opts.GrowingBytesMax/4) {
+			break
+		}
+		found, freed = append(found, l.s), freed+l.bytes
 	}
 	return found
 }
 
+// largeBytesMin is what is mentionable of one shard's memory.
+const largeBytesMin = int64(1 << 20)
+
 // relieve flushes while memory is short: recovery replays more than fits.
 func (e *Engine) relieve(ctx context.Context) error {
 	for e.pressed() {
-		s := e.largest()
-		if s == nil {
+		large := e.largest()
+		if large == nil {
 			return nil
 		}
-		if err := e.flushShard(ctx, s); err != nil {
+		if err := e.flushShards(ctx, large); err != nil {
 			return err
 		}
 	}

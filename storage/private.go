@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -28,6 +29,9 @@ type privateWrites struct {
 	e      *Engine
 	shards map[shardKey]*privateShard
 	order  []*privateShard
+	// runs tell where own rows lie, by ascending row ids: a transaction may write
+	// to thousands of partitions.
+	runs []privateRun
 
 	mu      sync.RWMutex // guards deletes and own against parallel scans
 	deletes []deletion
@@ -43,6 +47,12 @@ type privateShard struct {
 	key      shardKey
 	target   wal.Target
 	segments []*memorySegment
+}
+
+// privateRun says that the own rows between two row ids are of one partition.
+type privateRun struct {
+	first, last uint64
+	shards      []*privateShard
 }
 
 // deletion is one row that the transaction deleted.
@@ -89,6 +99,7 @@ func (p *privateWrites) shard(t wal.Target) *privateShard {
 func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growing.Rows, bytesMax int64) error {
 	s := p.shard(t)
 	s.target.SchemaVersion = t.SchemaVersion
+	p.run(s, rows.RowIDs)
 	var g *memorySegment
 	if n := len(s.segments); n > 0 {
 		g = s.segments[n-1]
@@ -113,6 +124,25 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 		return err
 	}
 	return g.Append(rows, 0)
+}
+
+// run notes where rows lie: those of one partition mostly come together, for one
+// shard after the other.
+func (p *privateWrites) run(s *privateShard, rows []uint64) {
+	if len(rows) == 0 {
+		return
+	}
+	first, last := rows[0], rows[len(rows)-1]
+	n := len(p.runs)
+	if n == 0 || p.runs[n-1].shards[0].key.partition != s.key.partition {
+		p.runs = append(p.runs, privateRun{first, last, []*privateShard{s}})
+		return
+	}
+	r := &p.runs[n-1]
+	r.first, r.last = min(r.first, first), max(r.last, last)
+	if !slices.Contains(r.shards, s) {
+		r.shards = append(r.shards, s)
+	}
 }
 
 // segmentBytes is about how large a private segment of a table gets that wants so
@@ -171,13 +201,15 @@ func (p *privateWrites) find(partition uint64, shard int, row RowID) (*memorySeg
 	return nil, 0
 }
 
-// findAny looks for an own row in every shard of a table.
-func (p *privateWrites) findAny(table catalog.StorageID, row RowID) (*privateShard, *memorySegment, int) {
-	for _, s := range p.order {
-		if s.target.TableStorage == uint64(table) {
-			if g, pos := p.find(s.target.Partition, s.key.shard, row); g != nil {
-				return s, g, pos
-			}
+// findAny looks for an own row in whatever shard.
+func (p *privateWrites) findAny(row RowID) (*privateShard, *memorySegment, int) {
+	i := sort.Search(len(p.runs), func(i int) bool { return p.runs[i].last >= uint64(row) })
+	if i == len(p.runs) || p.runs[i].first > uint64(row) {
+		return nil, nil, 0
+	}
+	for _, s := range p.runs[i].shards {
+		if g, pos := p.find(uint64(s.key.partition), s.key.shard, row); g != nil {
+			return s, g, pos
 		}
 	}
 	return nil, nil, 0
@@ -246,7 +278,7 @@ func (p *privateWrites) release() {
 		}
 		s.segments = nil
 	}
-	p.order, p.shards, p.deletes, p.own = nil, nil, nil, nil
+	p.order, p.shards, p.runs, p.deletes, p.own = nil, nil, nil, nil, nil
 }
 
 // replay applies one change of a transaction that recovery reads.
@@ -362,7 +394,7 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		if !live(s) {
 			continue
 		}
-		if err := s.deleteRow(ctx, d, p.lastSuccessor(d.successor, d.target), at); err != nil {
+		if err := s.deleteRow(ctx, d, p.lastSuccessor(d.successor), at); err != nil {
 			return err
 		}
 		s.markDirty(pos)
@@ -454,9 +486,9 @@ func (s *shard) deleteRow(ctx context.Context, d *deletion, successor RowID, at 
 
 // lastSuccessor follows a chain of own versions to the one that commits: those
 // between are visible to nobody and may not be kept. 0 when the last was deleted.
-func (p *privateWrites) lastSuccessor(row RowID, t *wal.Target) RowID {
+func (p *privateWrites) lastSuccessor(row RowID) RowID {
 	for row != 0 {
-		_, g, pos := p.findAny(catalog.StorageID(t.TableStorage), row)
+		_, g, pos := p.findAny(row)
 		if g == nil {
 			return row
 		}

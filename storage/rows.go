@@ -79,7 +79,7 @@ func (l *located) release() {
 // locate finds a row version of a table: an own one or a committed one.
 func (t *txn) locate(ctx context.Context, table *catalog.Table, row RowID) (*located, error) {
 	if t.writes != nil {
-		if s, g, pos := t.writes.findAny(table.Storage, row); g != nil {
+		if s, g, pos := t.writes.findAny(row); g != nil {
 			if p := t.catalog.PartitionByStorage(s.key.partition); p != nil {
 				return &located{src: g, pos: pos, shard: s.key.shard, own: true, partition: p}, nil
 			}

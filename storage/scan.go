@@ -33,6 +33,7 @@ type unit struct {
 	own        bool
 	start, end int
 	expired    hlc.Timestamp // rows up to then are past their time
+	partition  *catalog.Partition
 	// positions are the only rows asked for, ascending; nil for all.
 	positions []int
 }
@@ -78,8 +79,12 @@ func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
 			if spec.Key != nil && shard != shardOf(keyHash(spec.Key), spec.Table) {
 				continue
 			}
+			from := len(p.units)
 			if err := p.addShard(ctx, shardKey{part.Storage, shard}, expired); err != nil {
 				return nil, err
+			}
+			for i := range p.units[from:] {
+				p.units[from+i].partition = part
 			}
 		}
 	}

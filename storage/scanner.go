@@ -187,6 +187,9 @@ func (c *scanner) batch(ctx context.Context, u *unit, visible Bitmap, kept int) 
 			return nil, err
 		}
 		defer ids.Release()
+		if u.partition != nil {
+			c.p.s.t.near.reads(c.p.spec.Table.OID, u.partition)
+		}
 		columns = append(append(c.one[:0], columns...), ids)
 		c.one = columns
 	}

@@ -32,10 +32,8 @@ func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID,
 // Flush moves what a table, or one of its partitions, holds in memory into
 // objects.
 func (e *Engine) Flush(ctx context.Context, table, partition catalog.StorageID) error {
-	for _, s := range e.shardsOf(table, partition) {
-		if err := e.flushShard(ctx, s); err != nil {
-			return err
-		}
+	if err := e.flushShards(ctx, e.shardsOf(table, partition)); err != nil {
+		return err
 	}
 	return e.cutLog(ctx)
 }

@@ -74,25 +74,44 @@ func (d *Dir) ClearLeftovers() error {
 // URL is the directory.
 func (d *Dir) URL() string { return d.name }
 
-// prepare makes .tmp and the directory of key.
+// prepare makes .tmp and the directory of key. Its name and those of the
+// directories above it last once it returns, whoever made them.
 func (d *Dir) prepare(key string) error {
+	missing, err := d.missing(path.Dir(key))
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if err := d.fs.MkdirAll(missing[0]); err != nil {
+		return err
+	}
+	for _, dir := range missing {
+		if err := d.fs.SyncDir(path.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dir := range missing {
+		d.made[dir] = true
+	}
+	return nil
+}
+
+// missing lists dir and those above it that are not known to be there, the deepest
+// first.
+func (d *Dir) missing(dir string) (list []string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.ready {
 		if err := d.clearTemp(); err != nil {
-			return err
+			return nil, err
 		}
 		d.ready = true
 	}
-	dir := path.Dir(key)
-	if d.made[dir] {
-		return nil
+	for ; dir != "." && !d.made[dir]; dir = path.Dir(dir) {
+		list = append(list, dir)
 	}
-	if err := vfs.MkdirAllSync(d.fs, dir); err != nil {
-		return err
-	}
-	d.made[dir] = true
-	return nil
+	return list, nil
 }
 
 func (d *Dir) clearTemp() error {

@@ -1,0 +1,163 @@
+package storage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"quiver/catalog"
+)
+
+// newPartitions makes a table of two shards with n more partitions.
+func (w *world) newPartitions(name string, n int) (*catalog.Table, []*catalog.Partition) {
+	w.t.Helper()
+	tx := w.begin(TxnOptions{})
+	table := w.createTable(name, tx, 2)
+	list := make([]*catalog.Partition, n)
+	for i := range list {
+		list[i] = &catalog.Partition{Object: catalog.Object{Name: fmt.Sprintf("%s_%d", name, i)}, Schema: table.Schema}
+		w.check(tx.Catalog().AddPartition(w.ctx, table, list[i]))
+	}
+	w.check(tx.Commit(w.ctx))
+	return table, list
+}
+
+// manyPartitions is more than nearby keeps and than a group of flushes takes.
+const manyPartitions = 2*flushGroupMax + nearbyMax
+
+// TestManyPartitions moves the rows of many partitions, twice in one transaction,
+// flushes them all and restarts.
+func TestManyPartitions(t *testing.T) {
+	w := newWorld(t)
+	table, parts := w.newPartitions("a", manyPartitions)
+	var ids []int64
+	var names, want []string
+	var each []*catalog.Partition
+	for i := range int64(3 * manyPartitions) {
+		ids, names, each = append(ids, i), append(names, "x"), append(each, parts[i%manyPartitions])
+		want = append(want, fmt.Sprintf("%d=z", i))
+	}
+	tx := w.begin(TxnOptions{})
+	_, _, err := tx.InsertInto(w.ctx, table, each, columnsOf(ids, names), false)
+	w.check(err)
+	w.check(tx.Commit(w.ctx))
+
+	tx = w.begin(TxnOptions{})
+	for round, name := range []string{"y", "z"} {
+		w.moveAll(tx, table, parts, round+1, name)
+	}
+	w.expect(tx, table, strings.Join(want, " "))
+	w.check(tx.Commit(w.ctx))
+	w.now(table, strings.Join(want, " "))
+
+	for _, step := range []func(){w.crash, func() { w.check(w.e.Checkpoint(w.ctx)) }, w.crash} {
+		step()
+		w.now(table, strings.Join(want, " "))
+	}
+	for _, s := range w.e.allShards() {
+		if s.memoryBytes() != 0 || s.dirty != zeroPosition {
+			t.Errorf("shard %v is not flushed", s.key)
+		}
+	}
+}
+
+// moveAll replaces every row that tx sees by one in the next partition but by.
+func (w *world) moveAll(tx *txn, table *catalog.Table, parts []*catalog.Partition, by int, name string) {
+	w.t.Helper()
+	s, err := tx.Snapshot(w.ctx)
+	w.check(err)
+	defer s.Close()
+	sc, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100, 101}, WithRowID: true})
+	w.check(err)
+	defer sc.Close()
+	for {
+		b, err := sc.Next(w.ctx)
+		w.check(err)
+		if b == nil {
+			return
+		}
+		rows := rowsOf(b)
+		b.Record.Release()
+		for _, r := range rows {
+			got, err := tx.LockRow(w.ctx, table, r.row, LockForUpdate, WaitBlock)
+			w.check(err)
+			if got.Status != RowCurrent {
+				w.t.Fatalf("row %d: status %d", r.id, got.Status)
+			}
+			to := []*catalog.Partition{parts[(int(r.id)+by)%len(parts)]}
+			_, err = tx.UpdateInto(w.ctx, table, []RowID{r.row}, to, columnsOf([]int64{r.id}, []string{name}))
+			w.check(err)
+		}
+	}
+}
+
+// TestScanTellsWhereRowsLie: whoever locks the rows of a batch looks for them in
+// the partition that the batch came from, not in all of them.
+func TestScanTellsWhereRowsLie(t *testing.T) {
+	w := newWorld(t)
+	table, parts := w.newPartitions("a", manyPartitions)
+	tx := w.begin(TxnOptions{})
+	for i, p := range parts {
+		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{"x"}), false)
+		w.check(err)
+	}
+	w.check(tx.Commit(w.ctx))
+	tx = w.begin(TxnOptions{})
+	defer tx.Rollback()
+	s, err := tx.Snapshot(w.ctx)
+	w.check(err)
+	defer s.Close()
+	sc, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100, 101}, WithRowID: true})
+	w.check(err)
+	defer sc.Close()
+	batches := 0
+	for b, err := sc.Next(w.ctx); b != nil || err != nil; b, err = sc.Next(w.ctx) {
+		w.check(err)
+		batches++
+		for _, r := range rowsOf(b) {
+			if near := tx.near.of(table.OID); !slices.ContainsFunc(near, func(p *catalog.Partition) bool { return p.OID == parts[r.id].OID }) {
+				t.Errorf("row %d is not looked for in its partition first", r.id)
+			}
+		}
+		b.Record.Release()
+	}
+	if batches != manyPartitions {
+		t.Errorf("%d batches", batches)
+	}
+}
+
+// TestLargestAmongMany: thousands of shards of a few rows each fill the memory too.
+func TestLargestAmongMany(t *testing.T) {
+	w := newWorld(t)
+	table, parts := w.newPartitions("a", manyPartitions)
+	tx := w.begin(TxnOptions{})
+	for i, p := range parts {
+		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{strings.Repeat("x", 200*i)}), false)
+		w.check(err)
+	}
+	w.check(tx.Commit(w.ctx))
+	w.e.opts.GrowingBytesMax = 1 << 30
+	if list := w.e.largest(); list != nil {
+		t.Errorf("%d shards are worth a flush with memory to spare", len(list))
+	}
+	size := func(list []*shard) (n int64) {
+		for _, s := range list {
+			n += s.memoryBytes()
+		}
+		return n
+	}
+	// All that the shards hold, as if there were many more of them.
+	w.e.opts.GrowingBytesMax = size(w.e.allShards())
+	list := w.e.largest()
+	if !slices.IsSortedFunc(list, func(a, b *shard) int { return int(b.memoryBytes() - a.memoryBytes()) }) {
+		t.Error("the largest do not come first")
+	}
+	if n := len(list); n == 0 || n > flushGroupMax || n < flushGroupMax && size(list) < w.e.opts.GrowingBytesMax/4 {
+		t.Errorf("%d shards of %d bytes", n, size(list))
+	}
+	w.check(w.e.flushShards(w.ctx, list))
+	if size(list) != 0 {
+		t.Error("flushed shards keep their memory")
+	}
+}
