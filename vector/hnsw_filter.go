@@ -2,6 +2,7 @@ package vector
 
 import (
 	"context"
+	"slices"
 )
 
 // Costs of a walk and of a scan, in the time of scoring one code in order.
@@ -129,16 +130,20 @@ func (s *graphSearch) kept(rows int) int {
 // widen lets the pool hold more: of what it could not hold before, the nearest.
 func (w *walker) widen(l look) {
 	p := &w.pool
+	more := l.limit - len(p.entries)
 	p.limit, p.next = l.limit, 0
 	p.stretch(l.rank, l.margin)
-	n := min(l.limit, len(p.discarded))
-	leastEntries(p.discarded, n)
-	p.entries = mergeEntries(p.entries, p.discarded[:n])
-	rest := p.discarded[:copy(p.discarded, p.discarded[n:])]
+	if more > 0 {
+		n := min(more, len(p.discarded))
+		leastEntries(p.discarded, n)
+		p.entries = mergeEntries(p.entries, p.discarded[:n])
+		p.discarded = p.discarded[:copy(p.discarded, p.discarded[n:])]
+	}
 	p.aim()
-	// Beyond limit what is within reach.
-	p.discarded = p.discarded[:0]
-	n = len(p.entries)
+	// Beyond limit what is within reach. Whatever was discarded is farther than all
+	// that the pool holds.
+	rest, held := p.discarded, len(p.entries)
+	p.discarded = rest[:0]
 	for _, e := range rest {
 		if e < p.reach {
 			p.entries = append(p.entries, e)
@@ -146,9 +151,7 @@ func (w *walker) widen(l look) {
 			p.discarded = append(p.discarded, e)
 		}
 	}
-	if len(p.entries) > n {
-		p.entries = mergeEntries(p.entries, nil)
-	}
+	slices.Sort(p.entries[held:])
 	p.trim()
 }
 

@@ -146,6 +146,11 @@ func (s *graphSearch) keeps(ordinal uint32) bool {
 	return position != NoPosition && (keep == nil || position>>3 < uint32(len(keep)) && keep[position>>3]&(1<<(position&7)) != 0)
 }
 
+// missesKept is how many misses a walk under a filter may have, of those that it
+// may have without: what it looks for is the nearest nodes among which there are K
+// kept, and how many these are it knows from what it found.
+const missesKept = 0.9
+
 // lookFor is how far to look for the nearest k nodes.
 func (s *graphSearch) lookFor(k int) look {
 	if effort := s.request.Effort; effort > 0 {
@@ -154,7 +159,11 @@ func (s *graphSearch) lookFor(k int) look {
 		return look{limit, k, s.scorer.margin(1), float64(limit)}
 	}
 	k = min(max(k, effortK[0]), s.nodes)
-	gain, visits := s.effort.at(k, s.request.Recall)
+	recall := s.request.Recall
+	if s.request.Keep != nil && recall > 0 {
+		recall = 1 - missesKept*(1-recall)
+	}
+	gain, visits := s.effort.at(k, recall)
 	return look{k, k, s.scorer.margin(gain), visits}
 }
 
