@@ -1,0 +1,91 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+)
+
+// backUp takes a backup of everything or of one table.
+func (r *run) backUp(s *session) {
+	if s.txn != nil {
+		return
+	}
+	what := "DATABASE postgres "
+	name, t := r.pick(s, false)
+	if t == nil {
+		return
+	}
+	// A backup waits for definitions that are being changed.
+	for _, slots := range r.locks {
+		for _, alone := range slots {
+			if alone {
+				return
+			}
+		}
+	}
+	saved := *r.state
+	if r.random.IntN(2) == 0 {
+		what = "TABLE " + name + " "
+		saved.tables = map[string]*table{name: t}
+	}
+	b := backup{name: fmt.Sprintf("b%d", r.fresh()), url: "file://" + r.dir + "/backups", state: &saved, history: slices.Clone(r.history)}
+	if !r.do(s, statement{sql: fmt.Sprintf("BACKUP %sTO '%s' WITH (name = '%s')", what, b.url, b.name)}) {
+		return
+	}
+	saved.at = r.cluster.Clock.Now()
+	r.backups = append(r.backups, b)
+}
+
+var indexedColumn = regexp.MustCompile(`\((\w+) vector_l2_ops\)`)
+
+// restore makes a table of a backup, under another name: as it was then, or some
+// time before.
+func (r *run) restore(s *session) {
+	if s.txn != nil || len(r.backups) == 0 || len(r.state.tables) >= 8 {
+		return
+	}
+	b := r.backups[r.random.IntN(len(r.backups))]
+	names := slices.Sorted(maps.Keys(b.state.tables))
+	name := names[r.random.IntN(len(names))]
+	t := b.state.tables[name].clone()
+	if len(t.parts) > 0 { // their names may be taken
+		return
+	}
+	options := fmt.Sprintf("backup = '%s'", b.name)
+	now := b.state.at
+	if h := b.history[r.random.IntN(len(b.history))]; r.retention > 1 && r.random.IntN(2) == 0 &&
+		h.tables[name] != nil && h.tables[name].id == t.id && h.at >= t.readable && h.at >= b.state.at.Before(r.retention) {
+		options += fmt.Sprintf(", timestamp = '%d'", h.at)
+		t.rows, now = pastRows(h.tables[name], t, h), h.at
+		t.parts = map[string]span{}
+	}
+	t.rows = maps.Clone(t.alive(now))
+	t.id = r.fresh()
+	t.readable = 0
+	made := fmt.Sprintf("t%d", t.id)
+	r.do(s, statement{sql: fmt.Sprintf("RESTORE TABLE %s AS %s FROM '%s' WITH (%s)", name, made, b.url, options), effect: func(x *txn) {
+		x.whole[made] = t
+	}})
+	r.nameIndexes(s, made)
+}
+
+// nameIndexes takes over how the server called a table's indexes.
+func (r *run) nameIndexes(s *session, name string) {
+	t := r.state.tables[name]
+	if t == nil {
+		return // the power went off before
+	}
+	got, err := r.query(s, fmt.Sprintf("SELECT indexname || ' ' || indexdef FROM pg_indexes WHERE tablename = '%s' AND indexdef LIKE '%%hnsw%%'", name))
+	r.check(err)
+	if len(got) != len(t.indexes) {
+		r.failf("%s has the indexes %q, want %d", name, got, len(t.indexes))
+	}
+	clear(t.indexes)
+	for _, line := range got {
+		var index string
+		_, _ = fmt.Sscan(line, &index)
+		t.indexes[index] = t.column(indexedColumn.FindStringSubmatch(line)[1]).id
+	}
+}
