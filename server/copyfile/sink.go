@@ -39,7 +39,11 @@ func NewSink(w io.Writer, format Format, c Compression, columns []Column, text *
 	s := &Sink{columns: columns, text: text, mem: mem}
 	fields := make([]arrow.Field, len(columns))
 	for i, col := range columns {
-		x := exportOf(col.Type)
+		t := col.Type
+		if format == Parquet && (t.OID == types.VectorOID || t.OID == types.HalfvecOID) {
+			t.Mod = -1 // its lists have no fixed size: the library writes no null among such
+		}
+		x := exportOf(t)
 		s.exports = append(s.exports, x)
 		fields[i] = arrow.Field{Name: col.Name, Type: x.arrow, Nullable: true}
 	}
