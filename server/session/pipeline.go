@@ -254,7 +254,9 @@ func (s *Session) execute(ctx context.Context, p *plan.Statement, params []arrow
 		Catalog: s.cfg.Catalog, Eval: &r.eval, Params: params, Mem: r.budget, WorkMem: s.derived.workMem,
 		TempDir: s.cfg.TempDir, Engine: s.cfg.Engine, Replan: s.replan, Stored: stored{s}, Parallel: s.derived.parallel, Search: s.derived.search, Sessions: s,
 	}
-	if len(p.Tables) > 0 || !p.ReadOnly {
+	// The first statement of a REPEATABLE READ block says when all of them read,
+	// whatever it reads itself.
+	if len(p.Tables) > 0 || !p.ReadOnly || s.txn.inBlock() && s.txn.isolation == "repeatable read" {
 		store, err := s.store(ctx)
 		if err != nil {
 			return nil, err
