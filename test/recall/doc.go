@@ -4,7 +4,8 @@
 // build, after inserts, after deletes and updates, after a checkpoint and VACUUM,
 // after REINDEX, and after the server was killed, with conditions that keep all,
 // some and few rows (table_test.go). The truth is a map of what was written,
-// compared one by one.
+// compared one by one. filters_test.go has conditions of all widths, that keep rows
+// like the query or unlike it.
 //
 // Usually some forms of each method, type and distance meet a kind of data each,
 // the next one another. With QUIVER_RECALL=all (make recall) all meet them all, in
