@@ -104,6 +104,9 @@ type Engine interface {
 	// such a job, or returns jobs.ErrUnknownJob or the error of an attempt.
 	Compact(object string, table, partition catalog.StorageID) (job int64)
 	WaitJob(ctx context.Context, job int64) error
+	// Warm brings a table, one of its partitions or one of its vector indexes into
+	// the cache and returns their bytes.
+	Warm(ctx context.Context, object string, table, partition, index catalog.StorageID) (bytes int64, err error)
 	// Backup and Restore copy tables to a place and back (storage.Engine).
 	Backup(ctx context.Context, place *backup.Place, spec storage.BackupSpec) (*backup.Description, error)
 	Restore(ctx context.Context, place *backup.Place, spec storage.RestoreSpec) error

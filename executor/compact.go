@@ -26,6 +26,7 @@ func init() {
 	}
 	maintain(flushOID, "flush", "table", types.RegclassOID, types.VoidOID, (*execution).flush)
 	maintain(compactOID, "compact", "table", types.RegclassOID, types.Int8OID, (*execution).compact)
+	maintain(warmOID, "warm", "relation", types.RegclassOID, types.Int8OID, (*execution).warm)
 	maintain(waitOID, "wait", "job", types.Int8OID, types.VoidOID, (*execution).waitJob)
 }
 
@@ -98,6 +99,20 @@ func (x *execution) compact(_ context.Context, oid int64) (int64, error) {
 		return 0, err
 	}
 	return x.env.Engine.Compact(name, table, partition), nil
+}
+
+// warm is quiver.warm(relation), of a table, a partition or a vector index: the
+// bytes that are in the cache then.
+func (x *execution) warm(ctx context.Context, oid int64) (int64, error) {
+	view := x.view()
+	if index, ok := view.RelationByOID(types.OID(oid)).(*catalog.Index); ok && index.Storage != 0 {
+		return x.env.Engine.Warm(ctx, index.Name, view.Table(index.Table).Storage, 0, index.Storage)
+	}
+	name, table, partition, err := x.stored(oid)
+	if err != nil {
+		return 0, err
+	}
+	return x.env.Engine.Warm(ctx, name, table, partition, 0)
 }
 
 // waitJob is quiver.wait(job).

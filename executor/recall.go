@@ -23,6 +23,7 @@ const (
 	compactOID types.OID = 9997
 	waitOID    types.OID = 9998
 	nowOID     types.OID = 9999
+	warmOID    types.OID = 9989
 )
 
 // Bounds of quiver.recall.

@@ -48,6 +48,9 @@ type Options struct {
 	SealAfter time.Duration
 	// CacheBytes bounds the local copies of remote objects; 0 is 8 GiB.
 	CacheBytes int64
+	// ResidentBytes bounds what mapped files take of the process's resident memory;
+	// 0 leaves it to the system.
+	ResidentBytes int64
 	// GrowingIndexRows is from how many rows on a growing segment has vector
 	// indexes; 0 is 4,096.
 	GrowingIndexRows int
@@ -209,7 +212,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.load.start = time.Now()
 	e.catalog.SetTableSize(e.tableSize)
 	e.catalog.SetIndexSize(e.indexSize)
-	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, Mem: e.mem.Unlimited()})
+	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, ResidentMax: opts.ResidentBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited(), Copies: e.readsCopies}
 	e.jobs = jobs.NewRunner(e.logger, jobWorkers)
 	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.load.processors)

@@ -31,7 +31,7 @@ type filterCache struct {
 	order   list.List                         // the last used first
 	bytes   int
 	// hits and misses are of the questions.
-	hits, misses int64
+	hits, misses, evictions int64
 	// seen has hashes of what was asked for and not kept: a condition is kept
 	// when it comes again, so that those which never do cost nothing.
 	seen [4096]uint64
@@ -78,7 +78,7 @@ func (c *filterCache) get(of filteredSegment) (pass Bitmap, again bool) {
 func (c *filterCache) stats() cache.Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return cache.Stats{Entries: len(c.entries), Bytes: int64(c.bytes), BytesMax: filterCacheBytes, Hits: c.hits, Misses: c.misses}
+	return cache.Stats{Entries: len(c.entries), Bytes: int64(c.bytes), BytesMax: filterCacheBytes, Hits: c.hits, Misses: c.misses, Evictions: c.evictions}
 }
 
 // put keeps an answer, which must not change any more.
@@ -96,6 +96,7 @@ func (c *filterCache) put(of filteredSegment, pass Bitmap) {
 	for c.bytes > filterCacheBytes {
 		oldest := c.order.Remove(c.order.Back()).(*filterEntry)
 		delete(c.entries, oldest.of)
+		c.evictions++
 		c.bytes -= len(oldest.pass) + len(oldest.of.filter)
 	}
 }

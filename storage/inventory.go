@@ -180,7 +180,7 @@ func boundText(bound []byte, c *catalog.Column) string {
 func (e *Engine) Jobs() []jobs.State { return e.jobs.List() }
 
 // NamedStats are the counters of a cache: "files", mapped or copied from the
-// object store; "events", decoded; "filters", which rows pass.
+// object store; "mapped", what of them is resident; "events", decoded; "filters", which rows pass.
 type NamedStats struct {
 	Name string
 	cache.Stats
@@ -188,7 +188,7 @@ type NamedStats struct {
 
 // Caches lists the caches.
 func (e *Engine) Caches() []NamedStats {
-	return []NamedStats{{"files", e.shelf.Files.Stats()}, {"events", e.shelf.Events.Stats()}, {"filters", e.filters.stats()}}
+	return []NamedStats{{"files", e.shelf.Files.Stats()}, {"mapped", e.shelf.Files.MappedStats()}, {"events", e.shelf.Events.Stats()}, {"filters", e.filters.stats()}}
 }
 
 // LogInfo is the row of quiver.wal.

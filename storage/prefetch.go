@@ -8,11 +8,11 @@ import (
 	"quiver/catalog"
 )
 
-// segmentsAhead is how many segments after the one that a scan begins are copied
-// from the object store meanwhile.
+// segmentsAhead is how many segments after the one that a scan begins are brought
+// from the object store or the disk meanwhile.
 const segmentsAhead = 2
 
-// prefetch begins, when a unit is the first of its segment, to copy the files that
+// prefetch begins, when a unit is the first of its segment, to bring the files that
 // the segment and those after it will be read from: of the filter alone, if there
 // is one, for nothing else may be needed.
 func (p *scanPlan) prefetch(i int) {
@@ -36,12 +36,8 @@ func (p *scanPlan) prefetch(i int) {
 	}
 }
 
-// fieldsAhead are the fields that a scan reads of every segment, none if nothing
-// is copied.
+// fieldsAhead are the fields that a scan reads of every segment.
 func (p *scanPlan) fieldsAhead() []catalog.FieldID {
-	if !p.s.t.e.shelf.Files.Remote() {
-		return nil
-	}
 	if p.spec.Filter == nil {
 		fields := p.schema.fields[:len(p.schema.fields):len(p.schema.fields)]
 		if p.spec.WithRowID {

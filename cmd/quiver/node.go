@@ -176,7 +176,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 	n.engine, err = storage.Open(ctx, storage.Options{
 		Catalog: n.catalog, Log: log, Objects: objects, Clock: clock, Scratch: scratch,
 		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget),
-		CacheBytes: int64(cfg.cacheBudget), SegmentBytesMax: int64(cfg.segmentMaxSize), SealAfter: cfg.sealAfter, Logger: logger,
+		CacheBytes: int64(cfg.cacheBudget), ResidentBytes: int64(cfg.mmapBudget), SegmentBytesMax: int64(cfg.segmentMaxSize), SealAfter: cfg.sealAfter, Logger: logger,
 		IndexKeys: session.IndexKeys(n.catalog), Retention: cfg.gcRetention.kept(),
 	})
 	if err != nil {

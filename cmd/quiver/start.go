@@ -19,6 +19,7 @@ type startConfig struct {
 	memoryBudget       byteSize
 	gcRetention        retention
 	cacheBudget        byteSize
+	mmapBudget         byteSize
 	segmentMaxSize     byteSize
 	sealAfter          time.Duration
 	maxConnections     int
@@ -66,6 +67,7 @@ func startCommand() *cobra.Command {
 	f.Var(&cfg.memoryBudget, "memory-budget", "bytes of memory off the Go heap: growing segments, sorts, hash tables")
 	f.Var(&cfg.gcRetention, "gc-retention", "how long versions are kept that only reads of the past need: 10min, 1d, 0")
 	f.Var(&cfg.cacheBudget, "cache-budget", "bytes of local copies of a remote object store's files")
+	f.Var(&cfg.mmapBudget, "mmap-budget", "bytes of mapped files in the process's resident memory (by default the system decides)")
 	f.Var(&cfg.segmentMaxSize, "segment-max-size", "size at which a segment is sealed, where the table does not say")
 	f.DurationVar(&cfg.sealAfter, "seal-after", 10*time.Minute, "age at which a growing segment is sealed and flushed")
 	return cmd

@@ -70,7 +70,7 @@ func TestRefusals(t *testing.T) {
 // TestFlagsHaveVariables: each flag of start is a QUIVER_… variable too, which
 // the command line overrides.
 func TestFlagsHaveVariables(t *testing.T) {
-	values := map[string]string{"memory-budget": "7MB", "max-connections": "7", "etcd": "h:7", "gc-retention": "7min", "cache-budget": "7MB",
+	values := map[string]string{"memory-budget": "7MB", "max-connections": "7", "etcd": "h:7", "gc-retention": "7min", "cache-budget": "7MB", "mmap-budget": "7MB",
 		"segment-max-size": "7MB", "seal-after": "7m0s"}
 	startCommand().Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Name == "help" {

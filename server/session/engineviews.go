@@ -176,7 +176,7 @@ func (c *Config) fillBackupProgress(_ context.Context, v catalog.View, _ types.S
 
 func (c *Config) fillCache(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	for _, s := range c.Engine.Caches() {
-		add(s.Name, s.Entries, s.Pinned, s.Bytes, s.BytesMax, s.Hits, s.Misses, s.Prefetched)
+		add(s.Name, s.Entries, s.Pinned, s.Bytes, s.BytesMax, s.Hits, s.Misses, s.Prefetched, s.Evictions, s.PinnedBytes)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type Events struct {
 	// loading has the events that somebody unpacks just now.
 	loading map[EventKey]chan struct{}
 
-	hits, misses int64
+	hits, misses, evictions int64
 }
 
 type eventEntry struct {
@@ -105,6 +105,7 @@ func (c *Events) Put(key EventKey, a arrow.Array, bytes int64) {
 	c.bytes += bytes
 	for c.bytes > c.bytesMax {
 		c.remove(c.order.Front())
+		c.evictions++
 	}
 }
 
@@ -119,7 +120,7 @@ func (c *Events) remove(e *list.Element) {
 func (c *Events) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Stats{Entries: len(c.entries), Bytes: c.bytes, BytesMax: c.bytesMax, Hits: c.hits, Misses: c.misses}
+	return Stats{Entries: len(c.entries), Bytes: c.bytes, BytesMax: c.bytesMax, Hits: c.hits, Misses: c.misses, Evictions: c.evictions}
 }
 
 // Shrink gives up entries until at most bytes are left.

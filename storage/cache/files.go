@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
@@ -23,7 +25,10 @@ type Options struct {
 	Scratch vfs.FS
 	// BytesMax bounds the copies.
 	BytesMax int64
-	Mem      memory.Allocator
+	// ResidentMax bounds what mapped files take of the resident memory of the
+	// process; 0 leaves it to the system.
+	ResidentMax int64
+	Mem         memory.Allocator
 }
 
 // Files are the binlog files of an object store, mapped, and what was opened of
@@ -34,15 +39,19 @@ type Files struct {
 
 	mu    sync.Mutex // guards what follows and the fields of File
 	files map[string]*File
-	idle  *list.List // of *File: copies that nobody pins, the oldest first
+	idle  *list.List // of *File: those that nobody pins, the oldest first
 	bytes int64      // of copies
-	next  uint64
+	// idleBytes are the bytes of the copies in idle.
+	idleBytes int64
+	next      uint64
+	uses      uint64
 	// ahead are the bytes of the files being copied by Prefetch.
 	ahead  int64
 	closed bool
 
-	hits, misses, prefetched int64
+	hits, misses, prefetched, evictions int64
 
+	memory *residency
 	// prefetches end with ctx.
 	ctx        context.Context
 	stop       context.CancelFunc
@@ -63,9 +72,11 @@ type File struct {
 	pins  int
 	ready chan struct{}
 	err   error
+	data  [][]byte // mapped, complete once ready
 	close func() error
 	place *list.Element // in idle
 	gone  bool          // forgotten: closed at the last unpin
+	used  atomic.Uint64 // the last pin, by uses of the cache
 
 	derivedMu sync.Mutex // guards derived
 	derived   map[any]any
@@ -102,9 +113,30 @@ func (f *File) Derived(key any, compute func() (any, error)) (any, error) {
 func NewFiles(o Options) *Files {
 	c := &Files{o: o, files: map[string]*File{}, idle: list.New()}
 	c.local, _ = o.Store.(objstore.Local)
+	c.memory = newResidency(o.ResidentMax)
 	c.ctx, c.stop = context.WithCancel(context.Background())
+	if o.ResidentMax > 0 {
+		c.prefetches.Go(c.watchMemory)
+	}
 	return c
 }
+
+// watchMemory looks at the resident memory until Close.
+func (c *Files) watchMemory() {
+	tick := time.NewTicker(residentEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+			c.memory.check()
+		}
+	}
+}
+
+// Touch says that so many bytes of a mapped file are about to be read.
+func (c *Files) Touch(n int64) { c.memory.touch(n) }
 
 // Open returns the file of a key, pinned; the caller calls Unpin. size is that
 // of the object.
@@ -167,7 +199,7 @@ func (c *Files) copyOf(ctx context.Context, key string, size int64) (file vfs.Fi
 // loader opens a binlog file.
 func (c *Files) loader(ctx context.Context, key string, size int64) func(*File) (func() error, int64, error) {
 	return func(f *File) (func() error, int64, error) {
-		data, unmap, copied, err := c.Fetch(ctx, key, size)
+		data, unmap, copied, err := f.Fetch(ctx, key, size)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -214,8 +246,7 @@ func (c *Files) open(ctx context.Context, key string, load func(*File) (close fu
 	c.mu.Lock()
 	f := c.files[key]
 	if f == nil {
-		f = &File{c: c, key: key, ready: make(chan struct{}), pins: 1}
-		c.files[key] = f
+		f = c.newFile(key)
 		c.misses++
 		c.mu.Unlock()
 		if err := c.load(f, load); err != nil {
@@ -243,6 +274,14 @@ func (c *Files) open(ctx context.Context, key string, load func(*File) (close fu
 	return f, nil
 }
 
+// newFile adds a file that is to be opened, pinned; called under mu.
+func (c *Files) newFile(key string) *File {
+	f := &File{c: c, key: key, ready: make(chan struct{})}
+	f.pin()
+	c.files[key] = f
+	return f
+}
+
 // load opens the file; after an error nobody finds it any more.
 func (c *Files) load(f *File, open func(*File) (func() error, int64, error)) error {
 	shut, copied, err := open(f)
@@ -268,6 +307,33 @@ func (c *Files) load(f *File, open func(*File) (func() error, int64, error)) err
 // Fetch makes the bytes of an object addressable until unmap is called; copied is
 // how many of them were copied, which count against the budget.
 func (c *Files) Fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
+	return c.fetchFor(ctx, nil, key, size)
+}
+
+// Fetch is Fetch of the cache for a file that is being opened: uses of the file
+// are uses of the bytes.
+func (f *File) Fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
+	if data, unmap, copied, err = f.c.fetchFor(ctx, f, key, size); err == nil {
+		f.data = append(f.data, data)
+	}
+	return data, unmap, copied, err
+}
+
+func (c *Files) fetchFor(ctx context.Context, f *File, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
+	data, shut, copied, err := c.fetch(ctx, key, size)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	m := &mapping{data: data, owner: f}
+	c.mu.Lock()
+	c.uses++
+	m.used.Store(c.uses)
+	c.mu.Unlock()
+	c.memory.add(m)
+	return data, func() error { c.memory.remove(m); return shut() }, copied, nil
+}
+
+func (c *Files) fetch(ctx context.Context, key string, size int64) (data []byte, unmap func() error, copied int64, err error) {
 	if c.local != nil {
 		data, unmap, err = c.local.Map(ctx, key)
 		return data, unmap, 0, err
@@ -365,8 +431,16 @@ func whole(key string, b []byte, size int64, err error) error {
 // pin is called under c.mu.
 func (f *File) pin() {
 	f.pins++
+	f.c.uses++
+	f.used.Store(f.c.uses)
+	f.leaveIdle()
+}
+
+// leaveIdle is called under c.mu.
+func (f *File) leaveIdle() {
 	if f.place != nil {
 		f.c.idle.Remove(f.place)
+		f.c.idleBytes -= f.size
 		f.place = nil
 	}
 }
@@ -388,8 +462,9 @@ func (f *File) Unpin() {
 		if f.gone {
 			victims = append(victims, f)
 			c.bytes -= f.size
-		} else if f.size > 0 {
+		} else {
 			f.place = c.idle.PushBack(f)
+			c.idleBytes += f.size
 			victims = c.shrink()
 		}
 	}
@@ -413,10 +488,7 @@ func (c *Files) forget(key string) (victims []*File) {
 	}
 	delete(c.files, key)
 	f.gone = true
-	if f.place != nil {
-		c.idle.Remove(f.place)
-		f.place = nil
-	}
+	f.leaveIdle()
 	if f.pins == 0 {
 		c.bytes -= f.size
 		victims = append(victims, f)
@@ -424,13 +496,20 @@ func (c *Files) forget(key string) (victims []*File) {
 	return victims
 }
 
-// shrink takes out idle copies while over the budget; called under mu.
+// openMax is how many files stay open that nobody pins: the system allows a
+// process some 65,000 mappings.
+const openMax = 16 << 10
+
+// shrink takes out idle files while too many are open, and idle copies while over
+// the budget; called under mu.
 func (c *Files) shrink() (victims []*File) {
-	for c.bytes > c.o.BytesMax && c.idle.Len() > 0 {
-		f := c.idle.Remove(c.idle.Front()).(*File)
-		f.place, f.gone = nil, true
+	for c.idle.Len() > openMax || c.bytes > c.o.BytesMax && c.idleBytes > 0 {
+		f := c.idle.Front().Value.(*File)
+		f.leaveIdle()
+		f.gone = true
 		delete(c.files, f.key)
 		c.bytes -= f.size
+		c.evictions++
 		victims = append(victims, f)
 	}
 	return victims
@@ -449,17 +528,20 @@ func closeAll(files []*File) {
 // Stats are the counters of a cache, for quiver.cache.
 type Stats struct {
 	Entries, Pinned int
-	Bytes, BytesMax int64
-	Hits, Misses    int64
-	// Prefetched files were copied ahead of their use.
+	// Bytes are those kept, PinnedBytes those of them that are pinned.
+	Bytes, BytesMax, PinnedBytes int64
+	Hits, Misses                 int64
+	// Prefetched files were copied, or asked for, ahead of their use.
 	Prefetched int64
+	// Evictions are entries given up for want of room.
+	Evictions int64
 }
 
 // Stats returns the counters.
 func (c *Files) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Stats{Entries: len(c.files), Bytes: c.bytes, BytesMax: c.o.BytesMax, Hits: c.hits, Misses: c.misses, Prefetched: c.prefetched}
+	s := Stats{Entries: len(c.files), Bytes: c.bytes, BytesMax: c.o.BytesMax, PinnedBytes: c.inUse(), Hits: c.hits, Misses: c.misses, Prefetched: c.prefetched, Evictions: c.evictions}
 	for _, f := range c.files {
 		if f.pins > 0 {
 			s.Pinned++
@@ -467,6 +549,10 @@ func (c *Files) Stats() Stats {
 	}
 	return s
 }
+
+// MappedStats counts the mapped files, what of them is resident, and how many were
+// given back.
+func (c *Files) MappedStats() Stats { return c.memory.stats() }
 
 // Close forgets every file.
 func (c *Files) Close() {

@@ -37,8 +37,13 @@ type Flushed struct {
 	current atomic.Pointer[manifest.Manifest]
 	shelf   *Shelf
 	columns map[catalog.FieldID]*manifest.File
-	bounds  map[catalog.FieldID]*manifest.Column
-	refs    atomic.Int32
+	// rowFile, keyFile and bloomFile are of the runs and the bloom filter; nil
+	// without one.
+	rowFile, keyFile, bloomFile *manifest.File
+	keyField                    catalog.FieldID
+
+	bounds map[catalog.FieldID]*manifest.Column
+	refs   atomic.Int32
 	// indexPrefix begins the keys of vector indexes in the cache.
 	indexPrefix string
 	// lastKey is the key of the index asked for last.
@@ -66,6 +71,7 @@ func OpenFlushed(m *manifest.Manifest, shelf *Shelf) (*Flushed, error) {
 	s.indexPrefix = m.Name().Prefix(manifest.KindIndex) + "#"
 	s.refs.Store(1)
 	s.current.Store(m)
+	s.findRuns()
 	for i := range m.Files {
 		if f := &m.Files[i]; f.Kind == manifest.KindInsert {
 			for _, field := range f.Fields {
@@ -138,14 +144,7 @@ func (s *Flushed) OnFree(f func()) {
 
 // KeyField is the first field of the primary key that the rows are sorted by; 0
 // without one.
-func (s *Flushed) KeyField() catalog.FieldID {
-	f := s.index(manifest.KindIndex, false)
-	if f == nil {
-		return 0
-	}
-	k, _ := manifest.ParseKey(f.Key)
-	return k.Field
-}
+func (s *Flushed) KeyField() catalog.FieldID { return s.keyField }
 
 // Has says whether the segment has a field.
 func (s *Flushed) Has(field catalog.FieldID) bool { return s.columns[field] != nil }
@@ -234,10 +233,44 @@ func (s *Flushed) Prefetch(fields ...catalog.FieldID) {
 	}
 }
 
+// Warm brings the files of the segment's columns, runs and bloom filter within
+// reach. It calls next with the bytes of each file that came; an error of next ends it.
+func (s *Flushed) Warm(ctx context.Context, next func(bytes int64) error) error {
+	for i := range s.Manifest.Files {
+		m := &s.Manifest.Files[i]
+		if m.Index != 0 {
+			continue
+		}
+		if err := s.warmFile(ctx, m); err != nil {
+			return err
+		}
+		if err := next(m.Bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warmFile opens a file in the way that its readers will, and reads it.
+func (s *Flushed) warmFile(ctx context.Context, m *manifest.File) error {
+	if m.Kind != manifest.KindInsert {
+		return s.shelf.Files.Warm(ctx, m.Key, m.Bytes)
+	}
+	if s.copies() {
+		f, err := s.shelf.Files.OpenRead(ctx, m.Key, m.Bytes)
+		if err == nil {
+			f.Unpin()
+		}
+		return err
+	}
+	return s.shelf.Files.Warm(ctx, m.Key, m.Bytes)
+}
+
 // Event returns the i-th event of a field of a file that Open returned: valid
 // while the file is pinned. The caller releases the array.
 func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.FieldID, i int) (arrow.Array, error) {
 	if file.Reader.InPlace(int32(field), i) {
+		s.shelf.Files.Touch(file.Reader.Event(int32(field), i).StoredBytes)
 		return file.Reader.Read(ctx, int32(field), i)
 	}
 	return s.event(ctx, file, field, i)
@@ -247,6 +280,7 @@ func (s *Flushed) Event(ctx context.Context, file *cache.File, field catalog.Fie
 func (s *Flushed) event(ctx context.Context, file *cache.File, field catalog.FieldID, event int) (arrow.Array, error) {
 	entry := file.Reader.Event(int32(field), event)
 	if file.Reader.InPlace(int32(field), event) {
+		s.shelf.Files.Touch(entry.StoredBytes)
 		a, err := file.Reader.Read(ctx, int32(field), event)
 		if err != nil {
 			return nil, err
@@ -255,6 +289,7 @@ func (s *Flushed) event(ctx context.Context, file *cache.File, field catalog.Fie
 	}
 	key := cache.EventKey{Segment: uint64(s.Manifest.Segment), Field: int32(field), Event: event}
 	return s.shelf.Events.Load(key, entry.RawBytes, func() (arrow.Array, error) {
+		s.shelf.Files.Touch(entry.StoredBytes)
 		return file.Reader.Read(ctx, int32(field), event)
 	})
 }
@@ -399,34 +434,38 @@ func (s *Flushed) Deletes(ctx context.Context, f func(deltalog.Entry) error) err
 	return nil
 }
 
-// index finds the file of a run: of the row ids or of the key.
-func (s *Flushed) index(kind string, rowIDs bool) *manifest.File {
+// findRuns notes the files of the runs and of the bloom filter.
+func (s *Flushed) findRuns() {
 	for i := range s.Manifest.Files {
 		f := &s.Manifest.Files[i]
-		if f.Kind != kind || f.Index != 0 {
-			continue
-		}
-		if k, ok := manifest.ParseKey(f.Key); ok && (k.Field == catalog.RowIDField) == rowIDs {
-			return f
+		k, ok := manifest.ParseKey(f.Key)
+		switch {
+		case !ok || f.Index != 0:
+		case f.Kind == manifest.KindStats:
+			s.bloomFile = f
+		case f.Kind != manifest.KindIndex:
+		case k.Field == catalog.RowIDField:
+			s.rowFile = f
+		case s.keyFile == nil:
+			s.keyFile, s.keyField = f, k.Field
 		}
 	}
-	return nil
 }
 
 func (s *Flushed) rows(ctx context.Context) (*deltalog.RowRun, error) {
-	return lazily(ctx, s, &s.rowRun, s.index(manifest.KindIndex, true), func(r *binlog.Reader) (*deltalog.RowRun, error) {
+	return lazily(ctx, s, &s.rowRun, s.rowFile, func(r *binlog.Reader) (*deltalog.RowRun, error) {
 		return deltalog.OpenRowRun(r, s.shelf.Mem)
 	})
 }
 
 func (s *Flushed) keys(ctx context.Context) (*deltalog.KeyRun, error) {
-	return lazily(ctx, s, &s.keyRun, s.index(manifest.KindIndex, false), func(r *binlog.Reader) (*deltalog.KeyRun, error) {
+	return lazily(ctx, s, &s.keyRun, s.keyFile, func(r *binlog.Reader) (*deltalog.KeyRun, error) {
 		return deltalog.OpenKeyRun(r, s.shelf.Mem)
 	})
 }
 
 func (s *Flushed) bloom(ctx context.Context) (*deltalog.Stats, error) {
-	return lazily(ctx, s, &s.stats, s.index(manifest.KindStats, false), func(r *binlog.Reader) (*deltalog.Stats, error) {
+	return lazily(ctx, s, &s.stats, s.bloomFile, func(r *binlog.Reader) (*deltalog.Stats, error) {
 		return deltalog.ReadStats(ctx, r)
 	})
 }

@@ -129,7 +129,11 @@ func (p *Parts) Open(part string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, unmap, copied, err := p.files.Fetch(p.ctx, f.Key, f.Bytes)
+	fetch := p.files.Fetch
+	if p.file != nil {
+		fetch = p.file.Fetch
+	}
+	data, unmap, copied, err := fetch(p.ctx, f.Key, f.Bytes)
 	if err != nil {
 		return nil, err
 	}

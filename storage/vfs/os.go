@@ -200,7 +200,8 @@ func (f *osFile) mmap(length int64, protection int) ([]byte, func() error, error
 	if err != nil {
 		return nil, nil, f.wrap("mmap", err)
 	}
-	return data, func() error { return unix.Munmap(data) }, nil
+	mappings.add(data)
+	return data, func() error { return mappings.unmap(data) }, nil
 }
 
 func (f *osFile) wrap(op string, err error) error {

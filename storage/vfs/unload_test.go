@@ -1,0 +1,49 @@
+package vfs
+
+import (
+	"bytes"
+	"testing"
+)
+
+// TestUnload: what is given back is read again, and nothing else is touched.
+func TestUnload(t *testing.T) {
+	fsys, err := NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := bytes.Repeat([]byte("mapped "), 10_000)
+	f, err := fsys.Create("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(content, 0); err != nil {
+		t.Fatal(err)
+	}
+	data, unmap, err := f.Map(int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if !bytes.Equal(data, content) {
+			t.Fatal("the mapping has other bytes than the file")
+		}
+		if !Preload(data) || !Unload(data) {
+			t.Error("a mapped file is not taken for one")
+		}
+	}
+	for name, other := range map[string][]byte{"memory": content, "a part": data[:5], "nothing": nil} {
+		if Unload(other) || Preload(other) {
+			t.Errorf("%s is taken for a mapped file", name)
+		}
+	}
+	if !bytes.HasPrefix(content, []byte("mapped mapped")) {
+		t.Error("memory was lost")
+	}
+	if err := unmap(); err != nil {
+		t.Fatal(err)
+	}
+	if Unload(data) {
+		t.Error("what was unmapped is taken for a mapped file")
+	}
+}
