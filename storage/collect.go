@@ -37,7 +37,7 @@ func (e *Engine) drop(s *shard) {
 // descriptor first, then its objects once nobody reads it.
 func (e *Engine) collect(f *flushedSegment) {
 	id := f.id()
-	e.sweeping.leave(id)
+	e.sweeping.leave(f, catalog.SegmentDropped)
 	var forgotten, free atomic.Bool
 	remove := func() {
 		if forgotten.Load() && free.Load() {
@@ -59,11 +59,14 @@ func (e *Engine) collect(f *flushedSegment) {
 	})
 }
 
-// discard removes the objects of a segment that the catalog has forgotten, once
-// nobody reads it.
+// discard removes the objects of a segment that was compacted, and that the catalog
+// has forgotten, once nobody reads it.
 func (e *Engine) discard(f *flushedSegment) {
-	e.sweeping.leave(f.id())
-	f.OnFree(func() { e.removeSegment(f) })
+	e.sweeping.leave(f, catalog.SegmentCompacted)
+	f.OnFree(func() {
+		e.sweeping.leave(f, catalog.SegmentDropped)
+		e.removeSegment(f)
+	})
 }
 
 // collectKind is of the jobs that remove the objects of a segment.

@@ -55,22 +55,28 @@ var stateNames = [...]string{
 	catalog.SegmentIndexed: "indexed", catalog.SegmentCompacted: "compacted", catalog.SegmentDropped: "dropped",
 }
 
+// Live says whether new statements read the segment: it is neither compacted nor
+// dropped.
+func (s *SegmentInfo) Live() bool {
+	return s.State != stateNames[catalog.SegmentCompacted] && s.State != stateNames[catalog.SegmentDropped]
+}
+
 // Segments lists the segments of every table, by place, shard and id, those in
-// memory last.
+// memory last. Those that were compacted or dropped are there while their objects
+// are, without a place if their table is gone.
 func (e *Engine) Segments() (list []SegmentInfo) {
 	version := e.catalog.Current()
+	listed := map[catalog.SegmentID]bool{}
 	for _, s := range e.allShards() {
-		table, part := version.TableByStorage(s.table), version.PartitionByStorage(s.key.partition)
-		if table == nil || part == nil {
+		place, key := placeOf(version, s.table, s.key.partition)
+		if place == (Place{}) {
 			continue // dropped, and not yet collected
 		}
-		view := version.In(table.Database)
-		place := Place{view.Database().Name, view.SchemaByOID(table.Schema).Name, table.Name, part.Name}
-		key := primaryKeyColumn(table, view)
 		indexes := e.vectorIndexes(s.table)
 		v, open := e.pinWithOpen(s)
 		for _, f := range v.flushed {
-			list = append(list, e.flushedInfo(f, place, key, indexes))
+			listed[f.id()] = true
+			list = append(list, e.flushedInfo(f, f.descriptor().State, place, key, indexes))
 		}
 		for _, m := range v.memory {
 			info := memoryInfo(m, m == open, indexes)
@@ -79,11 +85,28 @@ func (e *Engine) Segments() (list []SegmentInfo) {
 		}
 		v.release()
 	}
+	for _, f := range e.sweeping.left() {
+		if d := f.descriptor(); !listed[d.ID] { // else it was replaced meanwhile
+			place, key := placeOf(version, d.Table, d.Partition)
+			list = append(list, e.flushedInfo(f.flushedSegment, f.state, place, key, e.vectorIndexes(d.Table)))
+		}
+	}
 	slices.SortStableFunc(list, func(a, b SegmentInfo) int {
 		return cmp.Or(cmp.Compare(a.Database, b.Database), cmp.Compare(a.Schema, b.Schema), cmp.Compare(a.Table, b.Table),
 			cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.ID-1, b.ID-1))
 	})
 	return list
+}
+
+// placeOf names where the rows of a partition lie, and the first column of the
+// primary key; nothing if the partition is gone.
+func placeOf(version *catalog.Version, storage, partition catalog.StorageID) (Place, *catalog.Column) {
+	table, part := version.TableByStorage(storage), version.PartitionByStorage(partition)
+	if table == nil || part == nil {
+		return Place{}, nil
+	}
+	view := version.In(table.Database)
+	return Place{view.Database().Name, view.SchemaByOID(table.Schema).Name, table.Name, part.Name}, primaryKeyColumn(table, view)
 }
 
 // primaryKeyColumn is the first column of the primary key; nil without one.
@@ -94,10 +117,10 @@ func primaryKeyColumn(table *catalog.Table, view catalog.View) *catalog.Column {
 	return nil
 }
 
-func (e *Engine) flushedInfo(f *flushedSegment, place Place, key *catalog.Column, indexes []*targetIndex) SegmentInfo {
+func (e *Engine) flushedInfo(f *flushedSegment, state catalog.SegmentState, place Place, key *catalog.Column, indexes []*targetIndex) SegmentInfo {
 	d, m := f.descriptor(), f.Current()
 	info := SegmentInfo{
-		Place: place, ID: d.ID, Shard: d.Shard, State: stateNames[d.State], Rows: m.Rows, DeletedRows: f.Tombstones.Count(),
+		Place: place, ID: d.ID, Shard: d.Shard, State: stateNames[state], Rows: m.Rows, DeletedRows: f.Tombstones.Count(),
 		StoredBytes: m.Bytes(), IndexState: "none", Tier: "remote", Objects: len(m.Files) + 1, Manifest: m, ManifestKey: d.Manifest,
 	}
 	if _, local := e.opts.Objects.(objstore.Local); local {

@@ -53,7 +53,7 @@ func (e *Engine) maintain() {
 		case <-e.signal.wake:
 		case <-tick.C:
 		}
-		for due := e.due(); len(due) > 0 && e.background.Err() == nil; due = e.due() {
+		for due := e.due(time.Now()); len(due) > 0 && e.background.Err() == nil; due = e.due(time.Now()) {
 			err := e.flushShards(e.background, due)
 			if err == nil {
 				err = e.cutLog(e.background)
@@ -89,15 +89,15 @@ func (e *Engine) wantsIndex(s *shard) bool {
 	return rows >= sealedRowsMax*e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
 }
 
-// due returns shards to flush now, one group at most.
-func (e *Engine) due() (list []*shard) {
+// due returns shards to flush at a time of the wall clock, one group at most.
+func (e *Engine) due(wall time.Time) (list []*shard) {
 	if e.pressed() {
 		if list = e.largest(); list != nil {
 			return list
 		}
 	}
 	now := e.pipeline.visible().Time()
-	if wall := time.Now(); wall.After(now) {
+	if wall.After(now) {
 		now = wall
 	}
 	e.pipeline.apply.Lock()

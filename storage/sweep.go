@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"quiver/storage/jobs"
 	"quiver/storage/manifest"
 	"quiver/storage/objstore"
+	"quiver/storage/segment"
 )
 
 // Sweeping removes objects that nothing names: what a flush, a merge, an index
@@ -30,9 +32,15 @@ type sweeping struct {
 	// writing counts, by the counter when it began, the work that puts objects
 	// which the catalog does not know yet.
 	writing map[uint64]int
-	// going are segments that the catalog has forgotten and whose objects are yet
-	// to be removed, by whoever has the last use of them.
-	going map[catalog.SegmentID]bool
+	// leaving are segments that no view of a shard shows any more and whose objects
+	// are yet to be removed, by whoever has the last use of them.
+	leaving map[catalog.SegmentID]leavingSegment
+}
+
+// leavingSegment is compacted while older snapshots may read it, then dropped.
+type leavingSegment struct {
+	*flushedSegment
+	state catalog.SegmentState
 }
 
 type sweepMark struct {
@@ -94,25 +102,38 @@ func (s *sweeping) begin(id uint64) (end func()) {
 	}
 }
 
-func (s *sweeping) leave(id catalog.SegmentID) {
+// leave notes the state of a segment that no view shows any more. There is no way
+// back from a later one.
+func (s *sweeping) leave(f *flushedSegment, state catalog.SegmentState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.going == nil {
-		s.going = map[catalog.SegmentID]bool{}
+	if s.leaving == nil {
+		s.leaving = map[catalog.SegmentID]leavingSegment{}
 	}
-	s.going[id] = true
+	if old, ok := s.leaving[f.id()]; !ok || segment.MayMove(old.state, state) {
+		s.leaving[f.id()] = leavingSegment{f, state}
+	}
 }
 
+// gone forgets a segment whose objects are no more.
 func (s *sweeping) gone(id catalog.SegmentID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.going, id)
+	delete(s.leaving, id)
 }
 
-func (s *sweeping) isGoing(id catalog.SegmentID) bool {
+func (s *sweeping) isLeaving(id catalog.SegmentID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.going[id]
+	_, ok := s.leaving[id]
+	return ok
+}
+
+// left lists the segments that no view shows any more.
+func (s *sweeping) left() []leavingSegment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.leaving))
 }
 
 // writing notes work that puts objects; end is called at its end.
@@ -166,7 +187,7 @@ func (e *Engine) orphans(ctx context.Context, now time.Time) (stale []string, er
 		o := &old[i]
 		k := known[o.id.ID]
 		switch {
-		case k == nil && e.sweeping.isGoing(o.id.ID):
+		case k == nil && e.sweeping.isLeaving(o.id.ID):
 		case k == nil, !k.names(&o.id, o.key):
 			stale = append(stale, o.key)
 		}

@@ -17,6 +17,8 @@ type testStore struct {
 	mu      sync.Mutex
 	objects map[string][]byte
 	fail    func(key string) (err error, lost bool)
+	// hold, when set, has deletes of columns wait until it is closed.
+	hold chan struct{}
 }
 
 func newTestStore() *testStore { return &testStore{objects: map[string][]byte{}} }
@@ -95,6 +97,9 @@ func (s *testStore) List(_ context.Context, prefix string, f func(objstore.Objec
 }
 
 func (s *testStore) Delete(_ context.Context, key string) error {
+	if s.hold != nil && strings.HasPrefix(key, "files/insert_log/") {
+		<-s.hold
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.objects, key)

@@ -17,7 +17,7 @@ import (
 
 func (c *Config) fillSegments(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	for _, s := range c.Engine.Segments() {
-		add(segmentNumber(&s), s.Database, s.Schema, s.Table, s.Partition, s.Shard, s.State, s.Rows, s.DeletedRows,
+		add(segmentNumber(&s), orNull(s.Database), orNull(s.Schema), orNull(s.Table), orNull(s.Partition), s.Shard, s.State, s.Rows, s.DeletedRows,
 			s.RawBytes, s.StoredBytes, orNull(s.MinKey), orNull(s.MaxKey), timeOrNull(s.MinTime), timeOrNull(s.MaxTime),
 			s.IndexState, s.Tier, s.Objects)
 	}
@@ -42,12 +42,12 @@ func timeOrNull(t time.Time) any {
 	return t.UnixMicro()
 }
 
-// fillBinlogs shows a row for every object of a segment; for an insert log one
-// for each of its columns.
+// fillBinlogs shows a row for every object of a segment that new statements read;
+// for an insert log one for each of its columns.
 func (c *Config) fillBinlogs(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	version := c.Catalog.Current()
 	for _, s := range c.Engine.Segments() {
-		if s.Manifest == nil {
+		if s.Manifest == nil || !s.Live() {
 			continue
 		}
 		row := func(column any, kind, object string, rows any, raw, stored int64, codec string) {
@@ -114,6 +114,9 @@ func (c *Config) fillPartitions(_ context.Context, _ catalog.View, _ types.Sessi
 	}
 	held := map[storage.Place]*sums{}
 	for _, s := range c.Engine.Segments() {
+		if !s.Live() {
+			continue
+		}
 		p := held[s.Place]
 		if p == nil {
 			p = &sums{}
@@ -187,8 +190,8 @@ func (c *Config) fillWAL(_ context.Context, _ catalog.View, _ types.Session, add
 	return nil
 }
 
-// fillDiskUsage sums up the objects that manifests name, the write-ahead log and
-// the copies of remote objects.
+// fillDiskUsage sums up the objects that manifests name, those of compacted and
+// dropped segments included, the write-ahead log and the copies of remote objects.
 func (c *Config) fillDiskUsage(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	type sums struct{ objects, raw, stored int64 }
 	kinds := map[string]*sums{manifest.KindInsert: {}, manifest.KindDelta: {}, manifest.KindStats: {}, manifest.KindIndex: {}}
