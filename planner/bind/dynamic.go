@@ -61,14 +61,17 @@ func (b *binder) dynamicSQL(it *item, name, text string) plan.Expr {
 	return b.sqlText(text, &scope{items: []*item{&alone}}, kindCheck)
 }
 
-// The texts that are a number or a boolean.
+// The value as it is, and of texts those that are a number or a boolean.
 const (
+	dynamicValue  = `NULLIF({meta} -> {key}, 'null'::jsonb)`
 	dynamicNumber = `CASE WHEN ({meta} ->> {key}) ~ '^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?$' THEN ({meta} ->> {key})::numeric END`
 	dynamicBool   = `CASE WHEN ({meta} ->> {key}) IN ('true', 'false') THEN ({meta} ->> {key})::boolean END`
 )
 
 // dynamicOperands gives a dynamic field that is an operand the type of the other.
-func (b *binder) dynamicOperands(left, right plan.Expr) (plan.Expr, plan.Expr) {
+// Two fields are compared as what they are; that null equals no null is said here,
+// because jsonb has it otherwise.
+func (b *binder) dynamicOperands(operator string, left, right plan.Expr) (plan.Expr, plan.Expr) {
 	if left == nil || len(b.dynamic) == 0 {
 		return left, right
 	}
@@ -76,7 +79,16 @@ func (b *binder) dynamicOperands(left, right plan.Expr) (plan.Expr, plan.Expr) {
 	r, isRight := b.dynamic[right]
 	switch {
 	case isLeft && isRight:
-		return b.dynamicSQL(l.it, l.name, `{meta} -> {key}`), b.dynamicSQL(r.it, r.name, `{meta} -> {key}`)
+		var sql string
+		switch operator {
+		case "=", "<>", "<", "<=", ">", ">=":
+			sql = dynamicValue
+		case "+", "-", "*", "/", "%", "^":
+			sql = dynamicNumber
+		default:
+			return left, right
+		}
+		return b.dynamicSQL(l.it, l.name, sql), b.dynamicSQL(r.it, r.name, sql)
 	case isLeft:
 		left = b.dynamicAs(l, left, right.Type())
 	case isRight:
@@ -111,8 +123,11 @@ func dynamicColumn(name string) *catalog.Column {
 // isDynamic says whether a column of an INSERT is none of the table's.
 func isDynamic(c *catalog.Column) bool { return c.Number == 0 }
 
-// toJSON is a value as a dynamic field keeps it.
+// toJSON is a value as a dynamic field keeps it: another field stays what it is.
 func (b *binder) toJSON(e plan.Expr) plan.Expr {
+	if f, ok := b.dynamic[e]; ok {
+		return b.dynamicSQL(f.it, f.name, `{meta} -> {key}`)
+	}
 	e = b.typed(e)
 	if e.Type().OID == types.JSONBOID {
 		return e

@@ -15,7 +15,7 @@ func (b *binder) operator(name, schema string, left, right plan.Expr, pos int) p
 }
 
 func (b *binder) operatorCall(name, schema string, left, right plan.Expr, pos int) *plan.Call {
-	left, right = b.dynamicOperands(left, right)
+	left, right = b.dynamicOperands(name, left, right)
 	var lt *types.T
 	if left != nil {
 		t := left.Type()
