@@ -51,10 +51,16 @@ type wire struct {
 // newWire connects and prepares "SELECT id FROM …"; settings run on each
 // connection first.
 func (b *bench) newWire(is, dsn, sql string, s *dataset.Set, settings ...string) (*wire, error) {
-	w := &wire{b: b, is: is}
+	var queries [][]byte
 	for q := range s.NumQueries() {
-		w.queries = append(w.queries, dataset.AppendVector(nil, s.Query(q)))
+		queries = append(queries, dataset.AppendVector(nil, s.Query(q)))
 	}
+	return b.newWireOf(is, dsn, sql, queries, settings...)
+}
+
+// newWireOf is newWire with the first parameter of each query, in binary form.
+func (b *bench) newWireOf(is, dsn, sql string, queries [][]byte, settings ...string) (*wire, error) {
+	w := &wire{b: b, is: is, queries: queries}
 	config, err := pgconn.ParseConfig(dsn)
 	if err != nil {
 		return nil, err

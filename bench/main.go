@@ -124,6 +124,7 @@ const (
 	filters = "Vector search with a filter"
 	rowsIn  = "Rows that come in"
 	forms   = "Memory and codes"
+	stored  = "Storage"
 	large   = "Generated vectors"
 	largest = "Ten million generated vectors"
 )
@@ -148,6 +149,10 @@ var parts = []struct {
 	{"mixed", rowsIn, (*bench).mixed},
 	{"memory", forms, (*bench).memory},
 	{"quantised", forms, (*bench).quantised},
+	{"size", stored, (*bench).sizes},
+	{"column", stored, (*bench).columnScan},
+	{"start", stored, (*bench).starts},
+	{"compaction", stored, (*bench).compaction},
 	{"ranges", large, (*bench).ranges},
 	{"clusters", large, (*bench).clusters},
 	{"large", largest, (*bench).clusters10M},

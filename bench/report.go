@@ -70,6 +70,7 @@ are taken where an engine's own curve says that it has that recall.`,
 	filters: "The same with a condition, no setting touched; pgvector has hnsw.iterative_scan = relaxed_order.",
 	rowsIn: `The word vectors come into a table that has its index already; then searches go on while batches of 100 rows come by
 COPY, each committed.`,
+	stored:  `What tables take, and how fast they come back. Pages of files are put out of memory before whatever is called cold.`,
 	forms:   "What the index takes, and the same index over codes.",
 	large:   "Vectors around 1,000 centres, 96 dimensions, L2 (bench/dataset/clustered.go; the seed is fixed).",
 	largest: "`make bench-large`: the same generator.",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/storage/deltalog"
@@ -54,11 +56,12 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 			}
 		}
 	}()
-	for _, d := range segments {
-		f, err := e.openSegment(ctx, d)
-		if err != nil {
-			return err
-		}
+	opened, err := e.openSegments(ctx, segments)
+	if err != nil {
+		return err
+	}
+	for i, d := range segments {
+		f := opened[i]
 		if version.PartitionByStorage(d.Partition) == nil {
 			e.collect(f)
 			f.release()
@@ -75,6 +78,32 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 	}
 	e.collectCheckpoints(stale)
 	return nil
+}
+
+// opensAtOnce is how many manifests are read at a time: an object store takes a
+// millisecond or more for each.
+const opensAtOnce = 32
+
+// openSegments opens segments side by side; all or none.
+func (e *Engine) openSegments(ctx context.Context, segments []*catalog.Segment) ([]*flushedSegment, error) {
+	opened := make([]*flushedSegment, len(segments))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(opensAtOnce)
+	for i, d := range segments {
+		group.Go(func() (err error) {
+			opened[i], err = e.openSegment(ctx, d)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		for _, f := range opened {
+			if f != nil {
+				f.release()
+			}
+		}
+		return nil, err
+	}
+	return opened, nil
 }
 
 func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedSegment, error) {

@@ -154,6 +154,9 @@ func (m *merge) collect(ctx context.Context) error {
 			return err
 		}
 		for pos := range moved {
+			if pos%flushBatchRows == 0 {
+				m.pace.pause()
+			}
 			at, successor := f.Tombstones.Get(pos)
 			switch {
 			case at != 0 && at <= uint64(m.horizon.deleted):
@@ -261,6 +264,9 @@ func (m *merge) order(ctx context.Context, kept [][]uint32) error {
 	}
 	heap.Init(h)
 	for len(h.list) > 0 {
+		if len(m.refs)%flushBatchRows == 0 {
+			m.pace.pause()
+		}
 		c := h.list[0]
 		m.refs = append(m.refs, growing.Ref{Segment: uint32(c.input), Position: c.rest[0]})
 		if c.rest = c.rest[1:]; len(c.rest) == 0 {
@@ -338,6 +344,7 @@ func (m *merge) writeBatch(ctx context.Context, out *segment.Writer, fields []se
 	var columns []arrow.Array
 	defer func() { releaseAll(columns) }()
 	for _, field := range fields {
+		m.pace.pause()
 		a, err := m.gather(ctx, field.ID, columnOf(m.table, field.ID), refs)
 		if err != nil {
 			return err

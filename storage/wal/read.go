@@ -9,7 +9,9 @@ import (
 )
 
 // Read calls f for every durable record at or after from, in order. What is
-// appended meanwhile is left out.
+// appended meanwhile is left out. The files are read, and their records checked, by
+// a goroutine that is up to a file ahead of f: a restart waits for the slower of the
+// two, not for both.
 func (l *FileLog) Read(ctx context.Context, from Position, f func(p Position, record []byte) error) error {
 	l.mu.Lock()
 	files := append([]*logFile(nil), l.files...)
@@ -18,6 +20,55 @@ func (l *FileLog) Read(ctx context.Context, from Position, f func(p Position, re
 	if from.Offset > 0 && from.Offset < files[0].base {
 		return ErrCut
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	contents := make(chan *readContent)
+	spent := make(chan *readContent, readAtOnce)
+	for range readAtOnce {
+		spent <- &readContent{}
+	}
+	go func() {
+		defer close(contents)
+		l.readFiles(ctx, files, durable, from, contents, spent)
+	}()
+	defer func() {
+		cancel()
+		for range contents { // until the goroutine ends
+		}
+	}()
+	for c := range contents {
+		for _, r := range c.records {
+			if err := f(r.at, r.record); err != nil {
+				return err
+			}
+		}
+		if c.err != nil {
+			return c.err
+		}
+		spent <- c
+	}
+	return ctx.Err()
+}
+
+// readAtOnce is how many files are in memory during Read: one whose records are
+// used, one that is read.
+const readAtOnce = 2
+
+// readContent is what was read of one file: its records, and what ended them early.
+// Its memory is used again.
+type readContent struct {
+	buffer  []byte
+	records []readRecord
+	err     error
+}
+
+// readRecord is a record, a view of its file's content.
+type readRecord struct {
+	at     Position
+	record []byte
+}
+
+// readFiles reads files one after the other until the context ends or one fails.
+func (l *FileLog) readFiles(ctx context.Context, files []*logFile, durable uint64, from Position, to chan<- *readContent, spent <-chan *readContent) {
 	for i, file := range files {
 		// stop is the sequence after the file's last durable record.
 		stop := durable + 1
@@ -27,19 +78,30 @@ func (l *FileLog) Read(ctx context.Context, from Position, f func(p Position, re
 			}
 			stop = files[i+1].sequence
 		}
-		if err := l.readFile(ctx, file, stop, from, f); err != nil {
-			if l.wasCut(file) {
-				return ErrCut
-			}
-			return err
+		var c *readContent
+		select {
+		case c = <-spent:
+		case <-ctx.Done():
+			return
+		}
+		c.records = c.records[:0]
+		if c.err = l.readFile(ctx, file, stop, from, c); c.err != nil && l.wasCut(file) {
+			c.err = ErrCut
+		}
+		select {
+		case to <- c:
+		case <-ctx.Done():
+			return
+		}
+		if c.err != nil {
+			return
 		}
 	}
-	return nil
 }
 
 // readFile reads records up to the sequence stop; one that cannot be read is
 // corrupt, since the end of the log is known.
-func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from Position, f func(Position, []byte) error) (err error) {
+func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from Position, c *readContent) (err error) {
 	if file.sequence == stop {
 		return nil
 	}
@@ -48,7 +110,8 @@ func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	head := prefix{file: r, bytesMax: int64(file.size)}
+	head := prefix{file: r, bytesMax: int64(file.size), content: c.buffer[:0]}
+	defer func() { c.buffer = head.content }()
 	if err := head.extend(); err != nil {
 		return err
 	}
@@ -72,9 +135,7 @@ func (l *FileLog) readFile(ctx context.Context, file *logFile, stop uint64, from
 			return &CorruptionError{Position: p, Reason: reason}
 		}
 		if p.Offset >= from.Offset {
-			if err := f(p, frame.record); err != nil {
-				return err
-			}
+			c.records = append(c.records, readRecord{p, frame.record})
 		}
 		at += frame.bytes
 	}
@@ -93,21 +154,28 @@ type prefix struct {
 	whole    bool // there is no more
 }
 
-// extend reads on; slices of the content stay what they are.
+// extend reads on; slices of the content stay what they are. Beyond the first part
+// there is room for all at once, so that nothing is copied twice.
 func (p *prefix) extend() error {
 	have, err := p.file.Size()
 	if err != nil {
 		return err
 	}
-	size := min(max(prefixBytesMin, 4*int64(len(p.content))), p.bytesMax, have)
-	content := make([]byte, size)
-	n := copy(content, p.content)
-	more, err := p.file.ReadAt(content[n:], int64(n))
+	most := min(p.bytesMax, have)
+	size, n := min(max(prefixBytesMin, 8*int64(len(p.content))), most), len(p.content)
+	if int64(cap(p.content)) < size {
+		room := size
+		if n > 0 {
+			room = most
+		}
+		p.content = append(make([]byte, 0, room), p.content...)
+	}
+	more, err := p.file.ReadAt(p.content[n:size], int64(n))
 	if err != nil && err != io.EOF {
 		return err
 	}
-	p.content = content[:n+more]
-	p.whole = size == min(p.bytesMax, have) || more < len(content)-n
+	p.content = p.content[:n+more]
+	p.whole = size == most || int64(n+more) < size
 	return nil
 }
 

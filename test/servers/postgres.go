@@ -9,8 +9,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -22,7 +20,11 @@ const postgresBin = "/usr/lib/postgresql/15/bin"
 // against, and the peer of benchmarks.
 type Postgres struct {
 	Addr, Data string
+	t          TB
+	dir        string
+	args       []string
 	cmd        *exec.Cmd
+	log        logBuffer
 }
 
 // StartPostgres makes a cluster in a temporary directory (UTF8, C collation,
@@ -42,7 +44,7 @@ func StartPostgres(t TB, settings ...string) *Postgres {
 			t.Fatal(err)
 		}
 	}
-	p := &Postgres{Data: filepath.Join(dir, "data"), Addr: FreeAddr(t)}
+	p := &Postgres{t: t, dir: dir, Data: filepath.Join(dir, "data"), Addr: FreeAddr(t)}
 	initdb := exec.Command(filepath.Join(postgresBin, "initdb"), "-D", p.Data, "-U", "postgres", "-A", "trust",
 		"-E", "UTF8", "--locale=C", "--no-sync")
 	initdb.Dir = dir
@@ -51,40 +53,45 @@ func StartPostgres(t TB, settings ...string) *Postgres {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	_, port, _ := net.SplitHostPort(p.Addr)
-	args := []string{"-D", p.Data, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + port,
+	p.args = []string{"-D", p.Data, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + port,
 		"-c", "unix_socket_directories=", "-c", "timezone=UTC", "-c", "log_min_messages=fatal"}
 	for _, s := range settings {
-		args = append(args, "-c", s)
-	}
-	p.cmd = exec.Command(filepath.Join(postgresBin, "postgres"), args...)
-	p.cmd.Dir = dir
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Pdeathsig: syscall.SIGQUIT}
-	var log strings.Builder
-	var mu sync.Mutex
-	p.cmd.Stderr = writerFunc(func(b []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		return log.Write(b)
-	})
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		p.args = append(p.args, "-c", s)
 	}
 	t.Cleanup(func() {
 		p.cmd.Process.Signal(syscall.SIGQUIT)
 		p.cmd.Wait()
 	})
+	p.Start()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// It listens before it takes connections: ask it.
 	for exec.CommandContext(ctx, filepath.Join(postgresBin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run() != nil {
 		if ctx.Err() != nil {
-			mu.Lock()
-			defer mu.Unlock()
-			t.Fatalf("postgres does not get ready\n%s", log.String())
+			t.Fatalf("postgres does not get ready\n%s", p.log.String())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	return p
+}
+
+// Start starts the process again after Stop; it is not ready yet when Start
+// returns.
+func (p *Postgres) Start() {
+	p.t.Helper()
+	p.cmd = exec.Command(filepath.Join(postgresBin, "postgres"), p.args...)
+	p.cmd.Dir = p.dir
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(p.t), Pdeathsig: syscall.SIGQUIT}
+	p.cmd.Stderr = &p.log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Stop ends the process by a fast shutdown, which writes a checkpoint.
+func (p *Postgres) Stop() {
+	p.cmd.Process.Signal(syscall.SIGINT)
+	p.cmd.Wait()
 }
 
 // DSN is a connection string for user and database postgres.
@@ -112,7 +119,3 @@ func credential(t TB) *syscall.Credential {
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
