@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -136,30 +135,24 @@ func (w *wire) answer(n int) ([][]int32, error) {
 }
 
 func (w *wire) rate(clients int, d time.Duration) (float64, error) {
+	if clients > 1 {
+		crowd, err := w.newCrowd(clients)
+		if err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		times, err := crowd.run(d, 0)
+		return float64(len(times)) / time.Since(start).Seconds(), err
+	}
 	defer processorsFor(clients)()
-	var calls atomic.Int64
-	var wg sync.WaitGroup
-	errs := make(chan error, clients)
+	calls := 0
 	start := time.Now()
-	for n, c := range w.conns[:clients] {
-		wg.Go(func() {
-			for i := n * 337; time.Since(start) < d; i++ {
-				if err := w.search(c, i%len(w.queries)); err != nil {
-					errs <- err
-					return
-				}
-				calls.Add(1)
-			}
-		})
+	for ; time.Since(start) < d; calls++ {
+		if err := w.search(w.conns[0], calls%len(w.queries)); err != nil {
+			return 0, err
+		}
 	}
-	wg.Wait()
-	took := time.Since(start).Seconds()
-	select {
-	case err := <-errs:
-		return 0, err
-	default:
-		return float64(calls.Load()) / took, nil
-	}
+	return float64(calls) / time.Since(start).Seconds(), nil
 }
 
 //go:embed peers/hnswlib.cpp

@@ -3,9 +3,6 @@ package main
 import (
 	"cmp"
 	"slices"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -32,47 +29,15 @@ func (w *wire) openLoops(rounds int, perSecond float64, d time.Duration) (latenc
 // from when the search was due, so that a server that falls behind cannot hide
 // it.
 func (w *wire) openLoop(perSecond float64, d time.Duration) (latencies, error) {
-	defer processorsFor(len(w.conns))()
-	total := int64(perSecond * d.Seconds())
-	times := make([]time.Duration, total)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	errs := make(chan error, len(w.conns))
-	start := time.Now()
-	for _, c := range w.conns {
-		wg.Go(func() {
-			for {
-				i := next.Add(1) - 1
-				if i >= total {
-					return
-				}
-				due := start.Add(time.Duration(float64(i) / perSecond * float64(time.Second)))
-				if early := time.Until(due); early > 0 {
-					sleep(early)
-					// The system wakes a sleeper late: that is not the server's time.
-					due = time.Now()
-				}
-				if err := w.search(c, int(i)%len(w.queries)); err != nil {
-					errs <- err
-					return
-				}
-				times[i] = time.Since(due)
-			}
-		})
-	}
-	wg.Wait()
-	select {
-	case err := <-errs:
+	crowd, err := w.newCrowd(len(w.conns))
+	if err != nil {
 		return latencies{}, err
-	default:
+	}
+	times, err := crowd.run(d, perSecond)
+	if err != nil {
+		return latencies{}, err
 	}
 	slices.Sort(times)
-	at := func(share float64) time.Duration { return times[min(int(share*float64(total)), int(total)-1)] }
+	at := func(share float64) time.Duration { return times[int(share*float64(len(times)))] }
 	return latencies{at(0.50), at(0.95), at(0.99)}, nil
-}
-
-// sleep is finer than time.Sleep, whose steps are of a millisecond.
-func sleep(d time.Duration) {
-	t := syscall.NsecToTimespec(int64(d))
-	_ = syscall.Nanosleep(&t, nil) // woken early by a signal, the search is early
 }

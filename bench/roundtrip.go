@@ -9,14 +9,7 @@ import (
 // prepared statement, and the answer up to its end. What a client does besides takes
 // processors from the server, which shares the machine.
 func (w *wire) search(c *pgconn.PgConn, q int) error {
-	bind := pgproto3.Bind{
-		PreparedStatement: "nearest", ParameterFormatCodes: []int16{1}, ResultFormatCodes: []int16{1},
-		Parameters: [][]byte{w.queries[q]},
-	}
-	if w.more != nil {
-		bind.ParameterFormatCodes = []int16{1, 0}
-		bind.Parameters = append(bind.Parameters, []byte(w.more(q)))
-	}
+	bind := w.bind(q)
 	f := c.Frontend()
 	f.SendBind(&bind)
 	f.SendDescribe(&pgproto3.Describe{ObjectType: 'P'})
@@ -38,4 +31,17 @@ func (w *wire) search(c *pgconn.PgConn, q int) error {
 			return failed
 		}
 	}
+}
+
+// bind gives the prepared statement the parameters of a query.
+func (w *wire) bind(q int) pgproto3.Bind {
+	b := pgproto3.Bind{
+		PreparedStatement: "nearest", ParameterFormatCodes: []int16{1}, ResultFormatCodes: []int16{1},
+		Parameters: [][]byte{w.queries[q]},
+	}
+	if w.more != nil {
+		b.ParameterFormatCodes = []int16{1, 0}
+		b.Parameters = append(b.Parameters, []byte(w.more(q)))
+	}
+	return b
 }

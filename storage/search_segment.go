@@ -108,7 +108,9 @@ type searchSegment struct {
 	opened  *openedIndex // nil if the segment has it not
 	growing *growth      // nil if the segment in memory has none
 	vectors vector.Column
-	ids     vector.Column // row ids of a flushed segment, once asked for
+	ids     vector.Column // row ids of a flushed segment, once asked for, or
+	// idSequences, where they are sequences.
+	idSequences *sequences
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
 	visible Bitmap
@@ -505,16 +507,40 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 		}
 		return dst, nil
 	}
-	if s.ids == nil {
-		var err error
-		if s.ids, err = f.vectors(ctx, &s.holder, &rowIDColumn); err != nil {
-			return dst, err
-		}
+	if err := s.openRowIDs(ctx, f); err != nil {
+		return dst, err
 	}
 	for _, pos := range positions {
-		dst = append(dst, RowID(binary.LittleEndian.Uint64(s.ids.Row(int(pos)))))
+		if s.idSequences == nil {
+			dst = append(dst, RowID(binary.LittleEndian.Uint64(s.ids.Row(int(pos)))))
+			continue
+		}
+		id, ok := s.idSequences.at(int(pos))
+		if !ok {
+			return dst, tooFewRows(s.idSequences.file)
+		}
+		dst = append(dst, RowID(id))
 	}
 	return dst, nil
+}
+
+// openRowIDs has the row ids of a flushed segment at hand, in one of their forms.
+func (s *searchSegment) openRowIDs(ctx context.Context, f *flushedSegment) error {
+	if s.ids != nil || s.idSequences != nil {
+		return nil
+	}
+	file, err := f.Open(ctx, catalog.RowIDField)
+	if err != nil {
+		return err
+	}
+	if file != nil {
+		s.holder.files = append(s.holder.files, file)
+		if s.idSequences, err = sequencesOf(ctx, file, catalog.RowIDField); s.idSequences != nil || err != nil {
+			return err
+		}
+	}
+	s.ids, err = f.vectors(ctx, &s.holder, &rowIDColumn)
+	return err
 }
 
 // rowIDColumn describes the hidden column of row ids.
@@ -585,7 +611,7 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.pass, s.vectors, s.ids, s.opened = nil, nil, nil, nil, nil, nil
+	s.lent, s.visible, s.pass, s.vectors, s.ids, s.idSequences, s.opened = nil, nil, nil, nil, nil, nil, nil
 	return nil
 }
 

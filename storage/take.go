@@ -72,13 +72,18 @@ func (t *rowTaker) read(ctx context.Context, pos int) (takenArray, error) {
 	}
 	event, row, ok := t.file.Reader.Locate(int32(t.field), int64(pos))
 	if !ok {
-		return takenArray{}, &binlog.CorruptionError{Object: t.file.Reader.Name(), Reason: "file has fewer rows than its manifest says"}
+		return takenArray{}, tooFewRows(t.file.Reader)
 	}
 	a, err := f.eventOnce(ctx, t.file, t.field, event)
 	if err != nil {
 		return takenArray{}, err
 	}
 	return takenArray{a, pos - row, pos - row + a.Len()}, nil
+}
+
+// tooFewRows is the error of a row that a file should have and has not.
+func tooFewRows(r *binlog.Reader) error {
+	return &binlog.CorruptionError{Object: r.Name(), Reason: "file has fewer rows than its manifest says"}
 }
 
 // eventsOfFile is what cache.File.Derived knows the events of a field by that
