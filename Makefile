@@ -63,6 +63,10 @@ crash: deps servers ## the full counts: 200 kills on each store, 1,000 power cut
 	QUIVER_CRASH_KILLS=200 $(GO) test -timeout 4h -v -run TestKill ./test/crash
 	QUIVER_POWER_CUTS=1000 $(GO) test -timeout 2h -v -run PowerCut ./storage/...
 
+.PHONY: soak
+soak: deps servers ## hours of faults: 1,000,000 operations against a model, every fault, 10,000 power cuts, 200 kills
+	@tools/soak.sh
+
 .PHONY: recall
 recall: ## recall floors: each kind of index, type, distance and quantization on each kind of data
 	QUIVER_RECALL=all $(GO) test -timeout 4h -v ./test/recall

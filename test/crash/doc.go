@@ -7,6 +7,9 @@
 // worker did not learn. After the restart the server must hold the one or the
 // other, exactly.
 //
+// Beside their transactions workers flush, merge, rebuild an index and back up. The
+// etcd and the MinIO under a server are killed as well, while it lives or with it.
+//
 // QUIVER_CRASH_KILLS sets the kills on each store (20). QUIVER_CRASH_SEED
 // repeats a load; the seed in use is printed.
 package crash

@@ -607,8 +607,15 @@ func (r *run) alterType(s *session) {
 	typ := list[r.random.IntN(len(list))]
 	r.do(s, statement{sql: fmt.Sprintf("ALTER TABLE %s ALTER COLUMN %s TYPE %s", name, column, typ), effect: func(x *txn) {
 		t := x.own(r.state, name)
+		metadata := t.column(column).typ == "int" && typ == "bigint"
 		t.column(column).typ = typ
-		t.readable = 0
+		if !metadata { // every row is written anew
+			t.readable = 0
+			t.rows = maps.Clone(t.alive(x.now))
+			for id, old := range t.rows {
+				t.rows[id] = changed(old, t, nil)
+			}
+		}
 	}})
 }
 
@@ -622,18 +629,23 @@ func (r *run) setParameter(s *session) {
 	switch r.random.IntN(6) {
 	case 0:
 		ttl := time.Duration(1+r.random.IntN(4))*time.Hour + 30*time.Minute
-		if s.txn != nil { // it holds at once, whoever reads
+		if s.txn != nil || r.gone(t) { // it holds at once, whoever reads
 			return
 		}
 		action = fmt.Sprintf("SET (ttl = '%d minutes')", int(ttl.Minutes()))
-		effect = func(x *txn) { x.own(r.state, name).ttl = ttl }
+		effect = func(x *txn) {
+			t := x.own(r.state, name)
+			t.ttl, t.readable = ttl, 0
+		}
 	case 1:
-		// Rows that were past their time may be gone or not.
-		if s.txn != nil || len(t.alive(r.cluster.Clock.Now())) < len(t.rows) {
+		if s.txn != nil || r.gone(t) {
 			return
 		}
 		action = "RESET (ttl)"
-		effect = func(x *txn) { x.own(r.state, name).ttl = 0 }
+		effect = func(x *txn) {
+			t := x.own(r.state, name)
+			t.ttl, t.readable = 0, 0
+		}
 	case 2:
 		action = "SET (compression = '" + r.codec() + "')"
 	case 3:
@@ -646,6 +658,10 @@ func (r *run) setParameter(s *session) {
 	}
 	r.do(s, statement{sql: fmt.Sprintf("ALTER TABLE %s %s", name, action), effect: effect})
 }
+
+// gone says whether rows of a table are past their time: with a longer one they
+// may be there again or not.
+func (r *run) gone(t *table) bool { return len(t.alive(r.cluster.Clock.Now())) < len(t.rows) }
 
 func (r *run) createPartition(s *session) {
 	name, t := r.pick(s, true)
