@@ -371,6 +371,9 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 	}
 	return d.withStatistics(ctx, func(s *statistics) error {
 		s.table(table)
+		if err := s.noticeLittleData(ctx, table, index); err != nil {
+			return err
+		}
 		return s.index(ctx, table, index)
 	})
 }

@@ -317,3 +317,19 @@ func TestMakeObjectName(t *testing.T) {
 		}
 	}
 }
+
+// TestLittleData: as pgvector does, and nothing of it where the rows are as many as
+// the lists.
+func TestLittleData(t *testing.T) {
+	w := newWorld(t)
+	const little = "NOTICE: ivfflat index created with little data"
+	w.want("CREATE TABLE l (n int, v vector(3))", "")
+	w.want("CREATE INDEX ON l USING ivfflat (v vector_l2_ops)", little)
+	w.want("INSERT INTO l SELECT i, ARRAY[i,1,2]::vector FROM generate_series(1,99) i", "")
+	w.want("INSERT INTO l VALUES (100, NULL)", "")
+	w.want("CREATE INDEX ON l USING ivfflat (v vector_l2_ops)", little)
+	w.want("CREATE INDEX ON l USING ivfflat (v vector_l2_ops) WITH (lists = 99)", "")
+	w.want("CREATE INDEX ON l USING hnsw (v vector_l2_ops)", "")
+	w.want("INSERT INTO l VALUES (101, '[1,2,3]')", "")
+	w.want("CREATE INDEX ON l USING ivfflat (v vector_cosine_ops)", "")
+}

@@ -2,11 +2,14 @@ package executor
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"quiver/catalog"
+	"quiver/sql/sqlerr"
 	"quiver/storage"
+	"quiver/vector/ivf"
 )
 
 // statistics gathers what pg_class tells of tables and indexes.
@@ -59,9 +62,41 @@ func (s *statistics) index(ctx context.Context, table *catalog.Table, index *cat
 	return nil
 }
 
+// noticeLittleData says that an index of ivfflat has more lists than rows, as
+// pgvector does, but not that recall is low for it: rows that come later are indexed
+// by lists of their own.
+func (s *statistics) noticeLittleData(ctx context.Context, table *catalog.Table, index *catalog.Index) error {
+	if index.Method != "ivfflat" {
+		return nil
+	}
+	lists := storage.IndexOptions(index).Lists
+	if lists == 0 {
+		lists = ivf.ListsDefault
+	}
+	key := index.Columns[0].Expr
+	if column := index.Columns[0].Number; column > 0 {
+		key = identifier(columnByNumber(table, column).Name)
+	}
+	condition := "(" + key + ") IS NOT NULL"
+	if index.Predicate != "" {
+		condition += " AND (" + index.Predicate + ")"
+	}
+	// As many rows as there are lists are enough to know.
+	rows, err := s.number(ctx, fmt.Sprintf("SELECT count(*) FROM (SELECT 1 FROM %s WHERE %s LIMIT %d) AS few", s.qualified(table.Schema, table.Name), condition, lists))
+	if err == nil && rows < int64(lists) {
+		s.notice(sqlerr.SuccessfulCompletion, "ivfflat index created with little data")
+	}
+	return err
+}
+
 // count counts the rows of a partial index.
 func (s *statistics) count(ctx context.Context, table *catalog.Table, condition string) (n int64, err error) {
-	stmt, err := s.x.env.Replan(ctx, "SELECT count(*) FROM "+s.qualified(table.Schema, table.Name)+" WHERE "+condition)
+	return s.number(ctx, "SELECT count(*) FROM "+s.qualified(table.Schema, table.Name)+" WHERE "+condition)
+}
+
+// number is the result of a query.
+func (s *statistics) number(ctx context.Context, query string) (n int64, err error) {
+	stmt, err := s.x.env.Replan(ctx, query)
 	if err != nil {
 		return 0, err
 	}

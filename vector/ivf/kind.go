@@ -9,7 +9,7 @@ import (
 )
 
 func init() {
-	vector.Register(&kind{name: "ivfflat", defaultLists: 100, defaultBits: 4, blocks: true})
+	vector.Register(&kind{name: "ivfflat", defaultLists: ListsDefault, defaultBits: 4, blocks: true})
 	vector.Register(&kind{name: "diskann", defaultBits: 8})
 }
 
@@ -23,8 +23,11 @@ type kind struct {
 
 func (k *kind) Name() string { return k.name }
 
-// ListsMax is pgvector's limit.
-const ListsMax = 32768
+// ListsMax is pgvector's limit, and ListsDefault how many lists of ivfflat it makes.
+const (
+	ListsMax     = 32768
+	ListsDefault = 100
+)
 
 // plan is what the options come to for so many rows.
 type plan struct {
