@@ -60,10 +60,20 @@ type Undo struct {
 	Deletes    uint64
 }
 
+// Load adds the rows of a segment whose objects were written before the change was:
+// its manifest's name. LastID is no less than any row, segment or log id in it.
+type Load struct {
+	Target
+	Manifest   string
+	FirstRowID uint64
+	LastID     uint64
+}
+
 const (
 	changeInsert byte = 1
 	changeDelete byte = 2
 	changeUndo   byte = 3
+	changeLoad   byte = 4
 )
 
 // A change in the stream is a length (4 bytes) and a body of that length, so
@@ -137,6 +147,17 @@ func AppendUndo(dst []byte, c Undo) []byte {
 	return endChange(dst, at)
 }
 
+// AppendLoad appends a change.
+func AppendLoad(dst []byte, c *Load) []byte {
+	dst, at := beginChange(dst, changeLoad)
+	dst = c.Target.append(dst)
+	dst = binary.AppendUvarint(dst, c.FirstRowID)
+	dst = binary.AppendUvarint(dst, c.LastID)
+	dst = binary.AppendUvarint(dst, uint64(len(c.Manifest)))
+	dst = append(dst, c.Manifest...)
+	return endChange(dst, at)
+}
+
 // NextChange returns the first whole change of stream and what follows; nil if
 // stream ends before the change does.
 func NextChange(stream []byte) (change, rest []byte) {
@@ -153,7 +174,7 @@ func NextChange(stream []byte) (change, rest []byte) {
 var errChange = errors.New("wal: malformed change")
 
 // DecodeChange reads a change: *Insert, whose columns the caller releases,
-// *Delete, whose keys are views of b, or *Undo.
+// *Delete, whose keys are views of b, *Undo or *Load.
 func DecodeChange(b []byte, mem memory.Allocator) (any, error) {
 	if len(b) == 0 {
 		return nil, errChange
@@ -167,6 +188,8 @@ func DecodeChange(b []byte, mem memory.Allocator) (any, error) {
 	case changeUndo:
 		c := &Undo{FirstRowID: d.uvarint(), Deletes: d.uvarint()}
 		return c, d.end()
+	case changeLoad:
+		return d.load()
 	}
 	return nil, fmt.Errorf("%w: kind %d", errChange, b[0])
 }
@@ -274,5 +297,15 @@ func (d *changeDecoder) delete() (*Delete, error) {
 		}
 		r.Key, d.b = d.b[:size:size], d.b[size:]
 	}
+	return c, d.end()
+}
+
+func (d *changeDecoder) load() (*Load, error) {
+	c := &Load{Target: d.target(), FirstRowID: d.uvarint(), LastID: d.uvarint()}
+	size := d.count(1)
+	if d.bad || size == 0 {
+		return nil, errChange
+	}
+	c.Manifest, d.b = string(d.b[:size]), d.b[size:]
 	return c, d.end()
 }

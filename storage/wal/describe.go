@@ -55,6 +55,8 @@ func describeChange(change []byte) (string, error) {
 		return fmt.Sprintf("insert %d rows from %d into %v", c.Rows(), c.FirstRowID, &c.Target), nil
 	case *Delete:
 		return fmt.Sprintf("delete %d rows from %v", len(c.Rows), &c.Target), nil
+	case *Load:
+		return fmt.Sprintf("load %s, row ids from %d, into %v", c.Manifest, c.FirstRowID, &c.Target), nil
 	case *Undo:
 		return fmt.Sprintf("undo inserts from %d and deletes from %d", c.FirstRowID, c.Deletes), nil
 	}

@@ -81,7 +81,8 @@ func TestChangesSurviveCuts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream = AppendUndo(AppendDelete(stream, del), undo)
+	load := &Load{Target: in.Target, Manifest: "files/insert_log/7/8/9/manifest", FirstRowID: 1 << 59, LastID: 1 << 61}
+	stream = AppendLoad(AppendUndo(AppendDelete(stream, del), undo), load)
 	for cut := range len(stream) {
 		var got []any
 		var buf []byte
@@ -100,7 +101,7 @@ func TestChangesSurviveCuts(t *testing.T) {
 				buf = rest
 			}
 		}
-		if len(got) != 3 || len(buf) != 0 {
+		if len(got) != 4 || len(buf) != 0 {
 			t.Fatalf("cut at %d: %d changes, %d bytes left", cut, len(got), len(buf))
 		}
 		insert := got[0].(*Insert)
@@ -116,8 +117,8 @@ func TestChangesSurviveCuts(t *testing.T) {
 			want.Release()
 			c.Release()
 		}
-		if !reflect.DeepEqual(got[1], del) || !reflect.DeepEqual(got[2], &undo) {
-			t.Fatalf("%+v, %+v", got[1], got[2])
+		if !reflect.DeepEqual(got[1], del) || !reflect.DeepEqual(got[2], &undo) || !reflect.DeepEqual(got[3], load) {
+			t.Fatalf("%+v, %+v, %+v", got[1], got[2], got[3])
 		}
 	}
 }
@@ -130,6 +131,7 @@ func FuzzDecodeChange(f *testing.F) {
 	}
 	stream = AppendDelete(stream, &Delete{Target: in.Target, Rows: []Deleted{{RowID: 1, Successor: 2, Key: []byte("k")}}})
 	stream = AppendUndo(stream, Undo{FirstRowID: 1, Deletes: 2})
+	stream = AppendLoad(stream, &Load{Target: in.Target, Manifest: "m", FirstRowID: 1, LastID: 2})
 	for rest := stream; ; {
 		change, after := NextChange(rest)
 		if change == nil {
