@@ -257,6 +257,14 @@ type Txn interface {
 	Insert(ctx context.Context, table *catalog.Table, partition catalog.OID, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error)
 	// InsertInto is Insert with the partition of each row.
 	InsertInto(ctx context.Context, table *catalog.Table, each []*catalog.Partition, columns []arrow.Array, onConflict bool) ([]RowID, []UniqueConflict, error)
+	// BeginLoad announces many rows of a table: until EndLoad or AbortLoad Insert
+	// and InsertInto write them as segments, past the log. Nothing else may be done
+	// to the table meanwhile, and rows can be taken back only to a savepoint since
+	// which no other was made. EndLoad is before the next statement; after its error
+	// the load is given up. false where rows go the usual way.
+	BeginLoad(table *catalog.Table) bool
+	EndLoad(ctx context.Context) error
+	AbortLoad()
 	// Delete deletes row versions that LockRow locked (RowCurrent).
 	Delete(ctx context.Context, table *catalog.Table, rows []RowID) error
 	// Update replaces locked row versions by new rows: delete and insert with

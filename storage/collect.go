@@ -23,7 +23,7 @@ func (e *Engine) drop(s *shard) {
 	}
 	s.dropped = true
 	s.dirty, s.deltas = zeroPosition, nil
-	for _, f := range s.view.flushed {
+	for _, f := range s.view.objects() {
 		e.collect(f)
 	}
 	e.collectCheckpoints([]catalog.Checkpoint{{Table: s.table, Partition: s.key.partition, Shard: s.key.shard}})

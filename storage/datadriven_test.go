@@ -611,6 +611,8 @@ func (s *script) showChange(change []byte) error {
 		for _, r := range c.Rows {
 			s.printf(" %s", s.deleted(r.RowID, r.Successor))
 		}
+	case *wal.Load:
+		s.printf("; load a segment into %s", s.place(c.Target))
 	case *wal.Undo:
 		s.printf("; undo what is newer than %d deletes", c.Deletes)
 	}

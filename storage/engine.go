@@ -44,6 +44,9 @@ type Options struct {
 	GrowingBytesMax int64
 	// SegmentBytesMax seals a growing segment (segment_max_size); 0 is 512 MiB.
 	SegmentBytesMax int64
+	// LoadBytesMin is from how many bytes on the rows that a bulk load brings to a
+	// shard are written as segments of their own; 0 is 8 MiB.
+	LoadBytesMin int64
 	// SealAfter seals a growing segment by age; 0 is 10 minutes.
 	SealAfter time.Duration
 	// CacheBytes bounds the local copies of remote objects; 0 is 8 GiB.
@@ -85,6 +88,7 @@ const (
 	memoryBytesDefault  = 1 << 30
 	segmentBytesDefault = 512 << 20
 	cacheBytesDefault   = 8 << 30
+	loadBytesMinDefault = 8 << 20
 	maintenanceDefault  = 64 << 20
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
@@ -111,6 +115,9 @@ func (o *Options) fill() error {
 	}
 	if o.SegmentBytesMax == 0 {
 		o.SegmentBytesMax = segmentBytesDefault
+	}
+	if o.LoadBytesMin == 0 {
+		o.LoadBytesMin = loadBytesMinDefault
 	}
 	if o.SealAfter == 0 {
 		o.SealAfter = sealAfterDefault

@@ -43,6 +43,8 @@ type flush struct {
 	s        *shard
 	table    *catalog.Table
 	memory   []*memorySegment
+	loaded   []*flushedSegment // of bulk loads, to be listed
+	listings []listing         // of loaded, those that commit lists
 	deltas   []deltalog.Entry
 	at       hlc.Timestamp // of the last commit below position
 	position wal.Position
@@ -140,7 +142,9 @@ func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed e
 	var next atomic.Int64
 	write := func() {
 		for i := int(next.Add(1)) - 1; i < len(flushes); i = int(next.Add(1)) - 1 {
-			errs[i] = flushes[i].write(ctx)
+			if errs[i] = flushes[i].write(ctx); errs[i] == nil {
+				errs[i] = flushes[i].list(ctx)
+			}
 		}
 	}
 	var others sync.WaitGroup
@@ -164,7 +168,7 @@ func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed e
 func committable(flushes []*flush) int {
 	steps := 0
 	for i, f := range flushes {
-		steps += len(f.written) + 2 // the checkpoint and the horizon
+		steps += len(f.written) + len(f.listings) + 2 // the checkpoint and the horizon
 		if steps > catalog.SegmentChangeMax && i > 0 {
 			return i
 		}
@@ -208,10 +212,13 @@ func (f *flush) seal() bool {
 	f.at, f.position, f.dirty = p.appliedAt, p.behindApplied(), s.dirty
 	f.deltas, s.deltas = s.deltas, nil
 	s.flushFrom, s.dirty = s.dirty, wal.Position{}
-	f.memory = slices.Clone(s.view.memory)
+	f.memory, f.loaded = slices.Clone(s.view.memory), slices.Clone(s.view.loaded)
 	for _, m := range f.memory {
 		m.retain()
 		m.sealed.Store(true)
+	}
+	for _, l := range f.loaded {
+		l.retain()
 	}
 	f.horizon = f.e.horizonLocked(s, mergeSome)
 	f.table = f.e.catalog.Current().TableByStorage(s.table)
@@ -221,6 +228,9 @@ func (f *flush) seal() bool {
 func (f *flush) release() {
 	for _, m := range f.memory {
 		m.release()
+	}
+	for _, l := range f.loaded {
+		l.release()
 	}
 }
 
@@ -547,6 +557,7 @@ func (f *flush) describe(change *catalog.SegmentChange) {
 	for _, w := range f.written {
 		change.Put = append(change.Put, w.flushed.descriptor())
 	}
+	change.Put = append(change.Put, f.listed()...)
 	change.Horizons = append(change.Horizons, f.s.horizons(f.since)...)
 }
 
@@ -555,6 +566,8 @@ func (f *flush) switchOver() {
 	f.e.pipeline.apply.Lock()
 	defer f.e.pipeline.apply.Unlock()
 	s := f.s
+	f.endListings()
+	s.half = false
 	s.flushFrom = wal.Position{}
 	s.checkpoint = f.position
 	now := time.Now()
@@ -564,6 +577,9 @@ func (f *flush) switchOver() {
 			f.e.collect(w.flushed)
 			w.flushed.release()
 		}
+		for _, l := range f.loaded {
+			f.e.collect(l)
+		}
 		return
 	}
 	var flushed []*flushedSegment
@@ -572,7 +588,8 @@ func (f *flush) switchOver() {
 		flushed = append(flushed, w.flushed)
 	}
 	memory := slices.DeleteFunc(slices.Clone(s.view.memory), func(m *memorySegment) bool { return slices.Contains(f.memory, m) })
-	s.changeSince(memory, append(slices.Clone(s.view.flushed), flushed...), f.since)
+	loaded := slices.DeleteFunc(slices.Clone(s.view.loaded), func(l *flushedSegment) bool { return slices.Contains(f.loaded, l) })
+	s.changeAll(memory, loaded, slices.Concat(s.view.flushed, f.loaded, flushed), f.since)
 	for _, w := range flushed {
 		w.release() // the view's now
 	}

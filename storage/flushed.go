@@ -44,7 +44,7 @@ func (f *flushedSegment) limit(t hlc.Timestamp) int {
 }
 
 func (f *flushedSegment) begin(expired hlc.Timestamp) int {
-	if f.Manifest.MaxTimestamp <= uint64(expired) {
+	if expired != 0 && f.Manifest.MaxTimestamp <= uint64(expired) {
 		return f.Rows()
 	}
 	return 0
@@ -56,7 +56,7 @@ func (f *flushedSegment) timestamp(ctx context.Context, pos int) (hlc.Timestamp,
 }
 
 func (f *flushedSegment) hide(ctx context.Context, start, end int, t, expired hlc.Timestamp, visible Bitmap) (hidden bool, err error) {
-	if f.Manifest.MaxTimestamp <= uint64(t) && f.Manifest.MinTimestamp > uint64(expired) {
+	if f.Manifest.MaxTimestamp <= uint64(t) && (expired == 0 || f.Manifest.MinTimestamp > uint64(expired)) {
 		return false, nil
 	}
 	a, err := f.Column(ctx, catalog.TimestampField, start, end)

@@ -183,8 +183,13 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, reach []*c
 				return 0, true, nil
 			}
 		}
-		if id := in.ownRow(reach, key, hash); id != 0 {
-			return id, true, nil
+		if id, err := in.ownRow(ctx, reach, key, hash); id != 0 || err != nil {
+			return id, err == nil, err
+		}
+		if load := in.t.load; load != nil {
+			if found, err := load.has(ctx, key, hash); found || err != nil {
+				return 0, err == nil, err
+			}
 		}
 	}
 	id, past, err := views.newest(ctx, table, in.t.e.now(), hash, key, func(id RowID) bool {
@@ -203,17 +208,21 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, reach []*c
 	return id, true, nil
 }
 
-func (in *insertion) ownRow(reach []*catalog.Partition, key []byte, hash uint64) RowID {
+func (in *insertion) ownRow(ctx context.Context, reach []*catalog.Partition, key []byte, hash uint64) (RowID, error) {
 	if in.t.writes == nil {
-		return 0
+		return 0, nil
 	}
 	shard := shardOf(hash, in.schema.table)
 	for _, p := range reach {
-		if id := in.t.writes.alive(shardKey{p.Storage, shard}, hash, key); id != 0 {
-			return id
+		at := shardKey{p.Storage, shard}
+		if id := in.t.writes.alive(at, hash, key); id != 0 {
+			return id, nil
+		}
+		if id, err := in.t.writes.aliveLoaded(ctx, at, in.schema.table.Storage, key); id != 0 || err != nil {
+			return id, err
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 func (in *insertion) uniqueError(row int) error {
@@ -356,6 +365,9 @@ const changeBytesMax = 512 << 10
 
 func (in *insertion) storeRows(shard int, rows growing.Rows) error {
 	t := in.t
+	if t.load != nil && t.load.table == in.schema.table.Storage {
+		return t.load.add(in, shard, rows)
+	}
 	if err := t.private().insert(in.target(shard), in.schema.growing, rows, in.partition.Options.Over(in.schema.table.Options).SegmentBytesMax); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (e *Engine) Segments() (list []SegmentInfo) {
 		}
 		indexes := e.vectorIndexes(s.table)
 		v, open := e.pinWithOpen(s)
-		for _, f := range v.flushed {
+		for _, f := range v.objects() {
 			listed[f.id()] = true
 			list = append(list, e.flushedInfo(f, f.descriptor().State, place, key, indexes))
 		}

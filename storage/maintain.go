@@ -106,7 +106,7 @@ func (e *Engine) due(wall time.Time) (list []*shard) {
 		if s.dirty == zeroPosition {
 			continue
 		}
-		if s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
+		if len(s.view.loaded) > 0 || s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
 			if list = append(list, s); len(list) == flushGroupMax {
 				break
 			}

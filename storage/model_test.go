@@ -65,6 +65,7 @@ func newModel(t *testing.T, seed uint64) *model {
 	m.w.e.Close()
 	m.w.opts.SegmentBytesMax = 1 << (12 + m.random.IntN(10))
 	m.w.opts.Retention = 1
+	m.w.opts.LoadBytesMin = 1 + m.random.Int64N(400)
 	m.w.opts.GrowingIndexRows = 20 + m.random.IntN(50)
 	m.w.open()
 	tx := m.w.begin(TxnOptions{})
@@ -228,7 +229,11 @@ func (m *model) insert(slot int, s *modelTxn) {
 	if len(ids) == 0 {
 		return
 	}
-	m.w.insert(s.tx, m.table, ids, names...)
+	if m.random.IntN(3) == 0 {
+		m.w.check(loadRows(m.w.ctx, m.random, s.tx, m.table, columnsOf(ids, names)))
+	} else {
+		m.w.insert(s.tx, m.table, ids, names...)
+	}
 	for i, id := range ids {
 		s.own[id] = names[i]
 	}

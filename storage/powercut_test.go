@@ -51,15 +51,16 @@ func TestPowerCuts(t *testing.T) {
 		}
 		p.end()
 	}
-	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes, %d times VACUUM FULL, %d index builds, %d background jobs",
-		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load(), tally.vacuums.Load(), tally.kind.built.Load(), tally.jobs)
-	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 || tally.vacuums.Load() == 0 || tally.kind.built.Load() == 0 || tally.jobs == 0 {
+	t.Logf("%d cuts: %d commits, %d with DDL, %d in flight at a cut (%d of them survived), %d flushes, %d times VACUUM FULL, %d bulk loads, %d index builds, %d background jobs",
+		cuts, tally.commits.Load(), tally.ddl.Load(), tally.inFlight, tally.survived, tally.flushes.Load(), tally.vacuums.Load(), tally.loads.Load(), tally.kind.built.Load(), tally.jobs)
+	if tally.commits.Load() == 0 || tally.ddl.Load() == 0 || tally.flushes.Load() == 0 || tally.vacuums.Load() == 0 || tally.loads.Load() == 0 || tally.kind.built.Load() == 0 || tally.jobs == 0 {
 		t.Error("the load did nothing")
 	}
 }
 
 type powerTally struct {
 	commits, ddl, flushes, vacuums atomic.Int64
+	loads                          atomic.Int64
 	inFlight, survived             int
 	jobs                           int64
 	kind                           testKind
@@ -149,7 +150,7 @@ func (p *powerWorld) open(create bool) {
 	p.check(err)
 	p.e, err = Open(ctx, Options{
 		Catalog: p.catalog, Log: p.log, Objects: p.objects, Clock: p.clock, Manual: true, SegmentBytesMax: 64 << 10,
-		Retention: 1, Kinds: p.tally.kind.byName, GrowingIndexRows: 20,
+		Retention: 1, LoadBytesMin: 100, Kinds: p.tally.kind.byName, GrowingIndexRows: 20,
 	})
 	p.check(err)
 	p.off = false
@@ -386,7 +387,15 @@ func (p *powerWorld) insert(w *powerWriter, tx *txn, table *catalog.Table, rows 
 	if len(ids) == 0 {
 		return nil
 	}
-	_, _, err := tx.Insert(p.e.background, table, 0, columnsOf(ids, names), false)
+	var err error
+	if w.random.IntN(3) == 0 {
+		err = loadRows(p.e.background, w.random, tx, table, columnsOf(ids, names))
+		if tx.writes != nil && len(tx.writes.loadEnds) > 0 {
+			p.tally.loads.Add(1)
+		}
+	} else {
+		_, _, err = tx.Insert(p.e.background, table, 0, columnsOf(ids, names), false)
+	}
 	if err == nil && w.random.IntN(4) == 0 {
 		err = tx.stream.emit(0) // as if the transaction were large
 	}
@@ -497,7 +506,7 @@ func (p *powerWorld) verifyObjects() {
 	p.check(p.e.sweep(context.Background()))
 	named := map[string]bool{}
 	for _, s := range p.e.allShards() {
-		for _, f := range s.view.flushed {
+		for _, f := range s.view.objects() {
 			named[f.descriptor().Manifest] = true
 			for _, file := range f.Current().Files {
 				named[file.Key] = true

@@ -38,6 +38,8 @@ type privateWrites struct {
 	// own has, per table storage, the deletes of committed rows: row id → index
 	// in deletes.
 	own map[catalog.StorageID]map[RowID]uint32
+	// loadEnds end Engine.writing for the loads.
+	loadEnds []func()
 	// chain finds, while committing, the delete of an own row.
 	chain map[RowID]int
 }
@@ -47,6 +49,7 @@ type privateShard struct {
 	key      shardKey
 	target   wal.Target
 	segments []*memorySegment
+	loads    []*privateLoad
 }
 
 // privateRun says that the own rows between two row ids are of one partition.
@@ -255,6 +258,7 @@ func (p *privateWrites) undo(first RowID, n int) {
 		}
 	}
 	p.deletes = p.deletes[:min(n, len(p.deletes))]
+	p.undoLoads(first)
 	for _, s := range p.order {
 		for i := len(s.segments) - 1; i >= 0; i-- {
 			g := s.segments[i]
@@ -272,6 +276,7 @@ func (p *privateWrites) undo(first RowID, n int) {
 
 // release frees the segments; those adopted by shards live on there.
 func (p *privateWrites) release() {
+	p.endLoads()
 	for _, s := range p.order {
 		for _, g := range s.segments {
 			g.release()
@@ -292,6 +297,8 @@ func (p *privateWrites) replay(change any) error {
 			r := &c.Rows[i]
 			p.delete(&t, RowID(r.RowID), RowID(r.Successor), append([]byte(nil), r.Key...))
 		}
+	case *wal.Load:
+		p.addLoad(c.Target, &privateLoad{first: RowID(c.FirstRowID), key: c.Manifest})
 	case *wal.Undo:
 		p.undo(RowID(c.FirstRowID), int(c.Deletes))
 	}
@@ -382,6 +389,9 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 			if err := s.take(ctx, p.e, g, at); err != nil {
 				return err
 			}
+		}
+		if err := p.applyLoads(ctx, s, ps.loads, at); err != nil {
+			return err
 		}
 		s.markDirty(pos)
 	}

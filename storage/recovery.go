@@ -56,6 +56,18 @@ func (e *Engine) recover(ctx context.Context) error {
 		return err
 	}
 	r.forgetDropped()
+	return r.listRest(ctx)
+}
+
+// listRest ends what flushes that listed many segments of bulk loads had begun.
+func (r *recovery) listRest(ctx context.Context) error {
+	for _, s := range r.e.allShards() {
+		if s.half {
+			if err := r.e.flushShard(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -140,6 +152,8 @@ func (r *recovery) change(t *recoveredTxn, b []byte) error {
 	switch c := change.(type) {
 	case *wal.Insert:
 		r.ids = max(r.ids, c.FirstRowID+uint64(c.Rows()))
+	case *wal.Load:
+		r.ids = max(r.ids, c.LastID)
 	}
 	return t.writes.replay(change)
 }

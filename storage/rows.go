@@ -84,6 +84,15 @@ func (t *txn) locate(ctx context.Context, table *catalog.Table, row RowID) (*loc
 				return &located{src: g, pos: pos, shard: s.key.shard, own: true, partition: p}, nil
 			}
 		}
+		s, f, pos, err := t.writes.findLoaded(ctx, table.Storage, row)
+		if err != nil {
+			return nil, err
+		}
+		if f != nil {
+			if p := t.catalog.PartitionByStorage(s.key.partition); p != nil {
+				return &located{src: f, pos: pos, shard: s.key.shard, partition: p}, nil
+			}
+		}
 	}
 	for _, p := range t.near.of(table.OID) {
 		if l, err := t.locateIn(ctx, table, p, row); l != nil || err != nil {

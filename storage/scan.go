@@ -120,12 +120,7 @@ func (p *scanPlan) addShard(ctx context.Context, key shardKey, expired hlc.Times
 			return err
 		}
 	}
-	for _, g := range p.s.own.shard(key) {
-		if err := p.addSource(ctx, g, p.s.own.rows[g], 0, true); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.s.own.sources(key, func(src source, rows int, private bool) error { return p.addSource(ctx, src, rows, 0, private) })
 }
 
 // prune says whether the filter leaves out a whole segment, and counts it.

@@ -69,10 +69,9 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 					return nil, err
 				}
 			}
-			for _, g := range s.own.shard(key) {
-				if err := add(g, s.own.rows[g], 0, true); err != nil {
-					return nil, err
-				}
+			err = s.own.sources(key, func(src source, rows int, private bool) error { return add(src, rows, 0, private) })
+			if err != nil {
+				return nil, err
 			}
 		}
 	}

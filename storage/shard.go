@@ -42,6 +42,9 @@ type shard struct {
 	checkpoint wal.Position
 	// born is when the growing segment got its first row.
 	born hlc.Timestamp
+	// half says that the catalog lists segments which the log at or after the
+	// checkpoint names: a flush that listed many was cut short.
+	half bool
 	// dropped shards belong to no table any more; what comes late is ignored.
 	dropped bool
 
@@ -65,8 +68,11 @@ var zeroPosition wal.Position
 // shardView is an immutable list of the segments of a shard. It is pinned by
 // snapshots and freed with its segments at the last release.
 type shardView struct {
-	refs    atomic.Int32
-	memory  []*memorySegment // oldest first; the last may be growing
+	refs   atomic.Int32
+	memory []*memorySegment // oldest first; the last may be growing
+	// loaded are segments of bulk loads that the catalog does not list before the
+	// next flush. Until then they are not merged and get no index.
+	loaded  []*flushedSegment
 	flushed []*flushedSegment
 	// since is from when on a reader finds every version that it is to see:
 	// before it, flushes and merges have left out some.
@@ -87,9 +93,17 @@ func (v *shardView) release() {
 	for _, m := range v.memory {
 		m.release()
 	}
-	for _, f := range v.flushed {
+	for _, f := range v.objects() {
 		f.release()
 	}
+}
+
+// objects are all segments in objects, listed or not.
+func (v *shardView) objects() []*flushedSegment {
+	if len(v.loaded) == 0 {
+		return v.flushed
+	}
+	return append(v.flushed[:len(v.flushed):len(v.flushed)], v.loaded...)
 }
 
 // sources calls f for each segment, the newest first, until f says false or
@@ -100,9 +114,11 @@ func (v *shardView) sources(f func(source) (bool, error)) error {
 			return err
 		}
 	}
-	for i := len(v.flushed) - 1; i >= 0; i-- {
-		if more, err := f(v.flushed[i]); !more || err != nil {
-			return err
+	for _, list := range [][]*flushedSegment{v.loaded, v.flushed} {
+		for i := len(list) - 1; i >= 0; i-- {
+			if more, err := f(list[i]); !more || err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -133,13 +149,18 @@ func (s *shard) change(memory []*memorySegment, flushed []*flushedSegment) {
 
 // changeSince is change that leaves out what readers before since would see.
 func (s *shard) changeSince(memory []*memorySegment, flushed []*flushedSegment, since hlc.Timestamp) {
+	s.changeAll(memory, s.view.loaded, flushed, since)
+}
+
+func (s *shard) changeAll(memory []*memorySegment, loaded, flushed []*flushedSegment, since hlc.Timestamp) {
+	v := newShardView(memory, flushed...)
+	v.loaded = loaded
 	for _, m := range memory {
 		m.retain()
 	}
-	for _, f := range flushed {
+	for _, f := range v.objects() {
 		f.retain()
 	}
-	v := newShardView(memory, flushed...)
 	v.since = max(since, s.view.since)
 	s.replace(v)
 }

@@ -13,7 +13,7 @@ func (e *Engine) tableSize(table, partition catalog.StorageID) (bytes int64) {
 		for _, m := range view.memory {
 			bytes += m.Size()
 		}
-		for _, f := range view.flushed {
+		for _, f := range view.objects() {
 			bytes += f.descriptor().Bytes
 		}
 		view.release()

@@ -36,6 +36,7 @@ type ownView struct {
 type ownShard struct {
 	key      shardKey
 	segments []*memorySegment
+	loads    []*flushedSegment
 }
 
 // Snapshot begins a command.
@@ -91,7 +92,7 @@ func (t *txn) ownNow() *ownView {
 	}
 	v := &ownView{rows: map[*memorySegment]int{}, deletes: uint64(len(t.writes.deletes))}
 	for _, s := range t.writes.order {
-		v.shards = append(v.shards, ownShard{s.key, s.segments[:len(s.segments):len(s.segments)]})
+		v.shards = append(v.shards, ownShard{s.key, s.segments[:len(s.segments):len(s.segments)], s.own()})
 		for _, g := range s.segments {
 			v.rows[g] = g.Rows()
 		}
@@ -99,13 +100,31 @@ func (t *txn) ownNow() *ownView {
 	return v
 }
 
-func (v *ownView) shard(key shardKey) []*memorySegment {
+// shard returns what a command sees of one shard.
+func (v *ownView) shard(key shardKey) (s ownShard) {
 	if v == nil {
-		return nil
+		return s
 	}
 	for i := range v.shards {
 		if v.shards[i].key == key {
-			return v.shards[i].segments
+			return v.shards[i]
+		}
+	}
+	return s
+}
+
+// sources calls f for each of the own segments, with how many rows of it the
+// command sees. Of those in objects what hides committed rows is to hide rows.
+func (v *ownView) sources(key shardKey, f func(src source, rows int, private bool) error) error {
+	s := v.shard(key)
+	for _, g := range s.segments {
+		if err := f(g, v.rows[g], true); err != nil {
+			return err
+		}
+	}
+	for _, l := range s.loads {
+		if err := f(l, l.Rows(), false); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -183,6 +202,9 @@ func (s *snapshot) ownRows(table *catalog.Table) (n int64) {
 		for _, g := range own.segments {
 			n += int64(s.own.rows[g]) - g.Tombstones.Count()
 		}
+		for _, l := range own.loads {
+			n += int64(l.Rows())
+		}
 	}
 	return max(n, 0)
 }
@@ -200,7 +222,7 @@ func (e *Engine) liveRows(table *catalog.Table, partitions []*catalog.Partition,
 		for _, m := range v.view.memory {
 			n += max(int64(m.Rows()-m.begin(expired))-m.Tombstones.Count(), 0)
 		}
-		for _, f := range v.view.flushed {
+		for _, f := range v.view.objects() {
 			n += max(int64(f.Rows())-e.expiredRows(f, expired)-f.tombstones().Count(), 0)
 		}
 	}

@@ -244,7 +244,7 @@ func (e *Engine) knownSegments(ctx context.Context) (map[catalog.SegmentID]*know
 	// already going.
 	e.pipeline.apply.Lock()
 	for _, s := range e.allShards() {
-		for _, f := range s.view.flushed {
+		for _, f := range s.view.objects() {
 			k := of(f.id())
 			k.manifests = append(k.manifests, f.descriptor().Manifest)
 			k.files = append(k.files, f.Current())

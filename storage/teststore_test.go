@@ -16,6 +16,7 @@ import (
 type testStore struct {
 	mu      sync.Mutex
 	objects map[string][]byte
+	failing sync.Mutex // a call of fail at a time
 	fail    func(key string) (err error, lost bool)
 	// hold, when set, has deletes of columns wait until it is closed.
 	hold chan struct{}
@@ -27,7 +28,10 @@ func (s *testStore) write(key string, data []byte) error {
 	var err error
 	lost := false
 	if s.fail != nil {
-		if err, lost = s.fail(key); err != nil && !lost {
+		s.failing.Lock()
+		err, lost = s.fail(key)
+		s.failing.Unlock()
+		if err != nil && !lost {
 			return err
 		}
 	}

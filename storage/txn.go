@@ -37,6 +37,8 @@ type txn struct {
 
 	near nearby
 
+	load *bulkLoad // between BeginLoad and EndLoad
+
 	// builds are the indexes that the transaction built.
 	builds []catalog.StorageID
 
@@ -92,6 +94,9 @@ func (t *txn) writable() error {
 }
 
 func (t *txn) Savepoint() Savepoint {
+	if t.load != nil {
+		t.load.cut()
+	}
 	t.nextMark++
 	sp := savepoint{id: t.nextMark, row: RowID(t.e.ids.Load() + 1), stream: t.stream.length(), catalog: t.catalog.Savepoint()}
 	if t.writes != nil {
@@ -111,6 +116,9 @@ func (t *txn) RollbackTo(id Savepoint) {
 	}
 	sp := t.savepoints[i]
 	t.savepoints = t.savepoints[:i+1]
+	if t.load != nil {
+		t.load.undo(sp.row)
+	}
 	if t.writes != nil {
 		t.writes.undo(sp.row, sp.deletes)
 		if !t.stream.cut(sp.stream) {
@@ -142,6 +150,10 @@ func (t *txn) savepointIndex(id Savepoint) int {
 func (t *txn) Rollback() {
 	if t.done {
 		return
+	}
+	t.AbortLoad()
+	if t.writes != nil {
+		t.writes.undoLoads(0)
 	}
 	if t.stream.chunks > 0 || t.stream.prepared {
 		// A hint only: without it recovery forgets the chunks at the log's end.

@@ -187,7 +187,13 @@ func (s *Session) planFedInsert(ctx context.Context, v *ast.CopyStmt, names []st
 // run inserts what the client sends, or what files have.
 func (c *copyFrom) run(ctx context.Context) (string, error) {
 	defer c.s.showProgress(&c.progress)()
-	var err error
+	store, err := c.s.store(ctx)
+	if err != nil {
+		return "", err
+	}
+	if store.BeginLoad(c.table) {
+		defer store.AbortLoad()
+	}
 	switch {
 	case c.file != "":
 		err = c.runFiles(ctx)
@@ -195,6 +201,9 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 		err = c.runSpooled(ctx)
 	default:
 		err = c.runStream(ctx)
+	}
+	if err == nil {
+		err = store.EndLoad(ctx)
 	}
 	if err != nil {
 		return "", err

@@ -37,7 +37,8 @@ type Manifest struct {
 	// of a fixed-width column ends within a group.
 	GroupRows int `json:"group_rows,omitempty"`
 	// MinTimestamp and MaxTimestamp bound the commit timestamps of the rows; 0
-	// for a segment of deletes alone.
+	// for a segment of deletes alone. Where they are equal the rows have no other,
+	// whatever the files say: those of a bulk load are written before its commit.
 	MinTimestamp uint64 `json:"min_timestamp"`
 	MaxTimestamp uint64 `json:"max_timestamp"`
 	// DeltaPosition says that all deletes of the segment's rows below it are in

@@ -162,6 +162,9 @@ func (s *Flushed) Group(pos int) (start, end int) {
 // Column returns rows [start, end) of a field, or nil if the segment has it
 // not. Uncompressed events are used in place. The caller releases the array.
 func (s *Flushed) Column(ctx context.Context, field catalog.FieldID, start, end int) (arrow.Array, error) {
+	if at, same := s.timestamp(); same && field == catalog.TimestampField {
+		return s.repeated(at, end-start), nil
+	}
 	f := s.columns[field]
 	if f == nil {
 		return nil, nil
@@ -200,6 +203,30 @@ func (s *Flushed) Column(ctx context.Context, field catalog.FieldID, start, end 
 		return pieces[0], nil
 	}
 	return array.Concatenate(pieces, s.shelf.Mem)
+}
+
+// timestamp is that of all rows, if they have the same: then the files need not
+// say it (see package manifest).
+func (s *Flushed) timestamp() (at uint64, same bool) {
+	m := s.Manifest
+	return m.MinTimestamp, m.MinTimestamp == m.MaxTimestamp
+}
+
+func (s *Flushed) repeated(v uint64, n int) arrow.Array {
+	b := array.NewUint64Builder(s.shelf.Mem)
+	defer b.Release()
+	b.Reserve(n)
+	for range n {
+		b.UnsafeAppend(v)
+	}
+	return b.NewArray()
+}
+
+// Stamp gives all rows of a segment that was written before its commit the
+// timestamp of it, before anybody else has the segment.
+func (s *Flushed) Stamp(m *manifest.Manifest) {
+	s.Manifest = m
+	s.current.Store(m)
 }
 
 // Open returns the file of a field, pinned, or nil if the segment has it not.
@@ -406,6 +433,9 @@ func (s *Flushed) AppendKey(ctx context.Context, dst []byte, pos int) ([]byte, e
 
 // Uint64At returns the row id or the timestamp of the row at pos.
 func (s *Flushed) Uint64At(ctx context.Context, field catalog.FieldID, pos int) (uint64, error) {
+	if at, same := s.timestamp(); same && field == catalog.TimestampField {
+		return at, nil
+	}
 	a, err := s.Column(ctx, field, pos, pos+1)
 	if err != nil {
 		return 0, err

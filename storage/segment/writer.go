@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"golang.org/x/sync/errgroup"
 
 	"quiver/catalog"
 	"quiver/storage/binlog"
@@ -66,6 +67,8 @@ type Writer struct {
 	rows  []rowPosition
 	count int
 	delta []deltalog.Entry
+	// extras are the files that Finish makes.
+	extras []*writerFile
 }
 
 type writerFile struct {
@@ -207,11 +210,9 @@ func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest
 		Table: w.o.Name.Table, Partition: w.o.Name.Partition, Segment: w.o.Name.ID, Shard: w.o.Shard,
 		SchemaVersion: w.o.SchemaVersion, Rows: int64(w.count), GroupRows: w.groupRows(), DeltaPosition: position,
 	}
+	files := w.files
 	for _, f := range w.files {
 		if f.summary, err = f.w.Finish(); err != nil {
-			return nil, "", err
-		}
-		if err := w.put(ctx, m, f); err != nil {
 			return nil, "", err
 		}
 		m.MinTimestamp, m.MaxTimestamp = f.summary.MinTimestamp, f.summary.MaxTimestamp
@@ -220,11 +221,12 @@ func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest
 		if w.keys.summary, err = w.run.Finish(); err != nil {
 			return nil, "", err
 		}
-		if err := w.put(ctx, m, w.keys); err != nil {
-			return nil, "", err
-		}
+		files = append(files, w.keys)
 	}
-	if err := w.finishExtras(ctx, m); err != nil {
+	if err := w.finishExtras(); err != nil {
+		return nil, "", err
+	}
+	if err := w.putAll(ctx, m, append(files, w.extras...)); err != nil {
 		return nil, "", err
 	}
 	object, err := m.Encode()
@@ -250,9 +252,9 @@ func (w *Writer) groupRows() int {
 }
 
 // finishExtras writes the bloom filter, the row id run and the delta log.
-func (w *Writer) finishExtras(ctx context.Context, m *manifest.Manifest) error {
+func (w *Writer) finishExtras() error {
 	if w.stats != nil {
-		err := w.small(ctx, m, manifest.KindStats, func(log uint64) string { return w.o.Name.StatsLog(w.o.KeyField, log) },
+		err := w.small(manifest.KindStats, func(log uint64) string { return w.o.Name.StatsLog(w.o.KeyField, log) },
 			func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
 				return deltalog.WriteStats(out, ids, w.stats, w.o.Mem)
 			})
@@ -261,13 +263,13 @@ func (w *Writer) finishExtras(ctx context.Context, m *manifest.Manifest) error {
 		}
 	}
 	if len(w.rows) > 0 {
-		err := w.small(ctx, m, manifest.KindIndex, func(log uint64) string { return w.o.Name.Index(catalog.RowIDField, log, "") }, w.writeRowRun)
+		err := w.small(manifest.KindIndex, func(log uint64) string { return w.o.Name.Index(catalog.RowIDField, log, "") }, w.writeRowRun)
 		if err != nil {
 			return err
 		}
 	}
 	if len(w.delta) > 0 {
-		return w.small(ctx, m, manifest.KindDelta, w.o.Name.DeltaLog, func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
+		return w.small(manifest.KindDelta, w.o.Name.DeltaLog, func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
 			return deltalog.Write(out, ids, w.delta, w.o.Mem)
 		})
 	}
@@ -295,24 +297,39 @@ func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, e
 }
 
 // small writes one file that is made at once.
-func (w *Writer) small(ctx context.Context, m *manifest.Manifest, kind string, key func(log uint64) string, write func(io.Writer, deltalog.IDs) (binlog.Summary, error)) error {
+func (w *Writer) small(kind string, key func(log uint64) string, write func(io.Writer, deltalog.IDs) (binlog.Summary, error)) error {
 	f := &writerFile{kind: kind, log: w.o.NewLog()}
 	f.key = key(f.log)
 	f.stage = newStagedFile(w.o.Scratch, f.log)
+	w.extras = append(w.extras, f)
 	var err error
-	defer f.stage.drop()
-	if f.summary, err = write(f.stage, w.ids(f.log)); err != nil {
-		return err
-	}
-	return w.put(ctx, m, f)
+	f.summary, err = write(f.stage, w.ids(f.log))
+	return err
 }
 
-func (w *Writer) put(ctx context.Context, m *manifest.Manifest, f *writerFile) error {
-	if err := w.o.Objects.Put(ctx, f.key, f.stage.reader(), f.stage.size); err != nil {
-		return fmt.Errorf("put %s: %w", f.key, err)
+// putters is how many objects of a segment are put at a time: most of it is
+// waiting for the store.
+const putters = 4
+
+// putAll puts the files and lists them in their order.
+func (w *Writer) putAll(ctx context.Context, m *manifest.Manifest, files []*writerFile) error {
+	g, within := errgroup.WithContext(ctx)
+	g.SetLimit(putters)
+	for _, f := range files {
+		g.Go(func() error {
+			if err := w.o.Objects.Put(within, f.key, f.stage.reader(), f.stage.size); err != nil {
+				return fmt.Errorf("put %s: %w", f.key, err)
+			}
+			f.stage.drop()
+			return nil
+		})
 	}
-	f.stage.drop()
-	m.Add(f.kind, f.key, &f.summary)
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, f := range files {
+		m.Add(f.kind, f.key, &f.summary)
+	}
 	return nil
 }
 
@@ -329,6 +346,9 @@ func (w *Writer) Abort() {
 	}
 	if w.keys != nil {
 		w.keys.stage.drop()
+	}
+	for _, f := range w.extras {
+		f.stage.drop()
 	}
 }
 
