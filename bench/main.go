@@ -136,6 +136,7 @@ var parts = []struct {
 	run           func(*bench) error
 }{
 	{"copy", ways, (*bench).copy},
+	{"import", ways, (*bench).imports},
 	{"scan", ways, (*bench).scan},
 	{"select1", ways, (*bench).selectOne},
 	{"insert", ways, (*bench).insertMany},
