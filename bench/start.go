@@ -106,7 +106,7 @@ func (b *bench) replays(q *servers.Quiver, empty float64) error {
 	if err != nil {
 		return err
 	}
-	b.add(figure{what: fmt.Sprintf("Replay of a log of %.0f MB, beyond an empty start", float64(size)/1e6), quiver: ours, peer: p, unit: "MB/s", peerIs: "reading a file", atLeast: 1. / 3})
+	b.add(figure{what: fmt.Sprintf("Replay of a log of %.0f MB, beyond an empty start", float64(size)/1e6), quiver: ours, peer: p, unit: "MB/s", peerIs: "reading a file", atLeast: 0.334})
 	return nil
 }
 

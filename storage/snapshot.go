@@ -69,7 +69,7 @@ func (t *txn) Snapshot(ctx context.Context) (Snapshot, error) {
 
 // newSnapshot is a snapshot at a registered time.
 func (t *txn) newSnapshot(time readTime) *snapshot {
-	t.e.load.reading.Add(1)
+	t.e.load.open()
 	t.lastRead = time
 	return &snapshot{t: t, time: time, own: t.command}
 }
