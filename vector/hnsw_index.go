@@ -118,6 +118,8 @@ type graphSearch struct {
 	*graphWalker
 	request *SearchRequest
 	stats   *SearchStats
+	// iterating: what may be proposed is known only to the caller.
+	iterating bool
 }
 
 // count adds the work up.
@@ -160,7 +162,7 @@ func (s *graphSearch) lookFor(k int) look {
 	}
 	k = min(max(k, effortK[0]), s.nodes)
 	recall := s.request.Recall
-	if s.request.Keep != nil && recall > 0 {
+	if (s.request.Keep != nil || s.iterating) && recall > 0 {
 		recall = 1 - missesKept*(1-recall)
 	}
 	gain, visits := s.effort.at(k, recall)

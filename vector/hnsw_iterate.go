@@ -23,7 +23,7 @@ type graphIterator struct {
 
 // Iterate implements Index.
 func (x *graphIndex) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
-	it := &graphIterator{search: graphSearch{graphIndex: x, request: r, stats: stats}}
+	it := &graphIterator{search: graphSearch{graphIndex: x, request: r, stats: stats, iterating: true}}
 	if it.finished = x.nodes == 0; it.finished {
 		return it
 	}
