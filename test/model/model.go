@@ -40,13 +40,6 @@ func (r *row) get(c column) string {
 	return c.missing
 }
 
-// with is the row with another value.
-func (r *row) with(c column, value string) *row {
-	out := &row{values: maps.Clone(r.values), part: r.part}
-	out.values[c.id] = value
-	return out
-}
-
 // span is the bounds of a range partition.
 type span struct{ low, high int64 }
 

@@ -73,8 +73,8 @@ type run struct {
 
 // tally counts over seeds.
 type tally struct {
-	operations, rows, restarts, cuts int
-	counts                           map[string]int
+	operations int
+	counts     map[string]int
 }
 
 func newRun(ctx context.Context, seed uint64, dir string) *run {
@@ -95,7 +95,7 @@ func newRun(ctx context.Context, seed uint64, dir string) *run {
 	if random.IntN(2) == 0 {
 		faults = catalog.Faults{Seed: random.Uint64(), LoseRequest: 0.01, LoseReply: 0.02, Delay: 0.01}
 	}
-	r.cluster = cluster.New(cluster.Options{Engine: o, TempDir: dir, KV: faults, LogFileBytes: 1 << (15 + random.IntN(5))})
+	r.cluster = cluster.New(cluster.Options{Engine: o, TempDir: dir, KV: faults, LogFileBytes: 1 << (20 + random.IntN(2))})
 	r.logf("-- seed %d: retention %v, manual %t, segments of %d bytes", seed, r.retention, o.Manual, o.SegmentBytesMax)
 	return r
 }
@@ -300,9 +300,6 @@ func (r *run) setState(s *state) {
 		r.history = slices.Clone(r.history[30:])
 	}
 }
-
-// table is a table as a session sees it.
-func (r *run) table(s *session, name string) *table { return r.txnOf(s).table(r.state, name) }
 
 // end ends a session's block.
 func (r *run) end(s *session, sql string, commit bool) {
