@@ -21,11 +21,6 @@ type router struct {
 	only *catalog.Partition
 	key  []evaluator
 	kind []*types.Type
-	// last is where the row before went, whose key was lastKey: rows of one
-	// partition mostly come together.
-	last    *catalog.Partition
-	lastKey []byte
-	buf     []byte
 }
 
 // newRouter compiles the partition key of a modification; nil without one.
@@ -51,10 +46,10 @@ func (r *router) route(rows *batch) ([]*catalog.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := r.x.catalog()
+	place := r.placement()
 	out := make([]*catalog.Partition, rows.rows)
 	for row := range out {
-		p := r.place(view, values, row)
+		p := place.Of(values, row)
 		switch {
 		case r.only != nil && (p == nil || p.OID != r.only.OID):
 			return nil, r.violation(rows, row)
@@ -73,17 +68,21 @@ func (r *router) places(rows *batch) ([]*catalog.Partition, error) {
 	if err != nil {
 		return nil, err
 	}
+	place := r.placement()
 	out := make([]*catalog.Partition, rows.rows)
 	for row := range out {
-		out[row] = r.place(r.x.catalog(), values, row)
+		out[row] = place.Of(values, row)
 	}
 	return out, nil
+}
+
+func (r *router) placement() *plan.Placement {
+	return &plan.Placement{View: r.x.catalog(), Table: r.table, Types: r.kind}
 }
 
 // values computes the partition key of rows; the caller releases it, after an error
 // too.
 func (r *router) values(rows *batch) ([]types.Vec, error) {
-	r.last = nil // the catalog may have changed since
 	values := make([]types.Vec, len(r.key))
 	for i, e := range r.key {
 		var err error
@@ -100,48 +99,6 @@ func releaseVecs(values []types.Vec) {
 			v.Array.Release()
 		}
 	}
-}
-
-// place is the partition of one row, nil if there is none.
-func (r *router) place(view catalog.View, values []types.Vec, row int) *catalog.Partition {
-	key, null := r.buf[:0], false
-	for i, v := range values {
-		if v.IsNull(row) {
-			key, null = catalog.AppendKeyNull(key), true
-		} else {
-			key = r.kind[i].AppendKey(catalog.AppendKeyDatum(key), v.Array, v.Row(row))
-		}
-	}
-	r.buf = key
-	if r.last != nil && string(key) == string(r.lastKey) {
-		return r.last
-	}
-	var p *catalog.Partition
-	switch r.table.PartitionKey.Strategy {
-	case catalog.PartitionByHash:
-		return view.PartitionOfHash(r.table.OID, r.hash(values, row))
-	case catalog.PartitionByList:
-		p = view.PartitionOfList(r.table.OID, key)
-	default:
-		if !null { // a range has no nulls
-			p = view.PartitionOfRange(r.table.OID, key)
-		}
-	}
-	if p == nil {
-		p = view.DefaultOf(r.table.OID)
-	}
-	r.last, r.lastKey = p, append(r.lastKey[:0], key...)
-	return p
-}
-
-func (r *router) hash(values []types.Vec, row int) uint64 {
-	var hash uint64
-	for i, v := range values {
-		if !v.IsNull(row) {
-			hash = plan.CombineHash(hash, r.kind[i], v.Array, v.Row(row))
-		}
-	}
-	return hash
 }
 
 func (r *router) violation(rows *batch, row int) error {

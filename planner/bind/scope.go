@@ -5,6 +5,7 @@ import (
 	"quiver/planner/logical"
 	"quiver/planner/plan"
 	"quiver/sql/sqlerr"
+	"quiver/sql/types"
 )
 
 // scope is what names mean at one query level: its FROM items, then the
@@ -205,10 +206,21 @@ func (b *binder) hintColumn(err *sqlerr.Error, s *scope, qualifier, name string)
 	return err
 }
 
-// systemColumn binds tableoid, the one system column that means something here.
+// systemColumn binds tableoid, the one system column that means something here. Of
+// a partitioned table it is that of the partition, which follows from the row.
 func (b *binder) systemColumn(it *item, name string) (plan.Expr, bool) {
 	if it.relation == nil || name != "tableoid" {
 		return nil, false
 	}
-	return b.oidConst(it.relation.Head().OID), true
+	oid := b.oidConst(it.relation.Head().OID)
+	t, ok := it.relation.(*catalog.Table)
+	if !ok || !t.Explicit() {
+		return oid, true
+	}
+	row := make([]logical.ColID, len(it.cols))
+	for i, c := range it.cols {
+		row[i] = c.id
+	}
+	args := append([]plan.Expr{oid}, b.partitionKey(&target{table: t, live: liveColumns(t)}, row)...)
+	return &plan.Call{Typed: plan.Typed{T: types.Of(types.OIDOID)}, Function: plan.TableOID, Args: args, Word: name}, true
 }

@@ -1,0 +1,319 @@
+package executor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
+	"quiver/catalog"
+	"quiver/planner/plan"
+	"quiver/sql/types"
+	"quiver/storage"
+)
+
+// The values of the partition key that random tests use, beside null.
+const (
+	keyLow  = -4
+	keyHigh = 44
+)
+
+// partitionWorld is a table p with random partitions and its plain twin m, which
+// holds the rows that p takes.
+type partitionWorld struct {
+	*world
+	r        *rand.Rand
+	fallback string // the name of the default partition
+}
+
+func (w *partitionWorld) ok(text string) {
+	w.t.Helper()
+	if out := w.sql(text); strings.Contains(out, ": ") {
+		w.t.Fatalf("%s: %s", text, out)
+	}
+}
+
+// build makes the tables; every value of the key is offered to both once.
+func (w *partitionWorld) build() {
+	w.t.Helper()
+	strategy := []string{"RANGE", "LIST", "HASH"}[w.r.IntN(3)]
+	w.ok("CREATE TABLE p (a int, b int) PARTITION BY " + strategy + " (a)")
+	w.ok("CREATE TABLE m (a int, b int)")
+	names := 0
+	part := func(bound string) {
+		w.ok(fmt.Sprintf("CREATE TABLE p%d PARTITION OF p %s", names, bound))
+		names++
+	}
+	switch strategy {
+	case "RANGE":
+		for at := keyLow; at < keyHigh; {
+			to := at + 1 + w.r.IntN(9)
+			if w.r.IntN(4) > 0 { // otherwise a gap
+				part(fmt.Sprintf("FOR VALUES FROM (%d) TO (%d)", at, to))
+			}
+			at = to
+		}
+	case "LIST":
+		values := []string{"NULL"}
+		for v := keyLow; v <= keyHigh; v++ {
+			values = append(values, fmt.Sprint(v))
+		}
+		w.r.Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })
+		for len(values) > 5 {
+			n := 1 + w.r.IntN(5)
+			part("FOR VALUES IN (" + strings.Join(values[:n], ", ") + ")")
+			values = values[n:]
+		}
+	case "HASH":
+		for i := range 4 {
+			if w.r.IntN(5) > 0 {
+				part(fmt.Sprintf("FOR VALUES WITH (MODULUS 8, REMAINDER %d)", i))
+				part(fmt.Sprintf("FOR VALUES WITH (MODULUS 8, REMAINDER %d)", i+4))
+			} else {
+				part(fmt.Sprintf("FOR VALUES WITH (MODULUS 4, REMAINDER %d)", i))
+			}
+		}
+	}
+	if strategy != "HASH" && w.r.IntN(2) == 0 {
+		w.fallback = fmt.Sprintf("p%d", names)
+		part("DEFAULT")
+	}
+	w.offer("NULL")
+	for v := keyLow - 2; v <= keyHigh+2; v++ {
+		w.offer(fmt.Sprint(v))
+	}
+}
+
+// offer inserts a row into p and, if it has a partition for it, into m.
+func (w *partitionWorld) offer(key string) {
+	w.t.Helper()
+	row := fmt.Sprintf("VALUES (%s, %d)", key, w.r.IntN(4))
+	if out := w.sql("INSERT INTO p " + row); strings.HasPrefix(out, "23514: no partition of relation") {
+		return
+	} else if strings.Contains(out, ": ") {
+		w.t.Fatal(out)
+	}
+	w.ok("INSERT INTO m " + row)
+}
+
+func (w *partitionWorld) value() string {
+	if w.r.IntN(12) == 0 {
+		return "NULL"
+	}
+	return fmt.Sprint(keyLow - 2 + w.r.IntN(keyHigh-keyLow+5))
+}
+
+func (w *partitionWorld) values() string {
+	list := make([]string, 1+w.r.IntN(4))
+	for i := range list {
+		list[i] = w.value()
+	}
+	return strings.Join(list, ", ")
+}
+
+// term is a condition on the key; exact says that it names values, so that just
+// their partitions are to be read.
+func (w *partitionWorld) term() (text string, exact bool) {
+	switch w.r.IntN(9) {
+	case 0:
+		return "a = " + w.value(), true
+	case 1:
+		return w.value() + " = a", true
+	case 2:
+		return "a IN (" + w.values() + ")", true
+	case 3:
+		return "a = ANY (ARRAY[" + w.values() + "]::int[])", true
+	case 4:
+		return "a BETWEEN " + w.value() + " AND " + w.value(), false
+	case 5:
+		return "a IS NULL", true
+	case 6:
+		return "a IS NOT NULL", false
+	case 7:
+		return "NOT a > " + w.value(), false
+	}
+	return "a " + []string{"<", "<=", ">", ">=", "<>"}[w.r.IntN(5)] + " " + w.value(), false
+}
+
+func (w *partitionWorld) condition(depth int) (text string, exact bool) {
+	if depth == 0 || w.r.IntN(3) == 0 {
+		return w.term()
+	}
+	left, _ := w.condition(depth - 1)
+	right, _ := w.condition(depth - 1)
+	switch w.r.IntN(4) {
+	case 0:
+		return "(" + left + " OR " + right + ")", false
+	case 1:
+		return "(" + left + " AND b < " + fmt.Sprint(w.r.IntN(5)) + ")", false
+	}
+	return "(" + left + " AND " + right + ")", false
+}
+
+// TestPruningModel compares a partitioned table with a plain one, and the partitions
+// read with those that hold the values named.
+func TestPruningModel(t *testing.T) {
+	for seed := range uint64(9) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := &partitionWorld{world: newWorld(t), r: rand.New(rand.NewPCG(seed, 1))}
+			w.build()
+			for range 40 {
+				text, exact := w.condition(2)
+				w.compare("SELECT a, b FROM %s WHERE " + text + " ORDER BY a, b")
+				if exact {
+					w.comparePartitions(text)
+				}
+			}
+			for range 6 {
+				text, _ := w.condition(1)
+				w.compare("SELECT x.a, y.b FROM (SELECT * FROM %[1]s WHERE " + text + ") x JOIN %[1]s y ON x.a = y.a + 1 ORDER BY 1, 2")
+			}
+			w.compare("SELECT i, (SELECT count(*) FROM %s WHERE a = i) FROM generate_series(-6, 46) i ORDER BY i")
+			w.compare("SELECT i, (SELECT sum(a) FROM %s WHERE a BETWEEN i AND i + 3) FROM generate_series(-6, 46) i ORDER BY i")
+			for range 6 {
+				text, _ := w.condition(1)
+				w.compare("DELETE FROM %s WHERE b = 1 AND " + text + " RETURNING b * 0")
+				w.compare("UPDATE %s SET b = b + 1 WHERE " + text + " RETURNING b * 0")
+				w.compare("SELECT a, b FROM %s ORDER BY a, b")
+			}
+		})
+	}
+}
+
+func (w *partitionWorld) compare(text string) {
+	w.t.Helper()
+	got, want := w.sql(fmt.Sprintf(text, "p")), w.sql(fmt.Sprintf(text, "m"))
+	if got != want {
+		w.t.Errorf("%s\ngot  %q\nwant %q\n%s", fmt.Sprintf(text, "p"), got, want, w.sql("SELECT tableoid::regclass::text, min(a), max(a), count(*) FROM p GROUP BY 1 ORDER BY 2"))
+	}
+}
+
+// comparePartitions: those read are those that have the rows, but for the default
+// one, which takes what no other does.
+func (w *partitionWorld) comparePartitions(condition string) {
+	w.t.Helper()
+	tx := w.begin(storage.ReadCommitted)
+	defer tx.Rollback()
+	stmt, err := w.plan(tx, "SELECT a FROM p WHERE "+condition)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var read []string
+	atOnce := true // not when the scan begins
+	var walk func(plan.Node)
+	walk = func(n plan.Node) {
+		if s, ok := n.(*plan.Scan); ok {
+			atOnce = atOnce && s.Pruning == nil
+			for _, p := range s.Partitions {
+				if !p.Bound.Default {
+					read = append(read, p.Name)
+				}
+			}
+		}
+		for _, c := range n.Children() {
+			walk(c)
+		}
+	}
+	walk(stmt.Root)
+	slices.Sort(read)
+	want := w.sql("SELECT tableoid::regclass::text FROM p WHERE " + condition + " AND tableoid::regclass::text <> '" + w.fallback + "' GROUP BY 1 ORDER BY 1")
+	if got := strings.Join(read, "\n"); atOnce && got != want {
+		w.t.Errorf("WHERE %s reads %q, not %q", condition, got, want)
+	}
+}
+
+// rangePartitions makes a table with a primary key and n partitions of ten values.
+func (w *world) rangePartitions(name string, n int) *catalog.Table {
+	w.t.Helper()
+	w.sql("CREATE TABLE " + name + " (a int PRIMARY KEY, b int) PARTITION BY RANGE (a); CREATE TABLE " + name + "_0 PARTITION OF " + name + " FOR VALUES FROM (0) TO (10)")
+	tx := w.begin(storage.ReadCommitted)
+	table := tx.Catalog().Relation(catalog.PublicSchemaOID, name).(*catalog.Table)
+	for i := 1; i < n; i++ {
+		p := &catalog.Partition{Object: catalog.Object{Name: fmt.Sprintf("%s_%d", name, i)}, Schema: table.Schema, Bound: &catalog.PartitionBound{
+			From: []catalog.BoundValue{intBound(10 * i)}, To: []catalog.BoundValue{intBound(10*i + 10)},
+		}}
+		if err := tx.Catalog().AddPartition(w.ctx, table, p); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	return table
+}
+
+func intBound(v int) catalog.BoundValue {
+	b := array.NewInt32Builder(memory.DefaultAllocator)
+	defer b.Release()
+	b.Append(int32(v))
+	a := b.NewArray()
+	defer a.Release()
+	return catalog.BoundValue{Text: fmt.Sprint(v), Key: types.ByOID(types.Int4OID).AppendKey(nil, a, 0)}
+}
+
+// Statements that name one partition of many.
+var pointStatements = []string{
+	"SELECT * FROM %s WHERE a = 55",
+	"SELECT * FROM %s WHERE a = 55 AND b > 2",
+	"SELECT count(*) FROM %s WHERE a BETWEEN 31 AND 48",
+	"SELECT * FROM %s WHERE a IN (1, 22, 63)",
+	"INSERT INTO %s VALUES (57, 1) ON CONFLICT DO NOTHING",
+	"UPDATE %s SET b = 3 WHERE a = 55",
+	"DELETE FROM %s WHERE a = 56",
+}
+
+// TestManyPartitionsCostNoMore: to plan and to run a statement on one of 10,000
+// partitions takes no more allocations than on one of 10, but for the depth of the
+// catalog's trees.
+func TestManyPartitionsCostNoMore(t *testing.T) {
+	w := newWorld(t)
+	w.rangePartitions("few", 10)
+	w.rangePartitions("many", 10_000)
+	for _, text := range pointStatements {
+		planning, running := map[string]float64{}, map[string]float64{}
+		for _, name := range []string{"few", "many"} {
+			text := fmt.Sprintf(text, name)
+			tx := w.begin(storage.ReadCommitted)
+			planning[name] = testing.AllocsPerRun(5, func() {
+				if _, err := w.plan(tx, text); err != nil {
+					t.Fatal(err)
+				}
+			})
+			tx.Rollback()
+			running[name] = testing.AllocsPerRun(5, func() {
+				if out := w.sql(text); strings.Contains(out, ": ") {
+					t.Fatal(out)
+				}
+			})
+		}
+		if planning["many"] > 1.5*planning["few"] {
+			t.Errorf("planning %q: %v allocations for 10,000 partitions, %v for 10", text, planning["many"], planning["few"])
+		}
+		if running["many"] > 1.5*running["few"] {
+			t.Errorf("running %q: %v allocations for 10,000 partitions, %v for 10", text, running["many"], running["few"])
+		}
+	}
+}
+
+// BenchmarkPlanPartitions is the planning of a point read by how many partitions
+// there are.
+func BenchmarkPlanPartitions(b *testing.B) {
+	for _, n := range []int{10, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b)
+			w.rangePartitions("p", n)
+			tx := w.begin(storage.ReadCommitted)
+			defer tx.Rollback()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := w.plan(tx, "SELECT * FROM p WHERE a = 55 AND b > 2"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
