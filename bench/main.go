@@ -119,6 +119,7 @@ func (l *life) end() {
 // Sections of the report.
 const (
 	ways    = "Ways in and out"
+	parted  = "Partitions"
 	builds  = "Index build"
 	search  = "Vector search"
 	filters = "Vector search with a filter"
@@ -142,6 +143,7 @@ var parts = []struct {
 	{"insert", ways, (*bench).insertMany},
 	{"commit", ways, (*bench).commits},
 	{"allocs", ways, (*bench).allocations},
+	{"partitions", parted, (*bench).partitions},
 	{"exact", search, (*bench).exact},
 	{"build", builds, (*bench).build},
 	{"search", search, (*bench).search},
