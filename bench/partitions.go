@@ -69,7 +69,7 @@ func (b *bench) partitioned(dsn string, n int) error {
 			return err
 		}
 	}
-	return b.exec(c, fmt.Sprintf("INSERT INTO parted_%d SELECT g, g FROM generate_series(0, %d, 5) g", n, 10*n-1))
+	return b.exec(c, fmt.Sprintf("INSERT INTO parted_%d SELECT g, g FROM generate_series(0, %d, 5) g", n, 10*partitionsFew-1))
 }
 
 // onPartitions runs a statement, over and over on a few partitions, through one

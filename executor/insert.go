@@ -48,7 +48,6 @@ type insertOp struct {
 	modify
 	input     operator
 	partition catalog.OID
-	router    *router // nil of a table that is not partitioned
 	source    []evaluator
 	// keep, over the new row, drops rows for which it is not true; nil for none.
 	keep     evaluator

@@ -22,6 +22,7 @@ type modify struct {
 	checks    []check
 	returning []evaluator
 	returns   bool
+	router    *router // nil where rows belong to the table, or stay in their partitions
 	// counts: the rows are those of the command tag (not so in a WITH query).
 	counts   bool
 	finished bool
@@ -122,16 +123,54 @@ func (m *modify) checkRows(cols []arrow.Array, n int) error {
 	}
 	switch {
 	case failed != "":
-		return sqlerr.New(sqlerr.CheckViolation, "new row for relation %s violates check constraint %s", quoted(m.table.Name), quoted(failed)).
+		rel, schema, err := m.refusing(in, bad)
+		if err != nil {
+			return err
+		}
+		return sqlerr.New(sqlerr.CheckViolation, "new row for relation %s violates check constraint %s", quoted(rel), quoted(failed)).
 			WithDetail("%s", failingRow(m.x, m.columns, cols, bad)).
-			WithTable(schemaName(m.x, m.table), m.table.Name).WithConstraint(failed)
+			WithTable(schema, rel).WithConstraint(failed)
 	case column >= 0:
+		rel, schema, err := m.refusing(in, bad)
+		if err != nil {
+			return err
+		}
 		name := m.columns[column].Name
-		return sqlerr.New(sqlerr.NotNullViolation, "null value in column %s of relation %s violates not-null constraint", quoted(name), quoted(m.table.Name)).
+		return sqlerr.New(sqlerr.NotNullViolation, "null value in column %s of relation %s violates not-null constraint", quoted(name), quoted(rel)).
 			WithDetail("%s", failingRow(m.x, m.columns, cols, bad)).
-			WithTable(schemaName(m.x, m.table), m.table.Name).WithColumn(name)
+			WithTable(schema, rel).WithColumn(name)
 	}
 	return nil
+}
+
+// refusing names the relation that does not take a row, and its schema: of a
+// partitioned table the partition that the row is meant for.
+func (m *modify) refusing(rows *batch, row int) (name, schema string, err error) {
+	if !m.table.Explicit() {
+		return m.table.Name, schemaName(m.x, m.table), nil
+	}
+	r := m.router
+	if r == nil { // rows stay in their partitions
+		key, err := m.x.env.Stored.PartitionKey(m.table)
+		if err != nil {
+			return "", "", err
+		}
+		if r, err = (&builder{x: m.x}).newRouter(m.table, nil, key); err != nil {
+			return "", "", err
+		}
+	}
+	p := r.only
+	if p == nil {
+		values, err := r.values(rows)
+		defer releaseVecs(values)
+		if err != nil {
+			return "", "", err
+		}
+		if p = r.placement().Of(values, row); p == nil {
+			return "", "", r.noPartition(values, row)
+		}
+	}
+	return p.Name, schemaNamed(m.x.catalog(), p.Schema), nil
 }
 
 // conform replaces *a by its form as a stored column of type t: a vector(n) is a

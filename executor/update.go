@@ -145,7 +145,6 @@ type updateOp struct {
 	target
 	source   []evaluator
 	assigned []bool
-	router   *router // nil if rows stay in their partitions
 }
 
 func (o *updateOp) next(ctx context.Context) (*batch, error) {
