@@ -196,6 +196,7 @@ type Engine struct {
 	// reconciling guards settled of every shard.
 	reconciling sync.Mutex
 	signal      signals
+	patience    patience
 	closed      atomic.Bool
 	// background ends at Close: what must outlive a statement runs under it.
 	background context.Context
@@ -212,7 +213,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e := &Engine{
 		opts: opts, catalog: opts.Catalog, log: opts.Log, clock: opts.Clock, mem: opts.Memory,
 		logger: opts.Logger, epoch: opts.Catalog.Epoch(), locks: lock.NewManager(), shards: map[shardKey]*shard{},
-		filters: newFilterCache(),
+		filters: newFilterCache(), patience: defaultPatience,
 	}
 	e.pipeline.e = e
 	e.kept.Store(int64(opts.Retention))

@@ -11,6 +11,9 @@ type signals struct {
 	mu    sync.Mutex
 	wake  chan struct{} // a writer asks for a flush
 	flush chan struct{} // closed at the end of a flush
+	// failing is the error of the last flush, ended when one succeeded last.
+	failing error
+	ended   time.Time
 }
 
 func (s *signals) init() {
@@ -31,9 +34,19 @@ func (e *Engine) flushed() <-chan struct{} {
 	return e.signal.flush
 }
 
-func (e *Engine) announceFlush() {
+// flushes tells the error of the last flush, and when one succeeded last.
+func (e *Engine) flushes() (failing error, last time.Time) {
 	e.signal.mu.Lock()
 	defer e.signal.mu.Unlock()
+	return e.signal.failing, e.signal.ended
+}
+
+func (e *Engine) announceFlush(err error) {
+	e.signal.mu.Lock()
+	defer e.signal.mu.Unlock()
+	if e.signal.failing = err; err == nil {
+		e.signal.ended = time.Now()
+	}
 	close(e.signal.flush)
 	e.signal.flush = make(chan struct{})
 }
@@ -58,7 +71,7 @@ func (e *Engine) maintain() {
 			if err == nil {
 				err = e.cutLog(e.background)
 			}
-			e.announceFlush()
+			e.announceFlush(err)
 			if err != nil {
 				if e.background.Err() == nil {
 					e.logger.Warn("flush failed and will be repeated", "err", err)

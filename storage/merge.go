@@ -377,24 +377,31 @@ func (m *merge) writeBatch(ctx context.Context, out *segment.Writer, fields []se
 // what rows have that were written before it was added.
 func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Column, refs []growing.Ref) (arrow.Array, error) {
 	pieces := make([]arrow.Array, 0, len(refs))
-	defer func() { releaseAll(pieces) }()
+	windows := map[uint32]mergeWindow{}
+	defer func() {
+		releaseAll(pieces)
+		for _, w := range windows {
+			w.array.Release()
+		}
+	}()
 	for i := 0; i < len(refs); {
-		f := m.inputs[refs[i].Segment]
-		start, n := int(refs[i].Position), 1
-		for i+n < len(refs) && refs[i+n].Segment == refs[i].Segment && int(refs[i+n].Position) == start+n {
+		segment, start, n := refs[i].Segment, int(refs[i].Position), 1
+		for i+n < len(refs) && refs[i+n].Segment == segment && int(refs[i+n].Position) == start+n {
 			n++
 		}
-		a, err := f.Column(ctx, field, start, start+n)
-		switch {
-		case err == nil && a == nil:
-			a, err = absentStored(ctx, f, c, start, start+n)
-		case err == nil && c != nil:
-			a, err = restored(c, a)
+		w := windows[segment]
+		if w.array == nil || start < w.start || start+n > w.start+w.array.Len() {
+			a, err := m.window(ctx, field, c, segment, start, min(max(start+n, start+windowRows), m.inputs[segment].Rows()))
+			if err != nil {
+				return nil, err
+			}
+			if w.array != nil {
+				w.array.Release()
+			}
+			w = mergeWindow{a, start}
+			windows[segment] = w
 		}
-		if err != nil {
-			return nil, err
-		}
-		pieces = append(pieces, a)
+		pieces = append(pieces, array.NewSlice(w.array, int64(start-w.start), int64(start-w.start+n)))
 		i += n
 	}
 	if len(pieces) == 1 {
@@ -402,6 +409,29 @@ func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Co
 		return pieces[0], nil
 	}
 	return array.Concatenate(pieces, memory.DefaultAllocator)
+}
+
+// windowRows is how many rows of an input are read at a time: were each run of rows
+// between deleted ones read by itself, each would unpack its event anew and hold it.
+const windowRows = flushBatchRows
+
+// mergeWindow is rows of an input from start on.
+type mergeWindow struct {
+	array arrow.Array
+	start int
+}
+
+// window reads rows [start, end) of an input in the form that is stored.
+func (m *merge) window(ctx context.Context, field catalog.FieldID, c *catalog.Column, segment uint32, start, end int) (arrow.Array, error) {
+	f := m.inputs[segment]
+	a, err := f.Column(ctx, field, start, end)
+	switch {
+	case err == nil && a == nil:
+		a, err = absentStored(ctx, f, c, start, end)
+	case err == nil && c != nil:
+		a, err = restored(c, a)
+	}
+	return a, err
 }
 
 // absentStored is absent in the form that is stored, of rows that may lie in

@@ -4,13 +4,29 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
 
 // Memory has one budget. Below half of it nothing happens; above, transactions
 // spill what they have completed and the largest shard is flushed; above three
-// quarters writers wait for the flush.
+// quarters writers wait for the flush. While flushes fail, for the object store is
+// down or full, writers are slowed down from half of the budget on and refused at
+// three quarters; reads and what is in memory are as ever. The log cannot outgrow
+// what is in memory by much, so the disk is spared too.
+
+// ErrStalled: rows cannot be taken in, for those before them cannot be flushed. It
+// wraps the reason.
+var ErrStalled = errors.New("storage: rows are not moved into objects, and memory is full")
+
+// patience is how long a writer waits at three quarters until it is refused.
+type patience struct {
+	// failing is while flushes end with errors, hung while none ends.
+	failing, hung time.Duration
+}
+
+var defaultPatience = patience{failing: 5 * time.Second, hung: 2 * time.Minute}
 
 func (e *Engine) pressed() bool { return e.mem.Used() > e.opts.GrowingBytesMax }
 
@@ -24,7 +40,17 @@ func (e *Engine) admit(ctx context.Context) error {
 		return nil
 	}
 	e.wake()
-	for e.choked() && !e.opts.Manual && e.largest() != nil {
+	began := time.Now()
+	for waits := 0; !e.opts.Manual && e.largest() != nil; waits++ {
+		failing, last := e.flushes()
+		switch choked := e.choked(); {
+		case !choked && (failing == nil || waits > 0):
+			return nil
+		case choked:
+			if err := e.stalled(failing, time.Since(latest(began, last))); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -35,6 +61,25 @@ func (e *Engine) admit(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// stalled is the refusal of a writer that has waited for so long since the last
+// flush that succeeded; nil if it goes on waiting.
+func (e *Engine) stalled(failing error, waited time.Duration) error {
+	switch {
+	case failing != nil && waited > e.patience.failing:
+		return fmt.Errorf("%w: %w", ErrStalled, failing)
+	case waited > e.patience.hung:
+		return fmt.Errorf("%w: no flush has ended for %v", ErrStalled, waited.Round(time.Second))
+	}
+	return nil
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // pressureTick bounds the wait for a signal of a flush.

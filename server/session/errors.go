@@ -29,6 +29,7 @@ var sentinels = []struct {
 	{storage.ErrReadTime, sqlerr.InvalidParameterValue, "the read timestamp lies in the future"},
 	{storage.ErrReadOnly, sqlerr.ReadOnlySQLTransaction, "cannot execute this statement in a read-only transaction"},
 	{storage.ErrUnknownOutcome, sqlerr.StatementCompletionUnknown, "the outcome of the commit is unknown"},
+	{storage.ErrStalled, sqlerr.DiskFull, "could not write: rows cannot be moved into the object store, and memory is full"},
 	{syscall.ENOSPC, sqlerr.DiskFull, "could not write: no space left on device"},
 	{storage.ErrFenced, sqlerr.CannotConnectNow, "the write-ahead log is fenced"},
 	{storage.ErrClosed, sqlerr.AdminShutdown, "terminating connection due to administrator command"},
