@@ -3,11 +3,11 @@ package executor
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"strings"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/planner/plan"
 	"quiver/sql/ast"
 	"quiver/sql/funcs"
@@ -345,7 +345,7 @@ func (d *ddl) buildIndex(ctx context.Context, table *catalog.Table, index *catal
 	b := storage.IndexBuild{Table: table, Index: index, Workers: 1, Command: command}
 	if s := d.x.c.Session; s != nil {
 		b.PID = s.BackendPID()
-		b.Workers = min(1+int(setting(s, "max_parallel_maintenance_workers")), runtime.GOMAXPROCS(0))
+		b.Workers = min(1+int(setting(s, "max_parallel_maintenance_workers")), cores.Count())
 		b.MemoryBytes = int64(setting(s, "maintenance_work_mem")) << 10
 	}
 	b.Spills = func() {

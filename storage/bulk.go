@@ -3,13 +3,13 @@ package storage
 import (
 	"cmp"
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/storage/growing"
 	"quiver/storage/wal"
 )
@@ -82,7 +82,7 @@ func (t *txn) BeginLoad(table *catalog.Table) bool {
 	if t.load != nil || table.Temporary || t.writable() != nil || t.writes != nil && t.writes.deletesOf(table.Storage) {
 		return false
 	}
-	l := &bulkLoad{t: t, table: table.Storage, slots: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)), most: bulkBytesMax}
+	l := &bulkLoad{t: t, table: table.Storage, slots: make(chan struct{}, max(1, cores.Count()-1)), most: bulkBytesMax}
 	if limit := t.e.mem.Limit(); limit > 0 {
 		l.most = min(l.most, limit/8)
 	}

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/internal/hlc"
 	"quiver/internal/offheap"
 	"quiver/storage/cache"
@@ -223,7 +223,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	files := cache.NewFiles(cache.Options{Store: opts.Objects, Scratch: opts.Scratch, BytesMax: opts.CacheBytes, ResidentMax: opts.ResidentBytes, Mem: e.mem.Unlimited()})
 	e.shelf = &segment.Shelf{Files: files, Events: cache.NewEvents(opts.GrowingBytesMax / 4), Mem: e.mem.Unlimited(), Copies: e.readsCopies}
 	e.jobs = jobs.NewRunner(e.logger, jobWorkers)
-	e.budget = jobs.NewBudget(runtime.GOMAXPROCS(0), e.load.processors)
+	e.budget = jobs.NewBudget(cores.Count(), e.load.processors)
 	e.catalog.SetIndexBuilds(e.builds.list)
 	e.signal.init()
 	e.background, e.stop = context.WithCancel(context.Background())

@@ -3,13 +3,13 @@ package storage
 import (
 	"context"
 	"errors"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/storage/segment"
 	"quiver/vector"
 )
@@ -152,7 +152,7 @@ func (g *growth) follow(ctx context.Context, e *Engine, m *memorySegment) error 
 
 // followers is how many workers grow an index.
 func (e *Engine) followers() int {
-	workers := max(1, runtime.GOMAXPROCS(0)/2)
+	workers := max(1, cores.Count()/2)
 	if e.load.processors() == 0 {
 		workers = max(workers, e.budget.Idle())
 	}

@@ -1,9 +1,10 @@
 package storage
 
 import (
-	"runtime"
 	"sync/atomic"
 	"time"
+
+	"quiver/internal/cores"
 )
 
 // loadMeter tells background work how busy statements are.
@@ -52,7 +53,7 @@ func (m *loadMeter) write() { m.wrote.Store(int64(time.Since(m.start))) }
 // last of them.
 func (m *loadMeter) processors() int {
 	if at := m.wrote.Load(); at > 0 && time.Since(m.start)-time.Duration(at) < writingTime {
-		return runtime.GOMAXPROCS(0)
+		return cores.Count()
 	}
 	return int(m.atOnce())
 }

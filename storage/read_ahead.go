@@ -2,10 +2,10 @@ package storage
 
 import (
 	"context"
-	"runtime"
 	"sync"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/storage/segment"
 )
 
@@ -56,7 +56,7 @@ func newReadAhead(p *scanPlan, at int) *readAhead {
 	a.turn.L = &a.mu
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(context.Background())
-	for range runtime.GOMAXPROCS(0) {
+	for range cores.Count() {
 		a.workers.Go(func() { a.work(ctx) })
 	}
 	return a

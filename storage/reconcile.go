@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/storage/jobs"
 	"quiver/vector"
 )
@@ -128,7 +128,7 @@ func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(paced
 		return err
 	}
 	defer s.shaped()
-	workers, err := e.budget.Acquire(ctx, runtime.GOMAXPROCS(0))
+	workers, err := e.budget.Acquire(ctx, cores.Count())
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ type paced struct {
 }
 
 // atOnce is the pace of a statement that waits for the end.
-func atOnce() paced { return paced{workers: runtime.GOMAXPROCS(0)} }
+func atOnce() paced { return paced{workers: cores.Count()} }
 
 // pause rests the first worker.
 func (p paced) pause() {

@@ -11,12 +11,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
 	"quiver/catalog"
+	"quiver/internal/cores"
 	"quiver/internal/gcroom"
 	"quiver/internal/hlc"
 	"quiver/internal/offheap"
@@ -45,7 +45,7 @@ const (
 	parseCacheBytes   = 32 << 20
 	statementBytesMax = 1 << 30
 	// garbageBytes is how much garbage gathers on the heap before it is collected.
-	garbageBytes = 32 << 20
+	garbageBytes = 64 << 20
 	stopTimeout  = 20 * time.Second
 	// reachTimeout is how long etcd and the object store may take to answer at
 	// start, and the lease of a server that died to run out.
@@ -94,6 +94,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			err = errors.Join(err, n.close())
 		}
 	}()
+	cores.Spread()
 	keep := gcroom.Keep(garbageBytes)
 	n.onClose(func() error { keep(); return nil })
 	reach, cancel := context.WithTimeout(ctx, reachTimeout)
@@ -189,7 +190,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 			Catalog: n.catalog, Engine: n.engine, Parsed: parse.NewCache(parseCacheBytes), Logger: logger,
 			TempDir:           filepath.Join(cfg.data, filepath.FromSlash(cacheDir)),
 			StatementBytesMax: statementBytesMax,
-			Parallel:          runtime.GOMAXPROCS(0),
+			Parallel:          cores.Count(),
 			Presets:           map[string]string{"quiver.gc_retention": cfg.gcRetention.String()},
 		},
 		Addr: cfg.listen, HTTPAddr: cfg.http, User: cfg.user, PasswordFile: cfg.passwordFile,

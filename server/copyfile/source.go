@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"quiver/internal/cores"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 )
@@ -83,7 +83,7 @@ func (o *Options) workers() int {
 	if o.Workers > 0 {
 		return o.Workers
 	}
-	return runtime.GOMAXPROCS(0)
+	return cores.Count()
 }
 
 // Open begins to read r, which it does not close, and which holds size bytes.

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"quiver/internal/cores"
 	"quiver/server/copyfile"
 	"quiver/server/copyformat"
 	"quiver/sql/sqlerr"
@@ -58,7 +58,7 @@ const copyBatchesAhead = 2
 func (in *copyInput) start(ctx context.Context, files []*copyfile.File) {
 	ctx, in.cancel = context.WithCancel(ctx)
 	in.batches = make(chan copyBatch, copyBatchesAhead)
-	workers := min(len(files), runtime.GOMAXPROCS(0))
+	workers := min(len(files), cores.Count())
 	if in.opts.file.IsVectors() {
 		workers = 1 // their rows are counted through
 	}
