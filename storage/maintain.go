@@ -34,11 +34,11 @@ func (e *Engine) flushed() <-chan struct{} {
 	return e.signal.flush
 }
 
-// flushes tells the error of the last flush, and when one succeeded last.
-func (e *Engine) flushes() (failing error, last time.Time) {
+// flushes tells when a flush succeeded last, and the error of the last.
+func (e *Engine) flushes() (last time.Time, failing error) {
 	e.signal.mu.Lock()
 	defer e.signal.mu.Unlock()
-	return e.signal.failing, e.signal.ended
+	return e.signal.ended, e.signal.failing
 }
 
 func (e *Engine) announceFlush(err error) {

@@ -42,7 +42,7 @@ func (e *Engine) admit(ctx context.Context) error {
 	e.wake()
 	began := time.Now()
 	for waits := 0; !e.opts.Manual && e.largest() != nil; waits++ {
-		failing, last := e.flushes()
+		last, failing := e.flushes()
 		switch choked := e.choked(); {
 		case !choked && (failing == nil || waits > 0):
 			return nil
