@@ -47,3 +47,12 @@ func TestUnload(t *testing.T) {
 		t.Error("what was unmapped is taken for a mapped file")
 	}
 }
+
+func TestWillNeedOfUnmappedBytes(t *testing.T) {
+	b := bytes.Repeat([]byte("quiver"), 100)
+	WillNeed(b[7:])
+	WillNeed(nil)
+	if !bytes.Equal(b, bytes.Repeat([]byte("quiver"), 100)) {
+		t.Error("bytes of the heap changed")
+	}
+}

@@ -13,7 +13,9 @@ func WillNeed(b []byte) {
 	if len(b) == 0 {
 		return
 	}
-	into := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % uintptr(os.Getpagesize()))
-	begin := unsafe.Add(unsafe.Pointer(unsafe.SliceData(b)), -into)
-	_ = unix.Madvise(unsafe.Slice((*byte)(begin), len(b)+into), unix.MADV_WILLNEED) // only advice
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+	// From the start of the page. The address stays a number: before it there may be
+	// nothing, where the bytes are not mapped but of the heap, and the advice void.
+	into := at % uintptr(os.Getpagesize())
+	_, _, _ = unix.Syscall(unix.SYS_MADVISE, at-into, uintptr(len(b))+into, unix.MADV_WILLNEED)
 }
