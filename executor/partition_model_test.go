@@ -278,13 +278,13 @@ func TestManyPartitionsCostNoMore(t *testing.T) {
 		for _, name := range []string{"few", "many"} {
 			text := fmt.Sprintf(text, name)
 			tx := w.begin(storage.ReadCommitted)
-			planning[name] = testing.AllocsPerRun(5, func() {
+			planning[name] = leastAllocs(func() {
 				if _, err := w.plan(tx, text); err != nil {
 					t.Fatal(err)
 				}
 			})
 			tx.Rollback()
-			running[name] = testing.AllocsPerRun(5, func() {
+			running[name] = leastAllocs(func() {
 				if out := w.sql(text); strings.Contains(out, ": ") {
 					t.Fatal(out)
 				}
@@ -297,6 +297,17 @@ func TestManyPartitionsCostNoMore(t *testing.T) {
 			t.Errorf("running %q: %v allocations for 10,000 partitions, %v for 10", text, running["many"], running["few"])
 		}
 	}
+}
+
+// leastAllocs is how many allocations f takes. They are counted of the whole process,
+// of which the engine looks after its shards from time to time: the least of a few
+// counts is without.
+func leastAllocs(f func()) float64 {
+	least := testing.AllocsPerRun(2, f)
+	for range 9 {
+		least = min(least, testing.AllocsPerRun(2, f))
+	}
+	return least
 }
 
 // BenchmarkPlanPartitions is the planning of a point read by how many partitions
