@@ -45,7 +45,7 @@ const (
 	parseCacheBytes   = 32 << 20
 	statementBytesMax = 1 << 30
 	// garbageBytes is how much garbage gathers on the heap before it is collected.
-	garbageBytes = 64 << 20
+	garbageBytes = 32 << 20
 	stopTimeout  = 20 * time.Second
 	// reachTimeout is how long etcd and the object store may take to answer at
 	// start, and the lease of a server that died to run out.
