@@ -27,6 +27,13 @@ const (
 	afterFactor = 8
 )
 
+// The ways, as EXPLAIN ANALYZE names them.
+const (
+	rowByRow     = "Row by Row"
+	underBitmap  = "by Index under a Bitmap"
+	beforeFilter = "by Index before the Filter"
+)
+
 // compareFound orders by distance, then by row; rows without a distance come
 // last.
 func compareFound(a, b foundRow) int {
@@ -235,7 +242,7 @@ func (s *segmentSearch) filtered(ctx context.Context) error {
 // among finds the nearest of the positions that are known to pass.
 func (s *segmentSearch) among(ctx context.Context) error {
 	if s.kept <= max(exactRows, s.k) {
-		s.way = "Row by Row"
+		s.way = rowByRow
 		return s.exact(ctx, s.matching, s.kept)
 	}
 	s.way = "by Index under a Bitmap"
@@ -339,7 +346,7 @@ func (s *segmentSearch) after(ctx context.Context) (enough bool, err error) {
 	if tested > 0 {
 		s.passing = max(float64(len(s.positions)), 0.5) / float64(tested)
 	}
-	s.way = "by Index before the Filter"
+	s.way = beforeFilter
 	return true, s.score(ctx, s.positions)
 }
 

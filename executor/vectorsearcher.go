@@ -498,7 +498,9 @@ func (o *vectorSearcher) within(ctx context.Context, q []byte, distance float64)
 func (o *vectorSearcher) note(s *segmentSearch) {
 	o.figure.index.Add(s.stats)
 	o.figure.compared += s.compared
-	o.figure.indexed += s.runs
+	if s.way != rowByRow {
+		o.figure.indexed += s.runs
+	}
 	if s.way != "" && s.runs > 0 {
 		if o.figure.ways == nil {
 			o.figure.ways = map[string]int64{}

@@ -120,9 +120,11 @@ func (s *searchSegment) passing(ctx context.Context) (Bitmap, error) {
 	pass, again := known.get(of)
 	if pass == nil && again {
 		pass = make(Bitmap, (s.rows+63)/64*8)
+		filtered := s.stats.RowsFiltered // Matching and Test count those of them that are visible
 		if _, err := s.match(ctx, 0, s.rows, nil, pass); err != nil {
 			return nil, err
 		}
+		s.stats.RowsFiltered = filtered
 		known.put(of, pass)
 	}
 	s.pass = pass
