@@ -58,6 +58,17 @@ type merge struct {
 	moved [][]uint32
 	// writers wrote the vector indexes.
 	writers []*segment.PartWriter
+
+	// scratch is used again by every batch.
+	scratch mergeScratch
+}
+
+// mergeScratch is memory that a merge uses again.
+type mergeScratch struct {
+	refs     []rowAt
+	keys     [][]byte
+	keyBytes []byte
+	keyEnds  []int
 }
 
 // movedAway marks, in moved, a row that was left out.
@@ -119,6 +130,7 @@ func (m *merge) write(ctx context.Context) error {
 	out, err := segment.NewWriter(segment.WriterOptions{
 		Name: name, Shard: m.s.key.shard, SchemaVersion: version, Fields: fields, KeyField: m.keyField(), Rows: len(m.refs),
 		Objects: m.e.opts.Objects, Scratch: m.e.opts.Scratch, NewLog: func() uint64 { return m.e.newIDs(1) }, Mem: m.e.mem.Unlimited(),
+		Pause: m.pace.pause,
 	})
 	if err != nil {
 		return err
@@ -149,6 +161,7 @@ func (m *merge) collect(ctx context.Context) error {
 	kept := make([][]uint32, len(m.inputs))
 	for i, f := range m.inputs {
 		moved := make([]uint32, f.Rows())
+		kept[i] = make([]uint32, 0, max(0, f.Rows()-int(f.Tombstones.Count())))
 		expired, err := m.expired(ctx, f)
 		if err != nil {
 			return err
@@ -360,55 +373,139 @@ func (m *merge) writeBatch(ctx context.Context, out *segment.Writer, fields []se
 		defer a.Release()
 		hidden[i] = a.(*array.Uint64)
 	}
-	var keys [][]byte
-	if m.keyField() != 0 {
-		for _, r := range refs {
-			key, err := m.inputs[r.Segment].appendKey(ctx, nil, int(r.Position))
-			if err != nil {
-				return err
-			}
-			keys = append(keys, key)
-		}
+	m.pace.pause()
+	keys, err := m.keys(ctx, refs)
+	if err != nil {
+		return err
 	}
 	return out.Write(columns, hidden[0], hidden[1], keys)
+}
+
+// keys returns the primary keys of rows of the inputs, valid until the next call; nil
+// without one.
+func (m *merge) keys(ctx context.Context, refs []growing.Ref) (_ [][]byte, err error) {
+	if m.keyField() == 0 {
+		return nil, nil
+	}
+	s := &m.scratch
+	s.keys, s.keyBytes, s.keyEnds = s.keys[:0], s.keyBytes[:0], s.keyEnds[:0]
+	for _, r := range refs {
+		if s.keyBytes, err = m.inputs[r.Segment].appendKey(ctx, s.keyBytes, int(r.Position)); err != nil {
+			return nil, err
+		}
+		s.keyEnds = append(s.keyEnds, len(s.keyBytes))
+	}
+	start := 0
+	for _, end := range s.keyEnds {
+		s.keys = append(s.keys, s.keyBytes[start:end:end])
+		start = end
+	}
+	return s.keys, nil
 }
 
 // gather reads a field of rows of the inputs; c, nil for a hidden field, says
 // what rows have that were written before it was added.
 func (m *merge) gather(ctx context.Context, field catalog.FieldID, c *catalog.Column, refs []growing.Ref) (arrow.Array, error) {
-	pieces := make([]arrow.Array, 0, len(refs))
-	windows := map[uint32]mergeWindow{}
+	g := &mergeGather{refs: m.scratch.refs[:0], windows: make([]mergeWindow, len(m.inputs)), mem: m.e.mem.Unlimited()}
 	defer func() {
-		releaseAll(pieces)
-		for _, w := range windows {
-			w.array.Release()
-		}
+		clear(g.refs)
+		m.scratch.refs = g.refs
+		g.release()
 	}()
 	for i := 0; i < len(refs); {
 		segment, start, n := refs[i].Segment, int(refs[i].Position), 1
 		for i+n < len(refs) && refs[i+n].Segment == segment && int(refs[i+n].Position) == start+n {
 			n++
 		}
-		w := windows[segment]
-		if w.array == nil || start < w.start || start+n > w.start+w.array.Len() {
+		w := &g.windows[segment]
+		if !w.has(start, start+n) {
 			a, err := m.window(ctx, field, c, segment, start, min(max(start+n, start+windowRows), m.inputs[segment].Rows()))
 			if err != nil {
 				return nil, err
 			}
-			if w.array != nil {
-				w.array.Release()
+			if err := g.replace(w, mergeWindow{a, start}); err != nil {
+				a.Release()
+				return nil, err
 			}
-			w = mergeWindow{a, start}
-			windows[segment] = w
 		}
-		pieces = append(pieces, array.NewSlice(w.array, int64(start-w.start), int64(start-w.start+n)))
+		if err := g.add(w.array, start-w.start, n); err != nil {
+			return nil, err
+		}
 		i += n
 	}
-	if len(pieces) == 1 {
-		pieces[0].Retain()
-		return pieces[0], nil
+	return g.finish()
+}
+
+// mergeGather puts rows of windows together.
+type mergeGather struct {
+	windows []mergeWindow // of each input
+	// refs are the rows that come after pieces.
+	refs   []rowAt
+	pieces []arrow.Array
+	mem    memory.Allocator
+}
+
+// copiedRun is up to how many neighbours are copied one by one: a slice costs as much
+// as about so many copies.
+const copiedRun = 32
+
+// add adds n rows of a window.
+func (g *mergeGather) add(window arrow.Array, row, n int) error {
+	if n <= copiedRun {
+		for i := range n {
+			g.refs = append(g.refs, rowAt{window, row + i})
+		}
+		return nil
 	}
-	return array.Concatenate(pieces, memory.DefaultAllocator)
+	err := g.cut()
+	g.pieces = append(g.pieces, array.NewSlice(window, int64(row), int64(row+n)))
+	return err
+}
+
+// cut makes a piece of the single rows.
+func (g *mergeGather) cut() error {
+	if len(g.refs) == 0 {
+		return nil
+	}
+	piece, err := gatherRows(g.refs, g.mem)
+	if err != nil {
+		return err
+	}
+	g.pieces = append(g.pieces, piece)
+	g.refs = g.refs[:0]
+	return nil
+}
+
+// replace has a window give way to another.
+func (g *mergeGather) replace(w *mergeWindow, by mergeWindow) error {
+	if w.array != nil {
+		if err := g.cut(); err != nil { // single rows may be of it
+			return err
+		}
+		w.array.Release()
+	}
+	*w = by
+	return nil
+}
+
+func (g *mergeGather) finish() (arrow.Array, error) {
+	if err := g.cut(); err != nil {
+		return nil, err
+	}
+	if len(g.pieces) == 1 {
+		g.pieces[0].Retain()
+		return g.pieces[0], nil
+	}
+	return array.Concatenate(g.pieces, g.mem)
+}
+
+func (g *mergeGather) release() {
+	releaseAll(g.pieces)
+	for _, w := range g.windows {
+		if w.array != nil {
+			w.array.Release()
+		}
+	}
 }
 
 // windowRows is how many rows of an input are read at a time: were each run of rows
@@ -419,6 +516,10 @@ const windowRows = flushBatchRows
 type mergeWindow struct {
 	array arrow.Array
 	start int
+}
+
+func (w *mergeWindow) has(start, end int) bool {
+	return w.array != nil && start >= w.start && end <= w.start+w.array.Len()
 }
 
 // window reads rows [start, end) of an input in the form that is stored.

@@ -181,22 +181,43 @@ func gatherVar(refs []rowAt, mem memory.Allocator) arrow.Array {
 	offsets := memory.NewResizableBuffer(mem)
 	offsets.Resize((len(refs) + 1) * 4)
 	ends := arrow.Int32Traits.CastFromBytes(offsets.Bytes())
-	var text []byte
 	ends[0] = 0
+	var from varValues
 	for i, r := range refs {
-		d := r.array.Data()
-		from := arrow.Int32Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset()+r.row:]
-		if b := d.Buffers()[2]; b != nil && r.array.IsValid(r.row) {
-			text = append(text, b.Bytes()[from[0]:from[1]]...)
-		}
-		ends[i+1] = int32(len(text))
+		ends[i+1] = ends[i] + int32(len(from.at(r)))
 	}
 	values := memory.NewResizableBuffer(mem)
-	values.Resize(len(text))
-	copy(values.Bytes(), text)
+	values.Resize(int(ends[len(refs)]))
+	text := values.Bytes()
+	for i, r := range refs {
+		copy(text[ends[i]:], from.at(r))
+	}
 	defer offsets.Release()
 	defer values.Release()
 	return gathered(refs, []*memory.Buffer{nil, offsets, values}, nil, mem)
+}
+
+// varValues takes values out of arrays of texts or bytes.
+type varValues struct {
+	array  arrow.Array
+	starts []int32
+	bytes  []byte
+}
+
+// at returns a value in place; nothing for a null.
+func (v *varValues) at(r rowAt) []byte {
+	if r.array != v.array {
+		d := r.array.Data()
+		v.array, v.bytes = r.array, nil
+		v.starts = arrow.Int32Traits.CastFromBytes(d.Buffers()[1].Bytes())[d.Offset():]
+		if b := d.Buffers()[2]; b != nil {
+			v.bytes = b.Bytes()
+		}
+	}
+	if v.bytes == nil || !r.array.IsValid(r.row) {
+		return nil
+	}
+	return v.bytes[v.starts[r.row]:v.starts[r.row+1]]
 }
 
 // gathered puts an array together, with the nulls of refs.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -50,6 +49,8 @@ type WriterOptions struct {
 	// NewLog hands out log numbers, never twice.
 	NewLog func() uint64
 	Mem    memory.Allocator
+	// Pause is called after each piece of work of some milliseconds; nil is never.
+	Pause func()
 }
 
 // narrowBytes is up to which width columns share one file with the row ids.
@@ -92,7 +93,10 @@ const (
 
 // NewWriter begins a segment. Nothing reaches the object store before Finish.
 func NewWriter(o WriterOptions) (*Writer, error) {
-	w := &Writer{o: o}
+	if o.Pause == nil {
+		o.Pause = func() {}
+	}
+	w := &Writer{o: o, rows: make([]rowPosition, 0, o.Rows)}
 	if o.Rows == 0 {
 		return w, nil
 	}
@@ -185,6 +189,7 @@ func (w *Writer) Write(columns []arrow.Array, rowIDs, timestamps *array.Uint64, 
 		if err := f.w.Write(in, timestamps.Uint64Values()); err != nil {
 			return err
 		}
+		w.o.Pause()
 	}
 	for i, key := range keys {
 		w.stats.Add(key)
@@ -216,6 +221,7 @@ func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest
 			return nil, "", err
 		}
 		m.MinTimestamp, m.MaxTimestamp = f.summary.MinTimestamp, f.summary.MaxTimestamp
+		w.o.Pause()
 	}
 	if w.keys != nil {
 		if w.keys.summary, err = w.run.Finish(); err != nil {
@@ -277,20 +283,18 @@ func (w *Writer) finishExtras() error {
 }
 
 func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
-	slices.SortFunc(w.rows, func(a, b rowPosition) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
 	run, err := deltalog.NewRowRun(out, ids, w.o.Mem)
 	if err != nil {
 		return binlog.Summary{}, err
 	}
 	defer run.Abort()
-	for _, r := range w.rows {
+	written := 0
+	for r := range sortedRows(w.rows, w.o.Pause) {
 		if err := run.AddRow(r.id, r.position); err != nil {
 			return binlog.Summary{}, err
+		}
+		if written++; written%sortedAtOnce == 0 {
+			w.o.Pause()
 		}
 	}
 	return run.Finish()

@@ -1,0 +1,48 @@
+package segment
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestSortedRows(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, test := range []struct {
+		name string
+		rows int
+		id   func(i int) int // of the i-th row, unique
+	}{
+		{"none", 0, nil},
+		{"one", 1, func(i int) int { return i }},
+		{"in order", 3*sortedAtOnce + 5, func(i int) int { return i }},
+		{"backwards", 3*sortedAtOnce + 5, func(i int) int { return 1<<20 - i }},
+		{"in turn from three", 2 * sortedAtOnce, func(i int) int { return i%3<<20 + i }},
+		{"a late run in order", 3 * sortedAtOnce, func(i int) int { return (i + sortedAtOnce) % (3 * sortedAtOnce) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var rows []rowPosition
+			for i := range test.rows {
+				rows = append(rows, rowPosition{id: uint64(test.id(i)), position: uint32(i)})
+			}
+			checkSorted(t, rows)
+			random.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+			checkSorted(t, rows)
+		})
+	}
+}
+
+// checkSorted compares sortedRows with a sort at once.
+func checkSorted(t *testing.T, rows []rowPosition) {
+	t.Helper()
+	want := slices.SortedFunc(slices.Values(rows), func(a, b rowPosition) int { return cmp.Compare(a.id, b.id) })
+	pauses := 0
+	got := slices.Collect(sortedRows(slices.Clone(rows), func() { pauses++ }))
+	if !slices.Equal(got, want) {
+		t.Fatalf("%d rows came out of %d in another order than sorted", len(got), len(want))
+	}
+	if least := len(rows) / sortedAtOnce; pauses < least {
+		t.Fatalf("%d pauses, at least %d wanted", pauses, least)
+	}
+}
