@@ -51,7 +51,7 @@ slt: ## the SQL files, on PostgreSQL and on Quiver
 	$(GO) test ./test/slt
 
 .PHONY: servers
-servers: ## build the etcd and MinIO that tests start
+servers: ## build the etcd, MinIO and versitygw that tests start
 	$(GO) run ./test/servers/build
 
 .PHONY: fuzz-short

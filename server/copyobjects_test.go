@@ -48,7 +48,7 @@ func copyRefused(t *testing.T, conn *pgx.Conn, sql, want string) {
 }
 
 // makeBucket makes the bucket files, as opening it as a store does.
-func makeBucket(t *testing.T, m *servers.MinIO) {
+func makeBucket(t *testing.T, m *servers.S3) {
 	t.Helper()
 	s, err := objstore.NewS3(t.Context(), m.URL("files"))
 	if err != nil {

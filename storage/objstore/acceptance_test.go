@@ -32,6 +32,7 @@ func must(t testing.TB, err error) {
 // TestAcceptance runs one suite over every store.
 func TestAcceptance(t *testing.T) {
 	minio := startMinIO(t)
+	other := servers.StartVersityGW(t)
 	bucket := 0
 	for name, open := range map[string]func(t *testing.T) Store{
 		"mem":    func(*testing.T) Store { return NewMem() },
@@ -59,6 +60,13 @@ func TestAcceptance(t *testing.T) {
 			return s
 		},
 		"memdir": func(*testing.T) Store { return NewDir(vfs.NewMem(), "memdir") },
+		"s3 of another server": func(t *testing.T) Store {
+			bucket++
+			s, err := Open(ctx, other.URL(fmt.Sprintf("bucket-%d", bucket)))
+			must(t, err)
+			t.Cleanup(func() { s.(*S3).Close() })
+			return s
+		},
 		"s3": func(t *testing.T) Store {
 			bucket++
 			s, err := Open(ctx, minio.URL(fmt.Sprintf("bucket-%d", bucket)))
@@ -303,11 +311,17 @@ func acceptMap(t *testing.T, s Store) {
 
 // startMinIO starts a server for the time of the test and lets clients find its
 // keys.
-func startMinIO(t *testing.T) *servers.MinIO {
+func startMinIO(t *testing.T) *servers.S3 {
 	t.Helper()
 	m := servers.StartMinIO(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", m.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", m.SecretKey)
-	t.Setenv("AWS_SESSION_TOKEN", "")
+	useKeys(t, m)
 	return m
+}
+
+// useKeys lets clients find the keys of a server.
+func useKeys(t *testing.T, s *servers.S3) {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", s.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s.SecretKey)
+	t.Setenv("AWS_SESSION_TOKEN", "")
 }

@@ -79,7 +79,7 @@ func dropConnection(w http.ResponseWriter) {
 }
 
 // through opens a bucket of MinIO behind a proxy that is passive so far.
-func through(t *testing.T, m *servers.MinIO) (*proxy, *S3) {
+func through(t *testing.T, m *servers.S3) (*proxy, *S3) {
 	t.Helper()
 	p := newProxy(t, m.Addr)
 	s, err := NewS3(ctx, "s3://faulty?secure=false&endpoint="+p.Listener.Addr().String())
@@ -223,7 +223,17 @@ func TestS3Restart(t *testing.T) {
 
 // TestS3Multipart stores an object that is too large for one PUT.
 func TestS3Multipart(t *testing.T) {
-	s, err := NewS3(ctx, startMinIO(t).URL("large"))
+	for name, start := range map[string]func(servers.TB, ...string) *servers.S3{"MinIO": servers.StartMinIO, "versitygw": servers.StartVersityGW} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t)
+			useKeys(t, server)
+			testMultipart(t, server.URL("large"))
+		})
+	}
+}
+
+func testMultipart(t *testing.T, url string) {
+	s, err := NewS3(ctx, url)
 	must(t, err)
 	defer s.Close()
 	data := make([]byte, putSingleBytesMax+12345)

@@ -312,21 +312,27 @@ func explain(ctx context.Context, conn *pgx.Conn, order string) string {
 type server interface {
 	Kill()
 	Start()
+	Freeze()
+	Thaw()
 }
 
-// breakDown kills one of the servers, and starts it again while Quiver lives or
+// breakDown kills or freezes one of the servers, and mends it while Quiver lives or
 // lets the caller do it.
-func breakDown(rnd *rand.Rand, others []server) (start func()) {
+func breakDown(rnd *rand.Rand, others []server) (mend func()) {
 	if len(others) == 0 || rnd.IntN(2) == 0 {
 		return func() {}
 	}
 	other := others[rnd.IntN(len(others))]
-	other.Kill()
+	down, up := other.Kill, other.Start
+	if rnd.IntN(2) == 0 {
+		down, up = other.Freeze, other.Thaw
+	}
+	down()
 	time.Sleep(time.Duration(rnd.IntN(400)) * time.Millisecond)
 	if rnd.IntN(2) == 0 {
-		return other.Start
+		return up
 	}
-	other.Start()
+	up()
 	time.Sleep(time.Duration(rnd.IntN(600)) * time.Millisecond)
 	return func() {}
 }
@@ -425,6 +431,13 @@ func TestKillEmbedded(t *testing.T) {
 func TestKillMinIOAndEtcd(t *testing.T) {
 	etcd, minio := servers.StartEtcd(t), servers.StartMinIO(t)
 	killLoop(t, servers.StartQuiverOn(t, etcd, minio, "quiver"), setting(t, "QUIVER_CRASH_KILLS", 20), etcd, minio)
+}
+
+// TestKillVersityGW: objects on another S3 server, a few kills.
+func TestKillVersityGW(t *testing.T) {
+	store := servers.StartVersityGW(t)
+	q := servers.StartQuiverIn(t, store.Env(), "", "--object-store", store.URL("quiver"))
+	killLoop(t, q, setting(t, "QUIVER_CRASH_KILLS_VERSITYGW", 3), store)
 }
 
 // TestKillOldestEtcd: the oldest etcd that Quiver works with, a few kills.

@@ -75,24 +75,26 @@ type Quiver struct {
 // directory) and waits until it is ready. It is killed at the end of the test.
 func StartQuiver(t TB, data string, args ...string) *Quiver {
 	t.Helper()
+	return StartQuiverIn(t, nil, data, args...)
+}
+
+// StartQuiverIn is StartQuiver with more in the environment.
+func StartQuiverIn(t TB, env []string, data string, args ...string) *Quiver {
+	t.Helper()
 	if data == "" {
 		data = t.TempDir()
 	}
-	q := &Quiver{t: t, Data: data, Addr: FreeAddr(t), Args: args}
+	q := &Quiver{t: t, Data: data, Addr: FreeAddr(t), Args: args, Env: env}
 	t.Cleanup(q.Kill)
 	q.Start()
 	return q
 }
 
 // StartQuiverOn starts a server whose catalog is in etcd and whose objects are
-// in MinIO, in a bucket of the given name.
-func StartQuiverOn(t TB, e *Etcd, m *MinIO, bucket string, args ...string) *Quiver {
+// in a bucket of the given name.
+func StartQuiverOn(t TB, e *Etcd, s *S3, bucket string, args ...string) *Quiver {
 	t.Helper()
-	q := &Quiver{t: t, Data: t.TempDir(), Addr: FreeAddr(t), Env: m.Env(),
-		Args: append([]string{"--etcd", e.Addr, "--object-store", m.URL(bucket)}, args...)}
-	t.Cleanup(q.Kill)
-	q.Start()
-	return q
+	return StartQuiverIn(t, s.Env(), "", append([]string{"--etcd", e.Addr, "--object-store", s.URL(bucket)}, args...)...)
 }
 
 // FreeAddr returns a loopback address that nothing listens on.

@@ -2,22 +2,26 @@ package servers
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// toolPackages are the servers of the module in tools/, by binary name. The
-// module is apart so that their dependencies stay out of the product.
-var toolPackages = map[string]string{
-	"etcd":  "go.etcd.io/etcd/server/v3",
-	"minio": "github.com/minio/minio",
+// tools are servers, by binary name, with the directory of the module that names
+// them and their package. The modules are apart so that dependencies of servers
+// stay out of the product, and those of one server out of another.
+var tools = map[string]struct{ module, pkg string }{
+	"etcd":      {"tools", "go.etcd.io/etcd/server/v3"},
+	"minio":     {"tools", "github.com/minio/minio"},
+	"versitygw": {"tools/versitygw", "github.com/versity/versitygw/cmd/versitygw"},
 }
 
-// BuildTool builds a server of tools/ into .cache/bin, unless the binary there
-// is newer than tools/go.mod, and returns its path. The packages of one go test
+// BuildTool builds a server into .cache/bin, unless the binary there is newer than
+// the go.mod of its module, and returns its path. The packages of one go test
 // are processes of their own: a lock file lets one of them build.
 func BuildTool(name string) (string, error) {
 	root, err := repositoryRoot()
@@ -36,24 +40,24 @@ func BuildTool(name string) (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	mod, err := os.Stat(filepath.Join(root, "tools", "go.mod"))
+	mod, err := os.Stat(filepath.Join(root, filepath.FromSlash(tools[name].module), "go.mod"))
 	if err != nil {
 		return "", err
 	}
 	if have, err := os.Stat(bin); err == nil && have.ModTime().After(mod.ModTime()) {
 		return bin, nil
 	}
-	cmd := exec.Command("go", "build", "-o", bin+".new", toolPackages[name])
-	cmd.Dir = filepath.Join(root, "tools")
+	cmd := exec.Command("go", "build", "-o", bin+".new", tools[name].pkg)
+	cmd.Dir = filepath.Join(root, filepath.FromSlash(tools[name].module))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build %s: %v\n%s", toolPackages[name], err, out)
+		return "", fmt.Errorf("go build %s: %v\n%s", tools[name].pkg, err, out)
 	}
 	return bin, os.Rename(bin+".new", bin)
 }
 
-// BuildTools builds every server of tools/.
+// BuildTools builds every server.
 func BuildTools() error {
-	for _, name := range []string{"etcd", "minio"} {
+	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		if _, err := BuildTool(name); err != nil {
 			return err
 		}
