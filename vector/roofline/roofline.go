@@ -1,6 +1,7 @@
 package roofline
 
 import (
+	"runtime"
 	"slices"
 	"time"
 )
@@ -22,10 +23,18 @@ func fastest(f func()) float64 {
 
 // timed is how long f takes, in seconds.
 func timed(f func()) float64 {
-	start := time.Now()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := seconds()
 	f()
-	return time.Since(start).Seconds()
+	return seconds() - start
 }
+
+// begun is when the program started.
+var begun = time.Now()
+
+// elapsed is the time since.
+func elapsed() float64 { return time.Since(begun).Seconds() }
 
 // A Result is what a kernel reaches; rates are in bytes of rows a second.
 type Result struct {
@@ -35,9 +44,9 @@ type Result struct {
 }
 
 // Measure compares a kernel, which scores rows filling memory and does the
-// arithmetic of m, with its roofline. Kernel and reading take turns, and each is
-// compared with the other of its turn, since what a shared machine can do changes:
-// the Result is the one in the middle by Share.
+// arithmetic of m, with its roofline. Kernel, reading and arithmetic take turns,
+// and each is compared with the others of its turn, since what a shared machine can
+// do changes: the Result is the one in the middle by Share.
 func Measure(memory []byte, m Mix, kernel func()) Result {
 	memory = memory[:len(memory)&^255]
 	read := reads[0]
@@ -55,10 +64,10 @@ func Measure(memory []byte, m Mix, kernel func()) Result {
 			}
 		})
 	}
-	arithmetic := m.Rate()
+	arithmetic := m.fastestWay()
 	all := make([]Result, pairs)
 	for i := range all {
-		r := Result{Bandwidth: rate(func() { read(memory) }), Rate: rate(kernel), Arithmetic: arithmetic}
+		r := Result{Bandwidth: rate(func() { read(memory) }), Rate: rate(kernel), Arithmetic: arithmetic()}
 		r.Share = r.Rate / min(r.Bandwidth, r.Arithmetic)
 		all[i] = r
 	}
