@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"math"
+	"math/rand/v2"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -164,10 +165,14 @@ func (m *recallMeasure) run(ctx context.Context, snapshot storage.Snapshot, tabl
 	return float64(right) / float64(wanted), nil
 }
 
-// sample picks rows with a vector, evenly.
+// sample picks rows with a vector: one of each part, the same each time, but not
+// at even steps, since rows may be alike at even steps.
 func (m *recallMeasure) sample(rows, samples int) {
-	for i := range min(samples, rows) {
-		at := i * rows / min(samples, rows)
+	samples = min(samples, rows)
+	r := rand.New(rand.NewPCG(uint64(rows), uint64(samples)))
+	for i := range samples {
+		from, to := i*rows/samples, (i+1)*rows/samples
+		at := from + r.IntN(to-from)
 		for n, s := range m.segments {
 			if size := s.segment.Rows(); at >= size {
 				at -= size
