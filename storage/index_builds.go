@@ -116,16 +116,22 @@ func (t *txn) BuildIndex(ctx context.Context, b IndexBuild) error {
 			return scratch(bytes)
 		}
 	}
-	for _, s := range shards {
-		if err := t.e.buildShard(ctx, s, x, p); err != nil {
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
+	err = t.e.buildShards(ctx, shards, x, p)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return err
+}
+
+// buildShards builds an index of each shard.
+func (e *Engine) buildShards(ctx context.Context, shards []*shard, x *targetIndex, p *indexProgress) error {
+	return eachShard(ctx, shards, func(ctx context.Context, s *shard) error {
+		if err := e.buildShard(ctx, s, x, p); err != nil {
 			return err
 		}
 		p.update(func(r *catalog.IndexProgress) { r.PartitionsDone++ })
-	}
-	return nil
+		return nil
+	})
 }
 
 // buildShard flushes and merges a shard and builds an index of its segments.
@@ -158,17 +164,16 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 	return nil
 }
 
-// segmentProgress is that of one segment's build, which adds to the whole.
+// segmentProgress is that of one segment's build, which adds to the whole; the
+// fields Done are what it has added.
 type segmentProgress struct {
 	*indexProgress
-	rows, pages             int64
-	rowsBefore, pagesBefore int64
+	rows, pages         int64
+	rowsDone, pagesDone int64
 }
 
 func (p *indexProgress) follow(f *flushedSegment) *segmentProgress {
-	s := &segmentProgress{indexProgress: p, rows: int64(f.Rows()), pages: f.pages()}
-	p.update(func(r *catalog.IndexProgress) { s.rowsBefore, s.pagesBefore = r.TuplesDone, r.BlocksDone })
-	return s
+	return &segmentProgress{indexProgress: p, rows: int64(f.Rows()), pages: f.pages()}
 }
 
 // tell is an Options.Progress. The phases of a kind are shown as PostgreSQL shows
@@ -187,8 +192,10 @@ func (s *segmentProgress) all() {
 }
 
 func (s *segmentProgress) reach(r *catalog.IndexProgress, share float64) {
-	r.TuplesDone = max(r.TuplesDone, s.rowsBefore+int64(share*float64(s.rows)))
-	r.BlocksDone = max(r.BlocksDone, s.pagesBefore+int64(share*float64(s.pages)))
+	rows, pages := max(s.rowsDone, int64(share*float64(s.rows))), max(s.pagesDone, int64(share*float64(s.pages)))
+	r.TuplesDone += rows - s.rowsDone
+	r.BlocksDone += pages - s.pagesDone
+	s.rowsDone, s.pagesDone = rows, pages
 }
 
 // pages is the size of the rows in PostgreSQL's pages.

@@ -25,6 +25,9 @@ func (p *privateWrites) addLoad(t wal.Target, l *privateLoad) {
 	s := p.shard(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(s.loads) == 0 {
+		p.loading = append(p.loading, s)
+	}
 	s.loads = append(s.loads, l)
 }
 
@@ -56,7 +59,7 @@ func (p *privateWrites) endLoads() {
 	for _, end := range p.loadEnds {
 		end()
 	}
-	p.loadEnds = nil
+	p.loadEnds, p.loading = nil, nil
 }
 
 // undoLoads takes back the loads with row ids from first on. Their segments stay
@@ -78,7 +81,7 @@ func (p *privateWrites) deletesOf(table catalog.StorageID) bool {
 
 // findLoaded looks for an own row that a load brought.
 func (p *privateWrites) findLoaded(ctx context.Context, table catalog.StorageID, row RowID) (*privateShard, *flushedSegment, int, error) {
-	for _, s := range p.order {
+	for _, s := range p.loading {
 		if s.target.TableStorage != uint64(table) {
 			continue
 		}

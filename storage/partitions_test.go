@@ -1,9 +1,12 @@
 package storage
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"quiver/catalog"
@@ -159,5 +162,86 @@ func TestLargestAmongMany(t *testing.T) {
 	w.check(w.e.flushShards(w.ctx, list))
 	if size(list) != 0 {
 		t.Error("flushed shards keep their memory")
+	}
+}
+
+// TestIndexOfManyPartitions builds an index over many small partitions, which are
+// taken side by side, and vacuums them, as it does to one that is built by itself.
+func TestIndexOfManyPartitions(t *testing.T) {
+	w, _ := newIndexWorld(t)
+	table, parts := w.newPartitions("a", manyPartitions)
+	var want []string
+	insert := func(from, each int) {
+		var ids []int64
+		var names []string
+		var to []*catalog.Partition
+		for i := from; i < from+each*len(parts); i++ {
+			ids, names, to = append(ids, int64(i)), append(names, "x"), append(to, parts[i%len(parts)])
+			want = append(want, fmt.Sprintf("%d=x", i))
+		}
+		tx := w.begin(TxnOptions{})
+		_, _, err := tx.InsertInto(w.ctx, table, to, columnsOf(ids, names), false)
+		w.check(err)
+		w.check(tx.Commit(w.ctx))
+	}
+	insert(0, 2)
+	w.check(w.e.Checkpoint(w.ctx))
+	insert(2*len(parts), 1)
+
+	tx := w.begin(TxnOptions{})
+	index := w.createIndex(tx, table, "x")
+	w.check(tx.Commit(w.ctx))
+	indexed := func(segments int) {
+		t.Helper()
+		shards := w.e.shardsOf(table.Storage, 0)
+		if len(shards) < len(parts) {
+			t.Fatalf("%d shards", len(shards))
+		}
+		for _, s := range shards {
+			v := s.pin()
+			if len(v.memory) != 0 || len(v.flushed) != segments {
+				t.Errorf("shard %v: %d segments in memory, %d flushed", s.key, len(v.memory), len(v.flushed))
+			}
+			for _, f := range v.flushed {
+				if f.indexState(index.Storage) != indexBuilt {
+					t.Errorf("shard %v: a segment is not indexed", s.key)
+				}
+			}
+			v.release()
+		}
+		w.now(table, strings.Join(want, " "))
+	}
+	indexed(1)
+	insert(3*len(parts), 1)
+	w.check(w.e.Vacuum(w.ctx, table.Storage, 0, true))
+	indexed(1)
+	w.crash()
+	indexed(1)
+}
+
+// TestEachShardFails: the first error ends it, and the shards not begun are left.
+func TestEachShardFails(t *testing.T) {
+	w := newWorld(t)
+	table, parts := w.newPartitions("a", manyPartitions)
+	tx := w.begin(TxnOptions{})
+	for i, p := range parts {
+		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{"x"}), false)
+		w.check(err)
+	}
+	w.check(tx.Commit(w.ctx))
+	failed := errors.New("failed")
+	var begun atomic.Int64
+	err := eachShard(w.ctx, w.e.shardsOf(table.Storage, 0), func(ctx context.Context, _ *shard) error {
+		if begun.Add(1) == 1 {
+			return failed
+		}
+		<-ctx.Done() // the failure reaches those that run
+		return ctx.Err()
+	})
+	if err != failed {
+		t.Errorf("%v", err)
+	}
+	if n := begun.Load(); n > 2*shardsAtOnce {
+		t.Errorf("%d shards were begun", n)
 	}
 }

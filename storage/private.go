@@ -38,6 +38,8 @@ type privateWrites struct {
 	// own has, per table storage, the deletes of committed rows: row id → index
 	// in deletes.
 	own map[catalog.StorageID]map[RowID]uint32
+	// loading are the shards with loads.
+	loading []*privateShard
 	// loadEnds end Engine.writing for the loads.
 	loadEnds []func()
 	// chain finds, while committing, the delete of an own row.

@@ -40,13 +40,16 @@ func (e *Engine) reconcileShard(s *shard) (submitted int) {
 	v := s.pin()
 	defer v.release()
 	now := settledShard{v, e.catalog.Current(), e.builds.ended.Load()}
-	if len(v.flushed) == 0 || s.settled == now && !v.hasDeletes() && e.lifetimeOf(s).ttl == 0 || now.version.PartitionByStorage(s.key.partition) == nil {
+	known := s.settled == now || s.awaited == now && e.jobs.Has(s.job)
+	if len(v.flushed) == 0 || known && !v.hasDeletes() && e.lifetimeOf(s).ttl == 0 || now.version.PartitionByStorage(s.key.partition) == nil {
 		return 0
 	}
 	left := 0
-	count := func(ok bool) {
+	s.awaited = settledShard{}
+	count := func(job int64, fresh bool) {
+		s.awaited, s.job = now, job
 		left++
-		if ok {
+		if fresh {
 			submitted++
 		}
 	}
@@ -108,8 +111,8 @@ func (v *shardView) hasDeletes() bool {
 func (s *shard) group() string { return fmt.Sprintf("shard %d/%d", s.key.partition, s.key.shard) }
 
 // mergeJob submits a merge.
-func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) bool {
-	return e.jobs.Submit(jobs.Job{
+func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) (id int64, fresh bool) {
+	return e.jobs.SubmitID(jobs.Job{
 		Kind: kind, Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
 			return e.shapeInBackground(ctx, s, func(pace paced) error {
@@ -157,12 +160,12 @@ func (p paced) pause() {
 }
 
 // buildJob submits the build of an index of a segment.
-func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) bool {
+func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) (job int64, fresh bool) {
 	id, storage, priority := f.id(), x.storage(), jobs.Index
 	if f.indexState(storage) == indexInterim {
 		priority = jobs.Replace
 	}
-	return e.jobs.Submit(jobs.Job{
+	return e.jobs.SubmitID(jobs.Job{
 		Kind: "index", Object: fmt.Sprintf("%s, segment %d", x.index.Name, id), Key: fmt.Sprintf("index %d/%d", id, storage),
 		Group: s.group(), Priority: priority, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
@@ -243,8 +246,8 @@ func alsoTell(a, b func(phase string, done, total int64)) func(string, int64, in
 
 // dropJob submits the removal of indexes of a segment that nothing knows any
 // more: dropped, replaced by REINDEX, or of a transaction that rolled back.
-func (e *Engine) dropJob(s *shard, f *flushedSegment) bool {
-	return e.jobs.Submit(jobs.Job{
+func (e *Engine) dropJob(s *shard, f *flushedSegment) (job int64, fresh bool) {
+	return e.jobs.SubmitID(jobs.Job{
 		Kind: "drop index", Object: fmt.Sprintf("segment %d", f.id()), Key: fmt.Sprintf("drop index %d", f.id()),
 		Group: s.group(), Priority: jobs.Collect,
 		Run: func(ctx context.Context, _ *jobs.Progress) error {

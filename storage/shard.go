@@ -61,6 +61,10 @@ type shard struct {
 	shaping chan struct{}
 	// settled is what reconcile last found nothing to do for, under its lock.
 	settled settledShard
+	// awaited is what reconcile last found something to do for, under its lock too:
+	// job among others.
+	awaited settledShard
+	job     int64
 }
 
 var zeroPosition wal.Position

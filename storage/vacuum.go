@@ -18,13 +18,9 @@ func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID,
 	if full {
 		scope = mergeFull
 	}
-	for _, s := range e.shardsOf(table, partition) {
-		if err := e.vacuumShard(ctx, s, scope); err != nil {
-			return err
-		}
-	}
-	if !full {
-		return nil
+	err := eachShard(ctx, e.shardsOf(table, partition), func(ctx context.Context, s *shard) error { return e.vacuumShard(ctx, s, scope) })
+	if err != nil || !full {
+		return err
 	}
 	return e.jobs.WaitFor(ctx, func(j *jobs.Job) bool { return j.Kind == collectKind })
 }

@@ -82,6 +82,9 @@ type Runner struct {
 
 	mu      sync.Mutex // guards what follows and the fields of entry
 	jobs    []*entry   // waiting and running, in the order of priority, then of arrival
+	byID    map[int64]*entry
+	byKey   map[string]*entry
+	groups  map[string]bool // of the running
 	nextID  int64
 	changed *sync.Cond
 
@@ -102,7 +105,7 @@ type entry struct {
 
 // NewRunner starts a Runner, which ends with Close.
 func NewRunner(log *slog.Logger, workers int) *Runner {
-	r := &Runner{log: log}
+	r := &Runner{log: log, byID: map[int64]*entry{}, byKey: map[string]*entry{}, groups: map[string]bool{}}
 	r.changed = sync.NewCond(&r.mu)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	context.AfterFunc(r.ctx, r.wake)
@@ -130,18 +133,30 @@ func (r *Runner) SubmitID(j Job) (id int64, fresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if j.Key != "" {
-		if i := slices.IndexFunc(r.jobs, func(e *entry) bool { return e.Key == j.Key }); i >= 0 {
-			return r.jobs[i].id, false
+		if e := r.byKey[j.Key]; e != nil {
+			return e.id, false
 		}
 	}
 	r.nextID++
 	e := &entry{Job: j, id: r.nextID, submitted: time.Now()}
-	at, _ := slices.BinarySearchFunc(r.jobs, e, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.id, b.id))
-	})
+	at, _ := slices.BinarySearchFunc(r.jobs, e, compareEntries)
 	r.jobs = slices.Insert(r.jobs, at, e)
+	if r.byID[e.id] = e; j.Key != "" {
+		r.byKey[j.Key] = e
+	}
 	r.changed.Broadcast()
 	return e.id, true
+}
+
+func compareEntries(a, b *entry) int {
+	return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.id, b.id))
+}
+
+// Has says whether a job waits or runs, by its number.
+func (r *Runner) Has(id int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID[id] != nil
 }
 
 // ErrUnknownJob: no job ever had the number.
@@ -157,12 +172,12 @@ func (r *Runner) WaitID(ctx context.Context, id int64) error {
 		return ErrUnknownJob
 	}
 	for {
-		i := slices.IndexFunc(r.jobs, func(e *entry) bool { return e.id == id })
+		e := r.byID[id]
 		switch {
-		case i < 0:
+		case e == nil:
 			return nil
-		case r.jobs[i].err != nil && !r.jobs[i].running:
-			return r.jobs[i].err
+		case e.err != nil && !e.running:
+			return e.err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case r.ctx.Err() != nil:
@@ -274,7 +289,7 @@ func (r *Runner) take() *entry {
 		var next time.Time
 		for _, e := range r.jobs {
 			switch {
-			case e.running || r.groupRuns(e):
+			case e.running || r.groups[e.Group]:
 			case e.notBefore.After(now):
 				if next.IsZero() || e.notBefore.Before(next) {
 					next = e.notBefore
@@ -282,6 +297,9 @@ func (r *Runner) take() *entry {
 			default:
 				e.running, e.started = true, now
 				e.attempts++
+				if e.Group != "" {
+					r.groups[e.Group] = true
+				}
 				return e
 			}
 		}
@@ -296,22 +314,28 @@ func (r *Runner) take() *entry {
 	return nil
 }
 
-func (r *Runner) groupRuns(e *entry) bool {
-	return e.Group != "" && slices.ContainsFunc(r.jobs, func(o *entry) bool { return o.running && o.Group == e.Group })
-}
-
 func (r *Runner) finish(e *entry, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.running = false
+	delete(r.groups, e.Group)
 	if e.err = err; err == nil {
 		r.completed++
-		r.jobs = slices.DeleteFunc(r.jobs, func(o *entry) bool { return o == e })
+		r.forget(e)
 	} else {
 		r.failed++
 		e.notBefore = time.Now().Add(e.pause())
 	}
 	r.changed.Broadcast()
+}
+
+// forget removes a job that is done.
+func (r *Runner) forget(e *entry) {
+	if at, found := slices.BinarySearchFunc(r.jobs, e, compareEntries); found {
+		r.jobs = slices.Delete(r.jobs, at, at+1)
+	}
+	delete(r.byID, e.id)
+	delete(r.byKey, e.Key)
 }
 
 // pause is how long a job waits after its last attempt failed.
