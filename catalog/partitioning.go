@@ -111,6 +111,9 @@ func AppendKeyDatum(dst []byte) []byte { return append(dst, keyDatum) }
 // AppendKeyNull encodes a null.
 func AppendKeyNull(dst []byte) []byte { return append(dst, keyNull) }
 
+// AppendKeyAfter ends a key above all that begin with what dst has.
+func AppendKeyAfter(dst []byte) []byte { return append(dst, keyMaxValue) }
+
 // boundKeyOf encodes values of a bound, up to the first that is unbounded.
 func boundKeyOf(values []BoundValue) string {
 	var dst []byte

@@ -23,17 +23,14 @@ func (b *builder) newPartitionPruner(table *catalog.Table, p *plan.Pruning) (*pa
 		return nil, nil
 	}
 	out := &partitionPruner{x: b.x, table: table, pruning: p, values: map[plan.Expr]evaluator{}}
-	for _, t := range p.Terms {
-		if t.Value == nil {
-			continue
+	var err error
+	p.EachTerm(func(t *plan.PruningTerm) bool {
+		if t.Value != nil {
+			out.values[t.Value], err = b.compile(t.Value)
 		}
-		e, err := b.compile(t.Value)
-		if err != nil {
-			return nil, err
-		}
-		out.values[t.Value] = e
-	}
-	return out, nil
+		return err == nil
+	})
+	return out, err
 }
 
 // apply sets the partitions that spec reads.

@@ -59,6 +59,9 @@ func Plan(ctx context.Context, stmt *ast.Statement, opts Options) (*plan.Stateme
 	c.IndexExprs = func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error) {
 		return bind.IndexExprs(index, scan, bound.Meta, storedOptions(opts.View))
 	}
+	c.PartitionKey = func(scan *logical.Scan) ([]plan.Expr, error) {
+		return bind.PartitionKeyOver(scan, bound.Meta, storedOptions(opts.View))
+	}
 	if opts.Statistics != nil {
 		c.Rows = opts.Statistics.Rows
 	}

@@ -113,6 +113,23 @@ func PartitionKey(table *catalog.Table, opts Options) (scan *logical.Scan, meta 
 	return scan, b.meta, b.partitionKey(&target{table: table, live: liveColumns(table)}, scan.Out), nil
 }
 
+// PartitionKeyOver binds the partition key of a scan's table over the scan.
+func PartitionKeyOver(scan *logical.Scan, meta *logical.Metadata, opts Options) (exprs []plan.Expr, err error) {
+	b := newBinder(opts)
+	defer recoverInto(&err)
+	b.meta = meta
+	live := liveColumns(scan.Table)
+	row := make([]logical.ColID, len(live))
+	for i, c := range live {
+		for _, col := range scan.Cols {
+			if col.Field == c.Field {
+				row[i] = col.ID
+			}
+		}
+	}
+	return b.partitionKey(&target{table: scan.Table, live: live}, row), nil
+}
+
 // partitionKey binds the partition key of a table over its row: an expression for
 // each column of the key; nil for a table without.
 func (b *binder) partitionKey(t *target, row []logical.ColID) []plan.Expr {

@@ -284,28 +284,52 @@ const partitionsShown = 16
 
 // pruned shows by what partitions are left out when a scan begins.
 func (d *describer) pruned(e *entry, t *catalog.Table, p *plan.Pruning) {
-	if p == nil {
-		return
+	if p != nil {
+		e.text("Partition Cond", pruningText(t, p))
 	}
-	words := map[plan.PruningOp]string{plan.PruneEqual: " = ", plan.PruneLess: " <= ", plan.PruneGreater: " >= ", plan.PruneAny: " = ANY "}
+}
+
+func pruningText(t *catalog.Table, p *plan.Pruning) string {
 	var conds []string
 	for _, term := range p.Terms {
-		column := ""
-		for i := range t.Columns {
-			if t.Columns[i].Number == t.PartitionKey.Columns[term.Column].Number {
-				column = funcs.QuoteIdentifier(t.Columns[i].Name)
+		conds = append(conds, pruningTermText(t, term))
+	}
+	for _, either := range p.Either {
+		var arms []string
+		for _, arm := range either {
+			text := pruningText(t, arm)
+			if len(arm.Terms)+len(arm.Either) > 1 {
+				text = "(" + text + ")"
 			}
+			arms = append(arms, text)
 		}
-		switch {
-		case term.Op == plan.PruneNull:
-			conds = append(conds, "("+column+" IS NULL)")
-		case term.Value == nil:
-			conds = append(conds, "("+column+" = ANY (…))")
-		default:
-			conds = append(conds, "("+column+words[term.Op]+Expr(term.Value)+")")
+		conds = append(conds, "("+strings.Join(arms, " OR ")+")")
+	}
+	return strings.Join(conds, " AND ")
+}
+
+var pruningWords = map[plan.PruningOp]string{
+	plan.PruneEqual: " = ", plan.PruneNot: " <> ",
+	plan.PruneLess: " < ", plan.PruneLessEqual: " <= ", plan.PruneGreater: " > ", plan.PruneGreaterEqual: " >= ",
+	plan.PruneAny: " = ANY ", plan.PruneNotAny: " <> ALL ", plan.PruneNull: " IS NULL", plan.PruneNotNull: " IS NOT NULL",
+}
+
+func pruningTermText(t *catalog.Table, term plan.PruningTerm) string {
+	key := t.PartitionKey.Columns[term.Column]
+	text := "(" + key.Expr + ")"
+	for i := range t.Columns {
+		if key.Number != 0 && t.Columns[i].Number == key.Number {
+			text = funcs.QuoteIdentifier(t.Columns[i].Name)
 		}
 	}
-	e.text("Partition Cond", strings.Join(conds, " AND "))
+	text += pruningWords[term.Op]
+	switch {
+	case term.Value != nil:
+		text += Expr(term.Value)
+	case term.Values != nil:
+		text += "(…)"
+	}
+	return "(" + text + ")"
 }
 
 // searchedBy is the distance that a search orders by.

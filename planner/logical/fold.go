@@ -133,6 +133,9 @@ func steady(t types.T) bool {
 	return t.Type().Elem == 0
 }
 
+// BoolConst is the constant true or false.
+func BoolConst(v bool) *plan.Const { return boolConst(v) }
+
 func boolConst(v bool) *plan.Const {
 	t := types.Of(types.BoolOID)
 	b := types.NewBuilder(t, memory.NewGoAllocator())

@@ -193,11 +193,7 @@ func (l *layout) pruning(p *plan.Pruning) *plan.Pruning {
 	if p == nil {
 		return nil
 	}
-	out := &plan.Pruning{Terms: append([]plan.PruningTerm(nil), p.Terms...)}
-	for i := range out.Terms {
-		out.Terms[i].Value = l.expr(out.Terms[i].Value)
-	}
-	return out
+	return p.Map(l.expr)
 }
 
 func (b *builder) rows(t *catalog.Table) float64 {

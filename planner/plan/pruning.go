@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"quiver/catalog"
@@ -8,9 +10,11 @@ import (
 )
 
 // Pruning says what the partition key of the rows that a scan wants must be: all
-// of Terms. It only leaves partitions out; the scan's filter still decides.
+// of Terms, and of each of Either one. It only leaves partitions out; the scan's
+// filter still decides.
 type Pruning struct {
-	Terms []PruningTerm
+	Terms  []PruningTerm
+	Either [][]*Pruning
 }
 
 // PruningTerm compares column Column of the partition key with Value, which has its
@@ -18,8 +22,8 @@ type Pruning struct {
 type PruningTerm struct {
 	Column int
 	Op     PruningOp
-	Value  Expr // nil of Null, or when Values are given
-	// Values are the constants of Any, each one row.
+	Value  Expr // nil of Null and NotNull, or when Values are given
+	// Values are the constants of Any and NotAny, each one row.
 	Values arrow.Array
 }
 
@@ -28,61 +32,206 @@ type PruningOp byte
 
 // The comparisons.
 const (
-	PruneEqual   PruningOp = iota
-	PruneLess              // or equal
-	PruneGreater           // or equal
+	PruneEqual PruningOp = iota
+	PruneLess
+	PruneLessEqual
+	PruneGreater
+	PruneGreaterEqual
+	PruneNot
 	PruneAny
+	PruneNotAny
 	PruneNull
+	PruneNotNull
 )
+
+// Empty says that p leaves out nothing.
+func (p *Pruning) Empty() bool { return len(p.Terms) == 0 && len(p.Either) == 0 }
+
+// EachTerm calls f for every term, those of Either too, until f says false; then
+// EachTerm does.
+func (p *Pruning) EachTerm(f func(*PruningTerm) bool) bool {
+	for i := range p.Terms {
+		if !f(&p.Terms[i]) {
+			return false
+		}
+	}
+	for _, arms := range p.Either {
+		for _, arm := range arms {
+			if !arm.EachTerm(f) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Map returns a copy of p whose values are those that f makes of them.
+func (p *Pruning) Map(f func(Expr) Expr) *Pruning {
+	out := &Pruning{Terms: append([]PruningTerm(nil), p.Terms...)}
+	for i := range out.Terms {
+		if out.Terms[i].Value != nil {
+			out.Terms[i].Value = f(out.Terms[i].Value)
+		}
+	}
+	for _, arms := range p.Either {
+		mapped := make([]*Pruning, len(arms))
+		for i, arm := range arms {
+			mapped[i] = arm.Map(f)
+		}
+		out.Either = append(out.Either, mapped)
+	}
+	return out
+}
 
 // Partitions returns the partitions of table that may have such rows. all says that
 // it leaves none out: then the list is nil. value computes a Value: an array of
 // length 1, which Partitions releases.
 func (p *Pruning) Partitions(view catalog.View, table *catalog.Table, value func(Expr) (arrow.Array, error)) (list []*catalog.Partition, all bool, err error) {
-	w := &pruner{view: view, table: table, key: table.PartitionKey, columns: make([]keyCondition, len(table.PartitionKey.Columns))}
-	defer w.release()
+	e := &pruning{view: view, table: table, value: value}
+	defer e.release()
+	set, err := e.of(nil, p)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case set.all:
+		return nil, true, nil
+	case set.list == nil:
+		return []*catalog.Partition{}, false, nil
+	}
+	return set.list, false, nil
+}
+
+// pruning is one evaluation of a Pruning.
+type pruning struct {
+	view  catalog.View
+	table *catalog.Table
+	value func(Expr) (arrow.Array, error)
+	held  []arrow.Array
+}
+
+func (e *pruning) release() {
+	for _, a := range e.held {
+		a.Release()
+	}
+}
+
+// knownTerm is a term and its value.
+type knownTerm struct {
+	column int
+	op     PruningOp
+	values types.ArrayView
+}
+
+// partitionSet is some partitions, or all. seen are those of a list that is added to.
+type partitionSet struct {
+	list []*catalog.Partition
+	all  bool
+	seen map[catalog.OID]bool
+}
+
+// of finds the partitions of rows for which terms and p hold.
+func (e *pruning) of(terms []knownTerm, p *Pruning) (partitionSet, error) {
+	terms = terms[:len(terms):len(terms)]
 	for _, t := range p.Terms {
-		c := &w.columns[t.Column]
-		if t.Op == PruneNull {
-			c.null = true
-			continue
+		known, none, err := e.known(t)
+		if none || err != nil {
+			return partitionSet{}, err
 		}
-		if t.Values != nil {
-			c.among(t.Values, 0, t.Values.Len())
-			continue
+		terms = append(terms, known)
+	}
+	if len(p.Either) == 0 {
+		return e.find(terms), nil
+	}
+	// What holds for all is part of each arm: together they may say more.
+	set := partitionSet{all: true}
+	for _, arms := range p.Either {
+		union := partitionSet{seen: map[catalog.OID]bool{}}
+		for _, arm := range arms {
+			found, err := e.of(terms, arm)
+			if err != nil {
+				return partitionSet{}, err
+			}
+			union.add(found)
 		}
-		a, err := value(t.Value)
+		set.keep(union)
+	}
+	return set, nil
+}
+
+// add makes s the union of both.
+func (s *partitionSet) add(other partitionSet) {
+	if s.all = s.all || other.all; s.all {
+		return
+	}
+	for _, p := range other.list {
+		if !s.seen[p.OID] {
+			s.seen[p.OID] = true
+			s.list = append(s.list, p)
+		}
+	}
+}
+
+// keep makes s the intersection of both.
+func (s *partitionSet) keep(other partitionSet) {
+	switch {
+	case other.all:
+	case s.all:
+		*s = other
+	default:
+		s.list = slices.DeleteFunc(s.list, func(p *catalog.Partition) bool { return !other.seen[p.OID] })
+	}
+}
+
+// known computes the value of a term; none says that it is true for no row.
+func (e *pruning) known(t PruningTerm) (known knownTerm, none bool, err error) {
+	known = knownTerm{column: t.Column, op: t.Op}
+	switch {
+	case t.Values != nil:
+		known.values = types.ArrayView{Elements: t.Values, End: t.Values.Len()}
+	case t.Value != nil:
+		a, err := e.value(t.Value)
 		if err != nil {
-			return nil, false, err
+			return known, false, err
 		}
-		w.held = append(w.held, a)
+		e.held = append(e.held, a)
 		if a.IsNull(0) {
-			return []*catalog.Partition{}, false, nil // true for no row
+			return known, true, nil
 		}
-		w.compare(c, t.Op, a, t.Column)
+		known.values = types.ArrayView{Elements: a, End: 1}
+		if t.Op == PruneAny || t.Op == PruneNotAny {
+			known.values = types.ArrayAt(a, 0)
+		}
 	}
-	list, all = w.find()
-	if list == nil {
-		list = []*catalog.Partition{}
+	return known, false, nil
+}
+
+func (e *pruning) find(terms []knownTerm) partitionSet {
+	w := &pruner{view: e.view, table: e.table, key: e.table.PartitionKey, columns: make([]keyCondition, len(e.table.PartitionKey.Columns))}
+	for _, t := range terms {
+		c := &w.columns[t.column]
+		c.compare(t, w.key.Columns[t.column].Type.Type())
 	}
+	list, all := w.find()
 	if all {
-		list = nil
+		return w.excluded()
 	}
-	return list, all, nil
+	return partitionSet{list: list}
 }
 
 // keyCondition is what is known of a column of the key.
 type keyCondition struct {
-	null      bool
-	equal     []valueAt // one of them; nil when not known
-	known     bool
-	low, high []byte // ends that may be reached, nil for none
+	null, notNull bool
+	equal         []valueAt // one of them; nil when not known
+	known         bool
+	low, high     []byte          // ends that may be reached, nil for none
+	not           map[string]bool // values that it has not, by their keys
 }
 
-// valueAt is a value in an array.
+// valueAt is a value in an array, and its key.
 type valueAt struct {
 	array arrow.Array
 	row   int
+	key   []byte
 }
 
 // pruner looks for partitions.
@@ -91,49 +240,83 @@ type pruner struct {
 	table   *catalog.Table
 	key     *catalog.PartitionKey
 	columns []keyCondition
-	held    []arrow.Array
 	seen    map[catalog.OID]bool
 	out     []*catalog.Partition
 }
 
-func (w *pruner) release() {
-	for _, a := range w.held {
-		a.Release()
+// compare adds a term. No comparison is true for null but that with null.
+func (c *keyCondition) compare(t knownTerm, typ *types.Type) {
+	if t.op == PruneNull {
+		c.null = true
+		return
 	}
-}
-
-func (w *pruner) compare(c *keyCondition, op PruningOp, a arrow.Array, column int) {
-	typ := w.key.Columns[column].Type.Type()
-	switch op {
-	case PruneEqual:
-		if !c.known {
-			c.equal, c.known = []valueAt{{a, 0}}, true
-		}
-	case PruneAny:
-		v := types.ArrayAt(a, 0)
-		c.among(v.Elements, v.Start, v.End)
-	case PruneLess:
-		if key := typ.AppendKey(nil, a, 0); c.high == nil || string(key) < string(c.high) {
+	c.notNull = true
+	switch t.op {
+	case PruneEqual, PruneAny:
+		c.among(t.values, typ)
+	case PruneLess, PruneLessEqual:
+		if key := typ.AppendKey(nil, t.values.Elements, t.values.Start); c.high == nil || string(key) < string(c.high) {
 			c.high = key
 		}
-	case PruneGreater:
-		if key := typ.AppendKey(nil, a, 0); c.low == nil || string(key) > string(c.low) {
+	case PruneGreater, PruneGreaterEqual:
+		if key := typ.AppendKey(nil, t.values.Elements, t.values.Start); c.low == nil || string(key) > string(c.low) {
 			c.low = key
+		}
+	}
+	switch t.op {
+	case PruneNot, PruneNotAny, PruneLess, PruneGreater:
+		if c.not == nil {
+			c.not = map[string]bool{}
+		}
+		for i := t.values.Start; i < t.values.End; i++ {
+			if t.values.Elements.IsValid(i) {
+				c.not[string(typ.AppendKey(nil, t.values.Elements, i))] = true
+			}
 		}
 	}
 }
 
 // among: the column is one of some values; nulls equal nothing.
-func (c *keyCondition) among(values arrow.Array, start, end int) {
-	if c.known {
-		return
-	}
-	c.known = true
-	for i := start; i < end; i++ {
-		if values.IsValid(i) {
-			c.equal = append(c.equal, valueAt{values, i})
+func (c *keyCondition) among(values types.ArrayView, typ *types.Type) {
+	given := map[string]bool{}
+	var list []valueAt
+	for i := values.Start; i < values.End; i++ {
+		if values.Elements.IsNull(i) {
+			continue
+		}
+		v := valueAt{values.Elements, i, typ.AppendKey(nil, values.Elements, i)}
+		if !given[string(v.key)] {
+			given[string(v.key)] = true
+			list = append(list, v)
 		}
 	}
+	if c.known {
+		list = slices.DeleteFunc(c.equal, func(v valueAt) bool { return !given[string(v.key)] })
+	}
+	c.equal, c.known = list, true
+}
+
+// settle leaves out the values that other terms forbid. It says whether any row can
+// fulfil all of them.
+func (c *keyCondition) settle() bool {
+	if c.null && c.notNull {
+		return false
+	}
+	if c.low != nil && c.high != nil {
+		if low, high := string(c.low), string(c.high); low > high || low == high && c.not[low] {
+			return false
+		}
+	}
+	if !c.known {
+		return true
+	}
+	c.equal = slices.DeleteFunc(c.equal, func(v valueAt) bool { return c.forbids(v.key) })
+	return len(c.equal) > 0
+}
+
+// forbids says whether no row wanted has a value, by its key.
+func (c *keyCondition) forbids(key []byte) bool {
+	return c.not[string(key)] || c.low != nil && string(key) < string(c.low) || c.high != nil && string(key) > string(c.high)
 }
 
 func (w *pruner) add(p *catalog.Partition) {
@@ -144,7 +327,44 @@ func (w *pruner) add(p *catalog.Partition) {
 		w.seen = map[catalog.OID]bool{}
 	}
 	w.seen[p.OID] = true
-	w.out = append(w.out, p)
+	if !w.excludes(p) {
+		w.out = append(w.out, p)
+	}
+}
+
+// excludes says whether the values of a list are all such as no row wanted has.
+func (w *pruner) excludes(p *catalog.Partition) bool {
+	c := &w.columns[0]
+	if w.key.Strategy != catalog.PartitionByList || !c.notNull || p.Bound == nil || p.Bound.Default {
+		return false
+	}
+	return !slices.ContainsFunc(p.Bound.List, func(v catalog.BoundValue) bool {
+		return v.Kind != catalog.BoundNull && !c.forbids(v.Key)
+	})
+}
+
+// excluded are all partitions without those that excludes names: only the ones that
+// take a value named, or null, can be such.
+func (w *pruner) excluded() partitionSet {
+	c := &w.columns[0]
+	if w.key.Strategy != catalog.PartitionByList || !c.notNull {
+		return partitionSet{all: true}
+	}
+	out := map[catalog.OID]bool{}
+	look := func(key []byte) {
+		if p := w.view.PartitionOfList(w.table.OID, key); p != nil && w.excludes(p) {
+			out[p.OID] = true
+		}
+	}
+	look(catalog.AppendKeyNull(nil))
+	for key := range c.not {
+		look(append(catalog.AppendKeyDatum(nil), key...))
+	}
+	if len(out) == 0 {
+		return partitionSet{all: true}
+	}
+	list := slices.Clone(w.view.Partitions(w.table.OID))
+	return partitionSet{list: slices.DeleteFunc(list, func(p *catalog.Partition) bool { return out[p.OID] })}
 }
 
 // combinationsMax is how many values of a key are looked up one by one.
@@ -154,7 +374,7 @@ func (w *pruner) find() (list []*catalog.Partition, all bool) {
 	combinations := 1
 	for i := range w.columns {
 		c := &w.columns[i]
-		if c.known && len(c.equal) == 0 {
+		if !c.settle() {
 			return nil, false
 		}
 		if combinations *= max(len(c.equal), 1); combinations > combinationsMax {
@@ -213,9 +433,8 @@ func (w *pruner) ordered(column int, prefix []byte) {
 	prefix = prefix[:len(prefix):len(prefix)]
 	switch {
 	case c.known:
-		typ := w.key.Columns[column].Type.Type()
 		for _, v := range c.equal {
-			w.ordered(column+1, typ.AppendKey(catalog.AppendKeyDatum(prefix), v.array, v.row))
+			w.ordered(column+1, append(catalog.AppendKeyDatum(prefix), v.key...))
 		}
 		return
 	case c.null && w.key.Strategy == catalog.PartitionByList:
@@ -225,23 +444,44 @@ func (w *pruner) ordered(column int, prefix []byte) {
 		w.add(w.view.DefaultOf(w.table.OID))
 		return
 	}
+	if w.key.Strategy == catalog.PartitionByList {
+		w.someOfList(prefix, c)
+	} else {
+		w.someOfRange(prefix, c)
+	}
+	w.add(w.view.DefaultOf(w.table.OID))
+}
+
+// someOfList adds the partitions of a list that take values between the ends.
+func (w *pruner) someOfList(prefix []byte, c *keyCondition) {
+	from, to := append(catalog.AppendKeyDatum(prefix), c.low...), prefix
+	if c.high != nil {
+		to = append(catalog.AppendKeyDatum(prefix), c.high...)
+	}
+	for _, p := range w.view.PartitionsOfList(w.table.OID, from, to) {
+		w.add(p)
+	}
+}
+
+// someOfRange adds the partitions whose range has keys that begin with prefix and go
+// on with values between the ends.
+func (w *pruner) someOfRange(prefix []byte, c *keyCondition) {
 	from, to := prefix, prefix
-	if c.low != nil || c.high != nil || w.key.Strategy == catalog.PartitionByList {
+	if c.low != nil || c.high != nil {
 		from = append(catalog.AppendKeyDatum(prefix), c.low...)
+	}
+	if c.low != nil && c.not[string(c.low)] {
+		from = catalog.AppendKeyAfter(from)
 	}
 	if c.high != nil {
 		to = append(catalog.AppendKeyDatum(prefix), c.high...)
 	}
-	var list []*catalog.Partition
-	if w.key.Strategy == catalog.PartitionByList {
-		list = w.view.PartitionsOfList(w.table.OID, from, to)
-	} else {
-		list = w.view.PartitionsOfRange(w.table.OID, from, to)
+	beyond := c.high != nil && c.not[string(c.high)]
+	for _, p := range w.view.PartitionsOfRange(w.table.OID, from, to) {
+		if !beyond || p.Bound.FromKey() < string(to) {
+			w.add(p)
+		}
 	}
-	for _, p := range list {
-		w.add(p)
-	}
-	w.add(w.view.DefaultOf(w.table.OID))
 }
 
 // point looks up a whole key.

@@ -21,6 +21,9 @@ type Context struct {
 	// and its predicate, nil without one.
 	IndexExprs func(index *catalog.Index, scan *logical.Scan) (key, predicate plan.Expr, err error)
 
+	// PartitionKey binds the partition key of a scan's table over the scan.
+	PartitionKey func(scan *logical.Scan) ([]plan.Expr, error)
+
 	// err is the first constant expression that failed.
 	err error
 	// nested: the rules are at a subquery, whose constants have been folded.

@@ -29,20 +29,22 @@ func prunePartition(c *Context, s *logical.Scan) {
 	if s.Table == nil || s.Table.PartitionKey == nil || s.Partitions != nil || c.View == nil {
 		return
 	}
-	p := &plan.Pruning{}
-	for i, k := range s.Table.PartitionKey.Columns {
-		if column := columnByNumber(s.Table, k.Number); column != nil {
-			pruningTerms(c, s, i, column, p)
-		}
-	}
-	if len(p.Terms) == 0 {
+	g := newPruningGatherer(c, s)
+	if g == nil {
 		return
 	}
-	for _, t := range p.Terms {
-		if _, constant := t.Value.(*plan.Const); !constant && t.Value != nil {
-			s.Pruning = p
-			return
-		}
+	p := &plan.Pruning{}
+	g.primaryKey(p)
+	g.add(p, s.Filter, false)
+	if p.Empty() {
+		return
+	}
+	if !p.EachTerm(func(t *plan.PruningTerm) bool {
+		_, constant := t.Value.(*plan.Const)
+		return constant || t.Value == nil
+	}) {
+		s.Pruning = p
+		return
 	}
 	list, all, err := p.Partitions(c.View, s.Table, func(e plan.Expr) (arrow.Array, error) {
 		a := e.(*plan.Const).Value
@@ -63,64 +65,230 @@ func columnByNumber(t *catalog.Table, number int16) *catalog.Column {
 	return nil
 }
 
-// pruningTerms gathers what the scan's key and filter say of a column of the
-// partition key.
-func pruningTerms(c *Context, s *logical.Scan, at int, column *catalog.Column, p *plan.Pruning) {
-	add := func(op plan.PruningOp, value plan.Expr) {
-		p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: op, Value: value})
-	}
-	if s.Key != nil {
-		for i, k := range keyColumns(c.View, s.Table) {
-			if k.Number == column.Number {
-				add(plan.PruneEqual, s.Key[i])
+// pruningGatherer gathers what the conditions of a scan say of its partition key.
+type pruningGatherer struct {
+	c   *Context
+	s   *logical.Scan
+	key []pruningColumn
+}
+
+// pruningColumn is a column of the partition key: one of the table's, or an
+// expression, by its fingerprint.
+type pruningColumn struct {
+	column *catalog.Column // nil of an expression
+	expr   string
+	typ    types.T
+}
+
+// newPruningGatherer binds the partition key over the scan; nil if that fails.
+func newPruningGatherer(c *Context, s *logical.Scan) *pruningGatherer {
+	g := &pruningGatherer{c: c, s: s}
+	var exprs []plan.Expr
+	for i, k := range s.Table.PartitionKey.Columns {
+		item := pruningColumn{column: columnByNumber(s.Table, k.Number), typ: k.Type}
+		if item.column == nil {
+			if c.PartitionKey == nil {
+				return nil
 			}
+			if exprs == nil {
+				var err error
+				if exprs, err = c.PartitionKey(s); err != nil {
+					return nil
+				}
+			}
+			simple, err := logical.Simplify(exprs[i], c.Format)
+			if err != nil {
+				return nil
+			}
+			item.expr = logical.Key(simple)
+		}
+		g.key = append(g.key, item)
+	}
+	return g
+}
+
+// find returns which column of the key e is, or -1.
+func (g *pruningGatherer) find(e plan.Expr) int {
+	for i, k := range g.key {
+		if k.column != nil && refersTo(g.s, e, k.column) || k.column == nil && logical.Key(relabelled(e)) == k.expr {
+			return i
 		}
 	}
-	for _, cond := range logical.Conjuncts(s.Filter) {
-		switch e := cond.(type) {
-		case *plan.Call:
-			if op, value := comparedWith(c, s, column, e); value != nil {
-				add(op, value)
-			}
-		case *plan.InList:
-			if !e.Negate && refersTo(s, e.Arg, column) && e.Arg.Type().OID == column.Type.OID && column.Type.OID != types.BPCharOID {
-				p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneAny, Values: e.Values})
-			}
-		case *plan.AnyArray:
-			if !e.All && e.Op.Operator == "=" && refersTo(s, e.Left, column) && e.Array.Type().OID == column.Type.Type().Array &&
-				column.Type.OID != types.BPCharOID && freeOf(s, e.Array) {
-				add(plan.PruneAny, e.Array)
-			}
-		case *plan.IsNull:
-			if !e.Not && refersTo(s, e.Arg, column) {
-				add(plan.PruneNull, nil)
+	return -1
+}
+
+// primaryKey adds the values of a look-up by the primary key.
+func (g *pruningGatherer) primaryKey(p *plan.Pruning) {
+	if g.s.Key == nil {
+		return
+	}
+	for i, k := range keyColumns(g.c.View, g.s.Table) {
+		for at, item := range g.key {
+			if item.column != nil && k.Number == item.column.Number {
+				p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneEqual, Value: g.s.Key[i]})
 			}
 		}
 	}
 }
 
-var turned = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+// add adds to p what follows from cond being true, or if not is set from its being
+// false.
+func (g *pruningGatherer) add(p *plan.Pruning, cond plan.Expr, not bool) {
+	switch e := cond.(type) {
+	case nil:
+	case *plan.Bool:
+		g.connective(p, e, not)
+	case *plan.Call:
+		if at := g.find(e); at >= 0 { // a key that is a condition
+			g.is(p, at, not)
+		} else {
+			g.comparison(p, e, not)
+		}
+	case *plan.InList:
+		g.inList(p, e, not)
+	case *plan.AnyArray:
+		at := g.find(e.Left)
+		if at >= 0 && !not && !e.All && e.Op.Operator == "=" && e.Array.Type().OID == g.key[at].typ.Type().Array &&
+			g.key[at].typ.OID != types.BPCharOID && freeOf(g.s, e.Array) {
+			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneAny, Value: e.Array})
+		}
+	case *plan.IsNull:
+		if at := g.find(e.Arg); at >= 0 {
+			op := plan.PruneNull
+			if e.Not != not {
+				op = plan.PruneNotNull
+			}
+			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: op})
+		}
+	case *plan.IsBool:
+		// NOT (a IS TRUE) is true for null, too: it says nothing here.
+		if at := g.find(e.Arg); at >= 0 && e.Not == not && e.Value != 'u' {
+			g.is(p, at, e.Value == 'f')
+		}
+	case *plan.Distinct:
+		// IS NOT DISTINCT FROM a value that is not null.
+		if c, ok := otherSide(e.Equal.Args); ok && e.Not != not && !c.Value.IsNull(0) {
+			g.comparison(p, e.Equal, false)
+		}
+	case *plan.RowCompare:
+		g.rowComparison(p, e, not)
+	default:
+		if at := g.find(e); at >= 0 {
+			g.is(p, at, not)
+		}
+	}
+}
+
+// is: a key of type boolean is true, or with not false.
+func (g *pruningGatherer) is(p *plan.Pruning, at int, not bool) {
+	if g.key[at].typ.OID == types.BoolOID {
+		p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneEqual, Value: logical.BoolConst(!not)})
+	}
+}
+
+func (g *pruningGatherer) connective(p *plan.Pruning, e *plan.Bool, not bool) {
+	switch {
+	case e.Op == plan.Not:
+		g.add(p, e.Args[0], !not)
+	case (e.Op == plan.And) != not:
+		for _, arg := range e.Args {
+			g.add(p, arg, not)
+		}
+	default:
+		var arms []*plan.Pruning
+		for _, arg := range e.Args {
+			arm := &plan.Pruning{}
+			if g.add(arm, arg, not); arm.Empty() {
+				return
+			}
+			arms = append(arms, arm)
+		}
+		p.Either = append(p.Either, arms)
+	}
+}
+
+func (g *pruningGatherer) inList(p *plan.Pruning, e *plan.InList, not bool) {
+	at := g.find(e.Arg)
+	if at < 0 || e.Arg.Type().OID != g.key[at].typ.OID || g.key[at].typ.OID == types.BPCharOID {
+		return
+	}
+	op := plan.PruneAny
+	if e.Negate != not {
+		op = plan.PruneNotAny
+	}
+	p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: op, Values: e.Values})
+}
+
+// rowComparison: the first of two rows that are compared follow the comparison, or
+// are equal.
+func (g *pruningGatherer) rowComparison(p *plan.Pruning, e *plan.RowCompare, not bool) {
+	operator := e.Op
+	if not {
+		operator = negated[operator]
+	}
+	for i, sides := range [][2]plan.Expr{{e.Left[0], e.Right[0]}, {e.Right[0], e.Left[0]}} {
+		at := g.find(sides[0])
+		if at < 0 || !freeOf(g.s, sides[1]) {
+			continue
+		}
+		if i == 1 {
+			operator = turned[operator]
+		}
+		value := asKey(g.c, sides[1], g.key[at].typ)
+		switch {
+		case value == nil:
+		case operator == "<" || operator == "<=":
+			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneLessEqual, Value: value})
+		case operator == ">" || operator == ">=":
+			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneGreaterEqual, Value: value})
+		}
+		return
+	}
+}
+
+// otherSide returns the constant among two arguments.
+func otherSide(args []plan.Expr) (*plan.Const, bool) {
+	for _, a := range args {
+		if c, ok := a.(*plan.Const); ok {
+			return c, true
+		}
+	}
+	return nil, false
+}
+
+var (
+	turned  = map[string]string{"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+	negated = map[string]string{"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+)
 
 var pruningOps = map[string]plan.PruningOp{
-	"=": plan.PruneEqual, "<": plan.PruneLess, "<=": plan.PruneLess, ">": plan.PruneGreater, ">=": plan.PruneGreater,
+	"=": plan.PruneEqual, "<>": plan.PruneNot,
+	"<": plan.PruneLess, "<=": plan.PruneLessEqual, ">": plan.PruneGreater, ">=": plan.PruneGreaterEqual,
 }
 
-// comparedWith returns how a comparison bounds a column, and with what, in the
-// column's own type; nil for any other condition.
-func comparedWith(c *Context, s *logical.Scan, column *catalog.Column, e *plan.Call) (plan.PruningOp, plan.Expr) {
+// comparison adds what a comparison says of a column of the key, in the column's own
+// type.
+func (g *pruningGatherer) comparison(p *plan.Pruning, e *plan.Call, not bool) {
 	if turned[e.Operator] == "" || len(e.Args) != 2 {
-		return 0, nil
+		return
 	}
 	operator := e.Operator
+	if not {
+		operator = negated[operator]
+	}
 	for i := range e.Args {
 		if i == 1 {
 			operator = turned[operator]
 		}
-		if value := e.Args[1-i]; refersTo(s, e.Args[i], column) && freeOf(s, value) {
-			return pruningOps[operator], asKey(c, value, column.Type)
+		at, value := g.find(e.Args[i]), e.Args[1-i]
+		if at < 0 || !freeOf(g.s, value) {
+			continue
 		}
+		if value := asKey(g.c, value, g.key[at].typ); value != nil {
+			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: pruningOps[operator], Value: value})
+		}
+		return
 	}
-	return 0, nil
 }
 
 // refersTo says whether e is the column.
