@@ -214,28 +214,72 @@ func unpackIntegers(stored, dst []byte, dt arrow.DataType, lengths []int64, rows
 }
 
 func (p *packing) unpack(r *bitReader, out []byte, width, rows int) {
-	v := p.first - p.reference
-	switch {
-	case p.diffs:
+	switch width {
+	case 4:
+		unpackInto(p, r, arrow.Uint32Traits.CastFromBytes(out[:4*rows]))
+	case 8:
+		unpackInto(p, r, arrow.Uint64Traits.CastFromBytes(out[:8*rows]))
+	default:
+		v := p.first - p.reference
 		for i := range rows {
-			v += r.at(i) + p.reference
+			if p.diffs {
+				v += r.at(i) + p.reference
+			} else {
+				v = r.at(i) + p.reference
+			}
 			putInteger(out, i, width, v)
 		}
-	case width == 4:
-		out := arrow.Uint32Traits.CastFromBytes(out[:4*rows])
-		reference := uint32(p.reference)
+	}
+}
+
+// unpackInto is unpack for the widths that most columns have.
+func unpackInto[T uint32 | uint64](p *packing, r *bitReader, out []T) {
+	reference := T(p.reference)
+	switch {
+	case p.diffs:
+		v := T(p.first) - reference
+		b, bits, mask := r.b, r.bits, r.mask
+		bit := uint(0)
 		for i := range out {
-			out[i] = uint32(r.at(i)) + reference
+			v += T(binary.LittleEndian.Uint64(b[bit>>3:])>>(bit&7)&mask) + reference
+			out[i] = v
+			bit += bits
 		}
-	case width == 8:
-		out := arrow.Uint64Traits.CastFromBytes(out[:8*rows])
-		for i := range out {
-			out[i] = r.at(i) + p.reference
-		}
+	case r.bits <= packedFourBits:
+		unpackFours(r, out, reference)
 	default:
-		for i := range rows {
-			putInteger(out, i, width, r.at(i)+p.reference)
+		b, bits, mask := r.b, r.bits, r.mask
+		bit := uint(0)
+		for i := range out {
+			out[i] = T(binary.LittleEndian.Uint64(b[bit>>3:])>>(bit&7)&mask) + reference
+			bit += bits
 		}
+	}
+}
+
+// packedFourBits is up to which width eight bytes that begin with the first bit of a
+// value hold that of the third after it, too.
+const packedFourBits = 14
+
+// unpackFours takes four values out of each word that it loads.
+func unpackFours[T uint32 | uint64](r *bitReader, out []T, reference T) {
+	b, bits, mask := r.b, r.bits, r.mask
+	bit := uint(0)
+	whole := len(out) &^ 3
+	for i := 0; i < whole; i += 4 {
+		word := binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7)
+		four := out[i : i+4 : i+4]
+		four[0] = T(word&mask) + reference
+		word >>= bits & 63
+		four[1] = T(word&mask) + reference
+		word >>= bits & 63
+		four[2] = T(word&mask) + reference
+		word >>= bits & 63
+		four[3] = T(word&mask) + reference
+		bit += 4 * bits
+	}
+	for i := whole; i < len(out); i++ {
+		out[i] = T(r.at(i)) + reference
 	}
 }
 

@@ -10,14 +10,14 @@ import (
 // sortedAtOnce is how many rows are sorted between two pauses: some milliseconds.
 const sortedAtOnce = 1 << 15
 
-// sortedRows yields rows by their ids. It sorts them in place, in runs between which
-// it pauses, and merges the runs: a sort of millions of rows at once would keep a
-// processor from others for a second.
-func sortedRows(rows []rowPosition, pause func()) iter.Seq[rowPosition] {
+// sortedRows yields rows by their ids. It sorts them in place, in runs of atOnce rows
+// between which it pauses, and merges the runs: a sort of millions of rows at once
+// would keep a processor from others for a second.
+func sortedRows(rows []rowPosition, atOnce int, pause func()) iter.Seq[rowPosition] {
 	var runs rowRuns
 	begin := 0 // of the last run
-	for from := 0; from < len(rows); from += sortedAtOnce {
-		end := min(from+sortedAtOnce, len(rows))
+	for from := 0; from < len(rows); from += atOnce {
+		end := min(from+atOnce, len(rows))
 		slices.SortFunc(rows[from:end], func(a, b rowPosition) int { return cmp.Compare(a.id, b.id) })
 		pause()
 		if from > 0 && rows[from-1].id < rows[from].id {

@@ -289,7 +289,7 @@ func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, e
 	}
 	defer run.Abort()
 	written := 0
-	for r := range sortedRows(w.rows, w.o.Pause) {
+	for r := range sortedRows(w.rows, sortedAtOnce, w.o.Pause) {
 		if err := run.AddRow(r.id, r.position); err != nil {
 			return binlog.Summary{}, err
 		}
