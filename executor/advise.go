@@ -186,9 +186,13 @@ func (a *advice) column(ctx context.Context, snapshot storage.Snapshot, col *cat
 			if kind.Check(space, o) != nil {
 				continue
 			}
+			sized := o
+			if space.Element == vector.Sparse {
+				sized.RowBytes = trial.rowBytes()
+			}
 			row := adviceRow{
 				column: col.Name, method: kind.Name(), quantization: quantization, rows: int64(trial.all), dims: col.Type.Mod,
-				estimate: kind.Estimate(space, trial.all, o), statement: a.statement(kind.Name(), col, class, quantization),
+				estimate: kind.Estimate(space, trial.all, sized), statement: a.statement(kind.Name(), col, class, quantization),
 			}
 			switch {
 			case quantization == "":
@@ -280,6 +284,15 @@ func alignedCopy(row []byte) []byte {
 type adviceTrial struct {
 	rows [][]byte
 	all  int // rows of the table
+}
+
+// rowBytes is how long they are on average; 0 of none.
+func (t *adviceTrial) rowBytes() int {
+	sum := 0
+	for _, row := range t.rows {
+		sum += len(row)
+	}
+	return sum / max(len(t.rows), 1)
 }
 
 // Len is the number of vectors.

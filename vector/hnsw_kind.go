@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"cmp"
 	"fmt"
 
 	"quiver/vector/rabitq"
@@ -98,7 +99,7 @@ func (k hnsw) Estimate(s Space, rows int, o Options) Estimate {
 	codec := newGraphCodec(s, form.built())
 	n := int64(rows)
 	if form == codeSparse {
-		codec.stride += sparseUsual
+		codec.stride += cmp.Or(o.RowBytes, sparseUsual)
 	}
 	// Links, upper layers, and words for upperAt and positions.
 	node := int64(8*o.M+codec.stride) + int64(4*o.M/max(o.M-1, 1)) + 8

@@ -193,6 +193,9 @@ type Options struct {
 	Quantization string
 	// Bits a dimension of a quantisation that has a choice; 0 is its default.
 	Bits int
+	// RowBytes is how long an encoded sparse vector is on average, for an Estimate;
+	// 0 is not known.
+	RowBytes int
 	// Workers that build, and the memory that they may use together, in bytes
 	// (0: no limit). What a build needs beyond is made by Scratch; without it, or
 	// where a kind has no use for it, the build fails with a MemoryError before
