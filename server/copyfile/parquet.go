@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
@@ -14,15 +13,31 @@ import (
 	"quiver/sql/types"
 )
 
-// parquetBatchRows is how many rows of a row group are decoded at a time.
-const parquetBatchRows = 8192
+// parquetBatchRows is how many rows of a row group are decoded at a time, if they
+// have no wide vectors: those of a batch are of about parquetBatchBytes.
+const (
+	parquetBatchRows  = 8192
+	parquetBatchBytes = 4 << 20
+)
+
+func batchRowsOf(columns []Column) int64 {
+	rows := int64(parquetBatchRows)
+	for _, c := range columns {
+		if (c.Type.OID == types.VectorOID || c.Type.OID == types.HalfvecOID) && c.Type.Mod > 0 {
+			rows = min(rows, max(1, parquetBatchBytes/(4*int64(c.Type.Mod))))
+		}
+	}
+	return rows
+}
 
 // parquetSource reads row groups, several at a time, and yields them in order.
 type parquetSource struct {
-	o      Options
-	reader *file.Reader
-	fields []int        // of the file, for each column of the table
-	leaves map[int]bool // of those fields
+	o         Options
+	in        RandomReader
+	reader    *file.Reader
+	fields    []int        // of the file, for each column of the table
+	leaves    map[int]bool // of those fields
+	batchRows int64
 
 	cancel context.CancelFunc
 	groups chan chan parquetBatch // of one row group each, in order
@@ -42,7 +57,7 @@ func openParquet(ctx context.Context, r RandomReader, o Options) (_ Source, err 
 		return nil, broken("parquet", err)
 	}
 	dropArrowSchema(reader)
-	s := &parquetSource{o: o, reader: reader}
+	s := &parquetSource{o: o, in: r, reader: reader, batchRows: batchRowsOf(o.Columns)}
 	files, err := s.fileReader()
 	if err != nil {
 		return nil, err
@@ -85,7 +100,7 @@ func dropArrowSchema(r *file.Reader) {
 }
 
 func (s *parquetSource) fileReader() (*pqarrow.FileReader, error) {
-	r, err := pqarrow.NewFileReader(s.reader, pqarrow.ArrowReadProperties{BatchSize: parquetBatchRows}, s.o.Mem)
+	r, err := pqarrow.NewFileReader(s.reader, pqarrow.ArrowReadProperties{BatchSize: s.batchRows}, s.o.Mem)
 	return r, broken("parquet", err)
 }
 
@@ -141,23 +156,24 @@ func (s *parquetSource) readGroup(ctx context.Context, i int, to chan parquetBat
 		return err
 	}
 	total := s.reader.MetaData().RowGroup(i).NumRows()
-	readers := make([]*pqarrow.ColumnReader, len(s.fields))
-	for k, field := range s.fields {
-		readers[k], err = files.GetFieldReader(ctx, field, s.leaves, []int{i})
-		if err != nil {
-			return broken("parquet", err)
+	columns := make([]*parquetColumn, len(s.fields))
+	defer func() {
+		for _, c := range columns {
+			if c != nil {
+				c.close()
+			}
 		}
+	}()
+	for k := range columns {
+		columns[k] = s.column(ctx, files, i, k)
 	}
 	for rows := int64(0); rows < total; {
-		columns, n, err := s.readBatch(readers)
+		n := min(total-rows, s.batchRows)
+		batch, err := s.readBatch(columns, n)
 		if err != nil {
 			return err
 		}
-		if rows += n; n == 0 || rows > total {
-			releaseAll(columns)
-			return malformed("parquet file has %d rows in a row group of %d", rows, total)
-		}
-		if !s.send(ctx, to, parquetBatch{columns: columns}) {
+		if rows += n; !s.send(ctx, to, parquetBatch{columns: batch}) {
 			return ctx.Err()
 		}
 	}
@@ -165,47 +181,16 @@ func (s *parquetSource) readGroup(ctx context.Context, i int, to chan parquetBat
 	return nil
 }
 
-// readBatch reads and converts the next rows of every column.
-func (s *parquetSource) readBatch(readers []*pqarrow.ColumnReader) (columns []arrow.Array, rows int64, err error) {
-	defer func() {
-		if err != nil {
-			releaseAll(columns)
-			columns = nil
-		}
-	}()
-	columns = make([]arrow.Array, len(readers))
-	for k, r := range readers {
-		chunks, err := r.NextBatch(parquetBatchRows)
-		if err != nil {
-			return columns, 0, broken("parquet", err)
-		}
-		if k > 0 && int64(chunks.Len()) != rows {
-			chunks.Release()
-			return columns, 0, malformed("the columns of a parquet file have different numbers of rows")
-		}
-		rows = int64(chunks.Len())
-		columns[k], err = convertChunks(chunks, &s.o, k)
-		chunks.Release()
-		if err != nil {
-			return columns, 0, err
+// readBatch reads and converts the next n rows of every column.
+func (s *parquetSource) readBatch(columns []*parquetColumn, n int64) (batch []arrow.Array, err error) {
+	batch = make([]arrow.Array, len(columns))
+	for k, c := range columns {
+		if batch[k], err = c.next(n); err != nil {
+			releaseAll(batch)
+			return nil, err
 		}
 	}
-	return columns, rows, nil
-}
-
-func convertChunks(chunks *arrow.Chunked, o *Options, k int) (arrow.Array, error) {
-	if len(chunks.Chunks()) == 1 {
-		return convertColumn(chunks.Chunk(0), o, k)
-	}
-	if len(chunks.Chunks()) == 0 {
-		return types.EmptyArray(o.Columns[k].Type, o.Mem), nil
-	}
-	whole, err := array.Concatenate(chunks.Chunks(), o.Mem)
-	if err != nil {
-		return nil, broken("parquet", err)
-	}
-	defer whole.Release()
-	return convertColumn(whole, o, k)
+	return batch, nil
 }
 
 func (s *parquetSource) Next(ctx context.Context) ([]arrow.Array, error) {

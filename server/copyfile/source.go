@@ -178,10 +178,15 @@ func convertRecord(rec arrow.Record, at []int, o *Options) (_ []arrow.Array, err
 // convertColumn converts values of a file for the i-th column.
 func convertColumn(a arrow.Array, o *Options, i int) (arrow.Array, error) {
 	out, err := Convert(a, o.Columns[i].Type, o.Text, o.Mem)
+	return out, atColumn(err, o.Columns[i].Name)
+}
+
+// atColumn adds to an error the column that it is about.
+func atColumn(err error, name string) error {
 	var e *sqlerr.Error
 	if errors.As(err, &e) && e.Column == "" {
 		at := *e
-		return nil, at.WithColumn(o.Columns[i].Name)
+		return at.WithColumn(name)
 	}
-	return out, err
+	return err
 }

@@ -91,6 +91,13 @@ func CheckVector(v []float32, mod int32) error {
 	if err := denseVector.checkDimensions(len(v), mod); err != nil {
 		return err
 	}
+	odd := float32(0)
+	for _, x := range v {
+		odd += x - x // 0, if x is finite
+	}
+	if odd == 0 {
+		return nil
+	}
 	for _, x := range v {
 		if err := denseVector.checkElement(x); err != nil {
 			return err
