@@ -7,8 +7,11 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+	"golang.org/x/sync/errgroup"
 
 	"quiver/catalog"
+	"quiver/storage/binlog"
 	"quiver/storage/growing"
 	"quiver/storage/manifest"
 	"quiver/storage/segment"
@@ -24,12 +27,13 @@ func (e *Engine) writeLoaded(ctx context.Context, in *insertion, shard int, rows
 		Name:  manifest.Segment{Table: table.Storage, Partition: in.partition.Storage, ID: catalog.SegmentID(e.newIDs(1))},
 		Shard: shard, SchemaVersion: table.SchemaVersion, Fields: fields, KeyField: key, Rows: rows.count,
 		Objects: e.opts.Objects, Scratch: e.opts.Scratch, NewLog: func() uint64 { return e.newIDs(1) }, Mem: e.mem.Unlimited(),
+		Parallel: true,
 	})
 	if err != nil {
 		return nil, err
 	}
 	defer out.Abort()
-	for _, run := range rows.sorted() {
+	for _, run := range rows.sorted(runRows(fields)) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -66,6 +70,23 @@ func (in *insertion) writerFields() (fields []segment.WriterField, columns []int
 	return fields, columns, key
 }
 
+// runRows is how many rows are gathered at a time: as many as an event of the
+// widest column takes, which then needs no copy to be put together.
+func runRows(fields []segment.WriterField) int {
+	rows, widest := flushBatchRows, 0
+	for _, f := range fields {
+		list, ok := f.Type.(*arrow.FixedSizeListType)
+		if !ok || int(list.Len()) <= widest {
+			continue
+		}
+		field := binlog.Field{Type: f.Type}
+		if shift, fixed := field.Shift(); fixed {
+			rows, widest = 1<<shift, int(list.Len())
+		}
+	}
+	return rows
+}
+
 // bulkRun is rows to be written one after the other: rows [from, to) of a piece,
 // or, if refs is set, those.
 type bulkRun struct {
@@ -74,8 +95,8 @@ type bulkRun struct {
 }
 
 // sorted returns the rows in the order of the primary key: whole pieces, if they
-// came in that order.
-func (r *bulkRows) sorted() (runs []bulkRun) {
+// came in that order, otherwise runs of some rows.
+func (r *bulkRows) sorted(runRows int) (runs []bulkRun) {
 	if r.pieces[0].Keys == nil || r.ascends() {
 		for i := range r.pieces {
 			runs = append(runs, bulkRun{piece: i, to: len(r.pieces[i].RowIDs)})
@@ -105,7 +126,7 @@ func (r *bulkRows) sorted() (runs []bulkRun) {
 	for i := range all {
 		refs[i] = all[i].ref
 	}
-	for part := range slices.Chunk(refs, flushBatchRows) {
+	for part := range slices.Chunk(refs, runRows) {
 		runs = append(runs, bulkRun{refs: part})
 	}
 	return runs
@@ -148,20 +169,20 @@ func (e *Engine) writeRun(out *segment.Writer, rows *bulkRows, run bulkRun, orde
 			keys = append(keys, p.Keys.Value(row))
 		}
 	} else {
-		at := make([]rowAt, len(refs))
-		for _, i := range order {
-			for k, ref := range refs {
-				at[k] = rowAt{rows.pieces[ref.Segment].Columns[i], int(ref.Position)}
-			}
-			a, err := gatherRows(at, e.mem.Unlimited())
-			if err != nil {
+		columns = make([]arrow.Array, len(order))
+		var g errgroup.Group
+		for k, i := range order {
+			g.Go(func() (err error) {
+				columns[k], err = rows.gather(refs, i, e.mem.Unlimited())
 				return err
-			}
-			columns = append(columns, a)
+			})
 		}
 		for _, ref := range refs {
 			ids.Append(rows.pieces[ref.Segment].RowIDs[ref.Position])
 			keys = append(keys, rows.key(ref))
+		}
+		if err := g.Wait(); err != nil {
+			return err
 		}
 	}
 	rowIDs := ids.NewUint64Array()
@@ -172,4 +193,13 @@ func (e *Engine) writeRun(out *segment.Writer, rows *bulkRows, run bulkRun, orde
 	none := stamps.NewUint64Array()
 	defer none.Release()
 	return out.Write(columns, rowIDs, none, keys)
+}
+
+// gather copies the values of a column.
+func (r *bulkRows) gather(refs []growing.Ref, column int, mem memory.Allocator) (arrow.Array, error) {
+	at := make([]rowAt, len(refs))
+	for k, ref := range refs {
+		at[k] = rowAt{r.pieces[ref.Segment].Columns[column], int(ref.Position)}
+	}
+	return gatherRows(at, mem)
 }

@@ -150,7 +150,7 @@ func (d *Dir) put(ctx context.Context, key string, body io.Reader, size int64, p
 	if err := d.prepare(key); err != nil {
 		return err
 	}
-	temp := fmt.Sprintf("%s/%s%d", tempDir, d.token, d.temp.Add(1))
+	temp := d.newTemp()
 	f, err := d.fs.Create(temp)
 	if err != nil {
 		return err

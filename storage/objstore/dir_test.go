@@ -2,6 +2,7 @@ package objstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -114,5 +115,45 @@ func TestOpenExisting(t *testing.T) {
 		if _, err := OpenExisting(bad); err == nil {
 			t.Errorf("%s was opened", bad)
 		}
+	}
+}
+
+// TestDirStage: a staged object has its name once it is published, whole, and
+// nothing is left of one that is discarded.
+func TestDirStage(t *testing.T) {
+	ctx := context.Background()
+	fsys := vfs.NewMem()
+	d := NewDir(fsys, "mem")
+	for i, publish := range []bool{true, false, true} {
+		s, err := d.Stage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, part := range []string{"one", "two"} {
+			if _, err := s.WriteAt([]byte(part), int64(3*at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		key := fmt.Sprintf("a/b%d", i)
+		if publish {
+			if err := s.Publish(ctx, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Discard()
+		got, err := d.ReadAt(ctx, key, 0, 100, nil)
+		switch {
+		case publish && string(got) != "onetwo":
+			t.Errorf("%s is %q, %v", key, got, err)
+		case !publish && !errors.Is(err, ErrNotFound):
+			t.Errorf("what was discarded is %q, %v", got, err)
+		}
+	}
+	if s, err := d.Stage(); err != nil || s.Publish(ctx, "../x") == nil {
+		t.Errorf("a key that is none is taken: %v", err)
+	}
+	left, err := fsys.List(tempDir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }

@@ -57,6 +57,24 @@ type Local interface {
 	Map(ctx context.Context, key string) (data []byte, unmap func() error, err error)
 }
 
+// Stager is implemented by stores that can take a large object while it is made,
+// which spares a copy of it.
+type Stager interface {
+	// Stage begins an object without a name.
+	Stage() (Staged, error)
+}
+
+// Staged is an object on its way. It ends in Publish or Discard; what neither
+// ended is gone when the store is next opened.
+type Staged interface {
+	io.WriterAt
+	io.ReaderAt
+	// Publish gives what was written the name key, with the promises of Put.
+	Publish(ctx context.Context, key string) error
+	// Discard drops it; after Publish it does nothing.
+	Discard()
+}
+
 // Open opens the store that target names: s3://bucket?endpoint=… (see NewS3),
 // or else a directory, which is made if need be.
 func Open(ctx context.Context, target string) (Store, error) {

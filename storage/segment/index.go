@@ -191,7 +191,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (w *PartWriter) Create(part string) (io.WriteCloser, error) {
 	log := w.NewLog()
 	return &partFile{
-		w: w, stage: newStagedFile(w.Scratch, log),
+		w: w, stage: newStagedFile(w.Objects, w.Scratch, log),
 		file: manifest.File{Kind: manifest.KindIndex, Key: w.Segment.IndexPart(w.Field, w.Index, part, log), Index: w.Index, Part: part, Rows: w.Rows},
 	}, nil
 }
@@ -231,7 +231,7 @@ func (f *partFile) Close() error {
 		return err
 	}
 	f.file.Bytes, f.file.RawBytes = f.stage.size, f.stage.size
-	if err := f.w.Objects.Put(f.w.Context, f.file.Key, f.stage.reader(), f.stage.size); err != nil {
+	if err := f.stage.put(f.w.Context, f.file.Key); err != nil {
 		return fmt.Errorf("put %s: %w", f.file.Key, err)
 	}
 	f.w.mu.Lock()

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -51,6 +50,8 @@ type WriterOptions struct {
 	Mem    memory.Allocator
 	// Pause is called after each piece of work of some milliseconds; nil is never.
 	Pause func()
+	// Parallel makes Write work on several files at a time.
+	Parallel bool
 }
 
 // narrowBytes is up to which width columns share one file with the row ids.
@@ -134,7 +135,7 @@ func (w *Writer) addFile(columns []int) error {
 		d.Fields = append(d.Fields, w.field(c))
 	}
 	f.key = w.o.Name.InsertLog(catalog.FieldID(d.Fields[0].ID), f.log)
-	f.stage = newStagedFile(w.o.Scratch, f.log)
+	f.stage = newStagedFile(w.o.Objects, w.o.Scratch, f.log)
 	var err error
 	w.files = append(w.files, f)
 	f.w, err = binlog.NewWriter(f.stage, d, w.o.Mem)
@@ -155,7 +156,7 @@ func (w *Writer) field(c int) binlog.Field {
 func (w *Writer) addKeys() error {
 	f := &writerFile{kind: manifest.KindIndex, log: w.o.NewLog()}
 	f.key = w.o.Name.Index(w.o.KeyField, f.log, "")
-	f.stage = newStagedFile(w.o.Scratch, f.log)
+	f.stage = newStagedFile(w.o.Objects, w.o.Scratch, f.log)
 	var err error
 	w.keys = f
 	w.stats = deltalog.NewStats(w.o.Rows)
@@ -173,34 +174,62 @@ func (w *Writer) ids(log uint64) deltalog.IDs {
 // Write adds rows: one array a field, row ids and timestamps, and the encoded
 // keys of a table with a primary key, ascending over all calls.
 func (w *Writer) Write(columns []arrow.Array, rowIDs, timestamps *array.Uint64, keys [][]byte) error {
-	var in []arrow.Array
+	write := w.writeInTurn
+	if w.o.Parallel {
+		write = w.writeAtOnce
+	}
+	if err := write(columns, rowIDs, timestamps, keys); err != nil {
+		return err
+	}
+	for i, id := range rowIDs.Uint64Values() {
+		w.rows = append(w.rows, rowPosition{id, uint32(w.count + i)})
+	}
+	w.count += rowIDs.Len()
+	return nil
+}
+
+func (w *Writer) writeInTurn(columns []arrow.Array, rowIDs, timestamps *array.Uint64, keys [][]byte) error {
 	for _, f := range w.files {
-		in = in[:0]
-		for _, c := range f.columns {
-			switch c {
-			case rowIDColumn:
-				in = append(in, rowIDs)
-			case timestampColumn:
-				in = append(in, timestamps)
-			default:
-				in = append(in, columns[c])
-			}
-		}
-		if err := f.w.Write(in, timestamps.Uint64Values()); err != nil {
+		if err := f.write(columns, rowIDs, timestamps); err != nil {
 			return err
 		}
 		w.o.Pause()
 	}
+	return w.writeKeys(keys)
+}
+
+func (w *Writer) writeAtOnce(columns []arrow.Array, rowIDs, timestamps *array.Uint64, keys [][]byte) error {
+	var g errgroup.Group
+	for _, f := range w.files {
+		g.Go(func() error { return f.write(columns, rowIDs, timestamps) })
+	}
+	g.Go(func() error { return w.writeKeys(keys) })
+	return g.Wait()
+}
+
+// write adds rows to one file: of all columns, those that it has.
+func (f *writerFile) write(columns []arrow.Array, rowIDs, timestamps *array.Uint64) error {
+	in := make([]arrow.Array, 0, len(f.columns))
+	for _, c := range f.columns {
+		switch c {
+		case rowIDColumn:
+			in = append(in, rowIDs)
+		case timestampColumn:
+			in = append(in, timestamps)
+		default:
+			in = append(in, columns[c])
+		}
+	}
+	return f.w.Write(in, timestamps.Uint64Values())
+}
+
+func (w *Writer) writeKeys(keys [][]byte) error {
 	for i, key := range keys {
 		w.stats.Add(key)
 		if err := w.run.AddKey(key, uint32(w.count+i)); err != nil {
 			return err
 		}
 	}
-	for i, id := range rowIDs.Uint64Values() {
-		w.rows = append(w.rows, rowPosition{id, uint32(w.count + i)})
-	}
-	w.count += rowIDs.Len()
 	return nil
 }
 
@@ -304,7 +333,7 @@ func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, e
 func (w *Writer) small(kind string, key func(log uint64) string, write func(io.Writer, deltalog.IDs) (binlog.Summary, error)) error {
 	f := &writerFile{kind: kind, log: w.o.NewLog()}
 	f.key = key(f.log)
-	f.stage = newStagedFile(w.o.Scratch, f.log)
+	f.stage = newStagedFile(w.o.Objects, w.o.Scratch, f.log)
 	w.extras = append(w.extras, f)
 	var err error
 	f.summary, err = write(f.stage, w.ids(f.log))
@@ -321,7 +350,7 @@ func (w *Writer) putAll(ctx context.Context, m *manifest.Manifest, files []*writ
 	g.SetLimit(putters)
 	for _, f := range files {
 		g.Go(func() error {
-			if err := w.o.Objects.Put(within, f.key, f.stage.reader(), f.stage.size); err != nil {
+			if err := f.stage.put(within, f.key); err != nil {
 				return fmt.Errorf("put %s: %w", f.key, err)
 			}
 			f.stage.drop()
@@ -354,60 +383,4 @@ func (w *Writer) Abort() {
 	for _, f := range w.extras {
 		f.stage.drop()
 	}
-}
-
-// stagedFile is a file on its way to the object store, which wants to know its
-// size first.
-type stagedFile struct {
-	fs     vfs.FS
-	name   string
-	file   vfs.File
-	buffer bytes.Buffer
-	size   int64
-}
-
-// stagedBytesMax is what a staged file may hold in memory; beyond, it moves to
-// scratch.
-const stagedBytesMax = 1 << 20
-
-func newStagedFile(fs vfs.FS, log uint64) *stagedFile {
-	return &stagedFile{fs: fs, name: fmt.Sprintf("flush-%d", log)}
-}
-
-func (s *stagedFile) Write(p []byte) (int, error) {
-	if s.file == nil && (s.fs == nil || s.buffer.Len()+len(p) <= stagedBytesMax) {
-		s.size += int64(len(p))
-		return s.buffer.Write(p)
-	}
-	if s.file == nil {
-		var err error
-		if s.file, err = s.fs.Create(s.name); err != nil {
-			return 0, err
-		}
-		if _, err := s.file.WriteAt(s.buffer.Bytes(), 0); err != nil {
-			return 0, err
-		}
-		s.buffer = bytes.Buffer{}
-	}
-	n, err := s.file.WriteAt(p, s.size)
-	s.size += int64(n)
-	return n, err
-}
-
-func (s *stagedFile) reader() io.Reader {
-	if s.file == nil {
-		return bytes.NewReader(s.buffer.Bytes())
-	}
-	return io.NewSectionReader(s.file, 0, s.size)
-}
-
-// drop forgets the file. What cannot be removed is scratch, gone at the next
-// start.
-func (s *stagedFile) drop() {
-	if s.file != nil {
-		_ = s.file.Close()
-		_ = s.fs.Remove(s.name)
-		s.file = nil
-	}
-	s.buffer = bytes.Buffer{}
 }
