@@ -43,6 +43,7 @@ type bulkLoad struct {
 	bytes   int64        // gathered in all of them
 	most    int64
 	slots   chan struct{} // one a writer
+	started chan struct{} // closed once the last writer has a slot; nil before the first
 	writers sync.WaitGroup
 
 	mu  sync.Mutex // guards err
@@ -199,6 +200,20 @@ func (l *bulkLoad) segmentBytes(s *bulkShard) int64 {
 	return l.t.e.opts.SegmentBytesMax
 }
 
+// admit waits until no writer waits for a slot: rows that come faster than they are
+// written would fill the memory.
+func (l *bulkLoad) admit(ctx context.Context) error {
+	if l.started == nil {
+		return nil
+	}
+	select {
+	case <-l.started:
+		return l.failure()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // write has the gathered rows of a shard written by a writer, once one is free.
 func (l *bulkLoad) write(s *bulkShard) {
 	rows := s.rows
@@ -206,10 +221,19 @@ func (l *bulkLoad) write(s *bulkShard) {
 	l.bytes -= rows.bytes
 	w := &bulkSegment{first: rows.pieces[0].RowIDs[0], count: rows.count}
 	s.written = append(s.written, w)
-	l.slots <- struct{}{}
+	started := make(chan struct{})
+	l.started = started
 	l.writers.Go(func() {
-		defer func() { <-l.slots }()
 		defer rows.release()
+		select {
+		case l.slots <- struct{}{}:
+			defer func() { <-l.slots }()
+			close(started)
+		case <-l.ctx.Done():
+			l.fail(context.Cause(l.ctx))
+			close(started)
+			return
+		}
 		var err error
 		if w.loaded, err = l.t.e.writeLoaded(l.ctx, &s.in, s.shard, &rows); err != nil {
 			l.fail(err)

@@ -236,6 +236,33 @@ func TestBulkLoadKeys(t *testing.T) {
 	w.now(table, "1=eins 2=two")
 }
 
+// TestBulkLoadWaits: rows wait while others wait to be written, until their statement
+// is cancelled; what then waits is given up.
+func TestBulkLoadWaits(t *testing.T) {
+	w, table := newLoadWorld(t, 1)
+	tx := w.begin(TxnOptions{})
+	if !tx.BeginLoad(table) {
+		t.Fatal("no bulk load")
+	}
+	l := tx.load
+	for range cap(l.slots) {
+		l.slots <- struct{}{} // all writers are busy
+	}
+	w.insert(tx, table, []int64{2}, "two")
+	l.write(l.shards[0])
+	cancelled, cancel := context.WithCancel(w.ctx)
+	cancel()
+	if err := l.admit(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled statement gets %v", err)
+	}
+	if err := tx.EndLoad(cancelled); !errors.Is(err, context.Canceled) {
+		t.Errorf("the end of a cancelled load gets %v", err)
+	}
+	tx.Rollback()
+	w.now(table, "1=one")
+	w.named()
+}
+
 // TestBulkLoadEveryFault: the i-th write of an object fails, before or after it was
 // done: the load is there whole or not at all.
 func TestBulkLoadEveryFault(t *testing.T) {

@@ -61,6 +61,11 @@ func (in *insertion) insert(ctx context.Context, onConflict bool) ([]RowID, []Un
 	if err := t.e.admit(ctx); err != nil {
 		return nil, nil, err
 	}
+	if t.load != nil {
+		if err := t.load.admit(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := in.check(ctx, onConflict); err != nil {
 		return nil, nil, err
 	}
