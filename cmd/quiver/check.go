@@ -72,7 +72,8 @@ func checkData(ctx context.Context, cfg startConfig, bar *bar, out io.Writer) (w
 			wrong++
 		}
 	}
-	if err := wal.Dump(io.Discard, c.data, walDir, wal.Describe); err != nil {
+	loads, err := wal.CommittedLoads(io.Discard, c.data, walDir, wal.Describe)
+	if err != nil {
 		for _, line := range strings.Split(strings.TrimSpace(err.Error()), "\n") {
 			report(check.Finding{Kind: check.Log, Detail: line})
 		}
@@ -81,6 +82,11 @@ func checkData(ctx context.Context, cfg startConfig, bar *bar, out io.Writer) (w
 	for _, d := range c.contents.Segments {
 		in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: storage.TableWords(c.contents.Version, d)})
 	}
+	logged, err := storage.LoggedSegments(ctx, loads, c.contents, c.store, report)
+	if err != nil {
+		return wrong, orphans, err
+	}
+	in.Segments = append(in.Segments, logged...)
 	err = check.Run(ctx, in, func(done, total int64) { bar.show("checking", done, total) }, report)
 	return wrong, orphans, err
 }

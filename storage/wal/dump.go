@@ -19,11 +19,15 @@ func Dump(w io.Writer, fsys vfs.FS, dir string, describe func(record []byte) (st
 			return fmt.Sprintf("%d bytes %x", len(record), record[:min(len(record), 16)]), nil
 		}
 	}
+	d := dumper{w: w, describe: describe}
+	return d.all(fsys, dir)
+}
+
+func (d *dumper) all(fsys vfs.FS, dir string) error {
 	entries, err := fsys.List(dir)
 	if err != nil {
 		return err
 	}
-	d := dumper{w: w, describe: describe}
 	for _, e := range entries {
 		base, ok := parseFileName(e.Name())
 		if !ok {
@@ -67,6 +71,7 @@ func DumpFile(w io.Writer, name string, content []byte, describe func(record []b
 type dumper struct {
 	w        io.Writer
 	describe func([]byte) (string, error)
+	each     func(p Position, record []byte) // if set, gets what is read
 	files    int
 	stream   uint32
 	next     uint64 // sequence that the next file begins with; 0: any
@@ -115,6 +120,9 @@ func (d *dumper) records(h *fileHeader, content []byte) {
 			}
 			fmt.Fprintf(d.w, "  %v: end (%s)\n", p, reason)
 			return
+		}
+		if d.each != nil {
+			d.each(p, f.record)
 		}
 		text, err := d.describe(f.record)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -341,6 +342,12 @@ func TestCopiedDirectory(t *testing.T) {
 	}
 	c.exec("CHECKPOINT")
 	c.exec("UPDATE accounts SET balance = 7 WHERE id = 7") // in the log alone
+	loaded := filepath.Join(root, "loaded.csv")
+	c.exec("COPY (SELECT g, repeat(md5(g::text), 8) FROM generate_series(1, 50000) g) TO '" + loaded + "'")
+	load := "TRUNCATE loaded; COPY loaded FROM '" + loaded + "'" // enough for a segment, which the log names
+	c.exec("CREATE TABLE loaded (id int PRIMARY KEY, t text)")
+	c.exec(load)
+	sums := append(slices.Clone(sums), "SELECT concat_ws(' ', count(*), sum(id), count(DISTINCT t)) FROM loaded")
 	before := map[string]string{}
 	for _, sql := range sums {
 		before[sql] = c.text(sql)
@@ -352,7 +359,10 @@ func TestCopiedDirectory(t *testing.T) {
 		if err := q.Stop(); err != nil {
 			t.Fatal(err)
 		}
-	}, func() { q.Kill() }} {
+	}, func() {
+		c.exec(load)
+		q.Kill()
+	}} {
 		end()
 		copied := filepath.Join(root, fmt.Sprint("copy", n))
 		if err := os.CopyFS(copied, os.DirFS(data)); err != nil {
