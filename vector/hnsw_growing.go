@@ -1,9 +1,11 @@
 package vector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -13,7 +15,8 @@ import (
 // of the view does not change but for links, which are atomic. When the arrays
 // are full they are copied to larger ones; searches under way keep the old. The
 // first rows are searched by signRows instead: a graph of them would hardly be
-// faster, and most growing segments have no more when they are flushed.
+// faster, and most growing segments have no more when they are flushed. While the
+// graph catches up, it is searched for what it has, and signRows for the rest.
 type growingGraph struct {
 	space   Space
 	options Options
@@ -22,8 +25,10 @@ type growingGraph struct {
 	// signs has the rows while they are few: searches go by it, and the graph is
 	// not begun, or catches up. nil after that, and for spaces that it cannot
 	// have.
-	signs      atomic.Pointer[signRows]
-	signsUntil int // rows, above which the graph is begun
+	signs atomic.Pointer[signRows]
+	// signsUntil is the number of rows above which the graph is begun, graphFrom
+	// that of the nodes from which on it is searched.
+	signsUntil, graphFrom int
 
 	mu        sync.Mutex // one Append or Save at a time; guards what follows
 	builder   *graphBuilder
@@ -43,7 +48,7 @@ func (k hnsw) NewGrowing(s Space, o Options) (Growing, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &growingGraph{space: s, options: o, form: form, signsUntil: growingSigns}
+	g := &growingGraph{space: s, options: o, form: form, signsUntil: growingSigns, graphFrom: growingNodes}
 	g.signs.Store(newSignRows(s))
 	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form.built()), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
 	g.view.graph = &graph{m: o.M}
@@ -90,6 +95,9 @@ const (
 	// growingSigns is until how many rows the graph is not begun: more would be
 	// searched so much faster by it that it is worth its making.
 	growingSigns = 3 << 15
+	// growingNodes is from how many nodes on a graph that catches up is searched:
+	// fewer rows are passed over in the time.
+	growingNodes = 1 << 15
 	// growingStep is how many nodes an Append adds to catch up.
 	growingStep = 512
 )
@@ -410,10 +418,23 @@ func (g *growingGraph) Len() int {
 
 // Search implements Index.
 func (g *growingGraph) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
-	if signs := g.signs.Load(); signs != nil {
-		return signs.current.Load().search(ctx, dst, r, stats)
+	signs := g.signs.Load()
+	graph := g.current.Load()
+	if signs == nil {
+		return graph.Search(ctx, dst, r, stats)
 	}
-	return g.current.Load().Search(ctx, dst, r, stats)
+	view := signs.current.Load()
+	if r.Keep != nil || graph.ordinals < g.graphFrom {
+		return view.search(ctx, dst, r, 0, stats)
+	}
+	start := len(dst)
+	dst, err := graph.Search(ctx, dst, r, stats)
+	if err != nil {
+		return dst, err
+	}
+	dst, err = view.search(ctx, dst, r, graph.positions[graph.ordinals-1]+1, stats)
+	slices.SortStableFunc(dst[start:], func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
+	return dst[:min(len(dst), start+max(r.K, 0))], err
 }
 
 // Iterate implements Index.

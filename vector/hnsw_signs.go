@@ -183,36 +183,40 @@ type signSearch struct {
 	query   *rabitq.Query
 	exact   exactScorer
 	values  []float32
+	first   int     // ordinal
+	limit   float32 // a score beyond which no row is wanted
 	open    []signCandidate
 	nearest pool // by distance
-	uppers  pool // by the greatest scores that are likely
-	seen    marks
-	lows    [rabitq.BlockCodes]float32
+	uppers  pool // of open, by the greatest scores that are likely
+	below   rabitq.Below
 }
 
-// signCandidate is a row whose score may be as low as that.
+// signCandidate is a row whose score may be as low as that; noNode when it has been
+// compared.
 type signCandidate struct {
 	low     float32
 	ordinal uint32
 }
 
-// search appends the nearest K rows of a request.
-func (v *signView) search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
+// search appends the nearest K rows of a request, of those from a position on.
+func (v *signView) search(ctx context.Context, dst []Candidate, r *SearchRequest, from uint32, stats *SearchStats) ([]Candidate, error) {
 	if r.K <= 0 {
 		return dst, nil
 	}
 	s := v.rows.searches.Get().(*signSearch)
 	defer v.rows.searches.Put(s)
 	query, ok := v.rows.space.vectorOf(r.Query, s.values)
+	// positions is in order.
+	s.first, _ = slices.BinarySearch(v.positions, from)
 	if !ok {
-		return v.undirected(dst, r), nil
+		return v.undirected(dst, r, s.first), nil
 	}
 	s.exact.set(r.Query)
 	s.nearest.reset(r.K)
-	// The rows that the request knows, of which positions is in order.
+	// The rows that the request knows.
 	rows, _ := slices.BinarySearch(v.positions, uint32(r.Column.Len()))
 	whole := rows / rabitq.BlockCodes
-	if whole > 0 {
+	if coded := whole*rabitq.BlockCodes - s.first; coded > 0 {
 		s.query.Epsilon = epsilonOf(r)
 		s.query.Reset(query)
 		s.query.Centre(v.centre)
@@ -220,21 +224,22 @@ func (v *signView) search(ctx context.Context, dst []Candidate, r *SearchRequest
 			return dst, err
 		}
 		v.confirm(s, r, stats)
+		stats.Codes += int64(coded)
 	}
-	for o := whole * rabitq.BlockCodes; o < rows; o++ {
+	for o := max(whole*rabitq.BlockCodes, s.first); o < rows; o++ {
 		v.compare(s, r, uint32(o), stats)
 	}
-	stats.Codes += int64(whole * rabitq.BlockCodes)
 	for _, e := range s.nearest.entries {
 		dst = append(dst, Candidate{v.positions[e.node()], e.score()})
 	}
 	return dst, nil
 }
 
-// undirected proposes any rows: all are as far from a query without direction.
-func (v *signView) undirected(dst []Candidate, r *SearchRequest) []Candidate {
+// undirected proposes any rows from an ordinal on: all are as far from a query
+// without direction.
+func (v *signView) undirected(dst []Candidate, r *SearchRequest, first int) []Candidate {
 	most := len(dst) + r.K
-	for _, p := range v.positions {
+	for _, p := range v.positions[first:] {
 		if len(dst) == most {
 			break
 		}
@@ -255,55 +260,68 @@ func keeps(keep []byte, position uint32) bool {
 func (v *signView) scan(ctx context.Context, s *signSearch, r *SearchRequest, whole int) error {
 	s.open = s.open[:0]
 	s.uppers.reset(r.K)
-	limit, size := v.limit(r), v.rows.codec.BlockBytes()
-	for n := range whole {
-		if n%ctxHops == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	s.limit = v.limit(r)
+	size := v.rows.codec.BlockBytes()
+	for n := s.first / rabitq.BlockCodes; n < whole; n += rabitq.BelowBlocks {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		factors := &v.factors[n]
-		mask := s.query.ScoreBelow(v.blocks[n*size:][:size], factors, limit, &s.lows)
-		for ; mask != 0; mask &= mask - 1 {
-			i := bits.TrailingZeros32(mask)
-			ordinal := uint32(n*rabitq.BlockCodes + i)
-			low := s.lows[i]
-			if low >= limit || !keeps(r.Keep, v.positions[ordinal]) {
-				continue
-			}
-			s.open = append(s.open, signCandidate{low, ordinal})
-			if e := newPoolEntry(low+s.query.Spread(factors, i), ordinal); e < s.uppers.worst() {
-				s.uppers.insert(e)
-				if len(s.uppers.entries) == r.K {
-					limit = min(limit, s.uppers.entries[r.K-1].score())
-				}
+		end := min(n+rabitq.BelowBlocks, whole)
+		s.query.ScoreBelow(v.blocks[n*size:end*size], v.factors[n:end], s.limit, &s.below)
+		for b, mask := range s.below.Masks[:end-n] {
+			if mask != 0 {
+				v.leaveOpen(s, r, n+b, mask, &s.below.Lows[b])
 			}
 		}
 	}
-	s.open = slices.DeleteFunc(s.open, func(c signCandidate) bool { return c.low > limit })
 	return nil
+}
+
+// leaveOpen keeps the rows of a block that its bounds leave open.
+func (v *signView) leaveOpen(s *signSearch, r *SearchRequest, block int, mask uint32, lows *[rabitq.BlockCodes]float32) {
+	for ; mask != 0; mask &= mask - 1 {
+		i := bits.TrailingZeros32(mask)
+		low, ordinal := lows[i], uint32(block*rabitq.BlockCodes+i)
+		if low >= s.limit || int(ordinal) < s.first || r.Keep != nil && !keeps(r.Keep, v.positions[ordinal]) {
+			continue
+		}
+		e := newPoolEntry(low+s.query.Spread(&v.factors[block], i), uint32(len(s.open)))
+		s.open = append(s.open, signCandidate{low, ordinal})
+		if e < s.uppers.worst() {
+			s.uppers.insert(e)
+			if len(s.uppers.entries) == r.K {
+				s.limit = min(s.limit, s.uppers.entries[r.K-1].score())
+			}
+		}
+	}
 }
 
 // confirm compares rows that scan left open: those first that are likely the
 // nearest, for the others to be beyond them.
 func (v *signView) confirm(s *signSearch, r *SearchRequest, stats *SearchStats) {
-	limit := v.limit(r)
-	s.seen.reset(len(v.positions))
+	fetch := func(c signCandidate) {
+		row := r.Column.Row(int(v.positions[c.ordinal]))
+		prefetchBytes(row, len(row))
+	}
 	compare := func(ordinal uint32) {
-		if !s.seen.mark(ordinal) {
-			return
-		}
 		if v.compare(s, r, ordinal, stats); len(s.nearest.entries) == r.K {
-			limit = min(limit, v.rows.scoreOf(s.nearest.entries[r.K-1].score()))
+			s.limit = min(s.limit, v.rows.scoreOf(s.nearest.entries[r.K-1].score()))
 		}
 	}
-	for _, e := range s.uppers.entries {
-		compare(e.node())
+	for i, e := range s.uppers.entries {
+		if ahead := i + confirmAhead; ahead < len(s.uppers.entries) {
+			fetch(s.open[s.uppers.entries[ahead].node()])
+		}
+		c := &s.open[e.node()]
+		compare(c.ordinal)
+		c.ordinal = noNode
 	}
+	s.open = slices.DeleteFunc(s.open, func(c signCandidate) bool { return c.ordinal == noNode || c.low > s.limit })
 	for i, c := range s.open {
-		if ahead := i + confirmAhead; ahead < len(s.open) && !(s.open[ahead].low > limit) {
-			row := r.Column.Row(int(v.positions[s.open[ahead].ordinal]))
-			prefetchBytes(row, len(row))
+		if ahead := i + confirmAhead; ahead < len(s.open) && !(s.open[ahead].low > s.limit) {
+			fetch(s.open[ahead])
 		}
-		if !(c.low > limit) {
+		if !(c.low > s.limit) {
 			compare(c.ordinal)
 		}
 	}
@@ -376,7 +394,7 @@ func (v *signView) iterate(r *SearchRequest, stats *SearchStats) Iterator {
 func (it *signIterator) Next(ctx context.Context, dst []Candidate) ([]Candidate, error) {
 	for start := len(dst); len(dst) == start && !it.finished; it.request.K *= 2 {
 		var err error
-		if it.found, err = it.view.search(ctx, it.found[:0], &it.request, it.stats); err != nil {
+		if it.found, err = it.view.search(ctx, it.found[:0], &it.request, 0, it.stats); err != nil {
 			return dst, err
 		}
 		it.finished = len(it.found) < it.request.K

@@ -40,7 +40,7 @@ type signIndex struct {
 
 func (x signIndex) Space() Space { return x.view.rows.space }
 func (x signIndex) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
-	return x.view.search(ctx, dst, r, stats)
+	return x.view.search(ctx, dst, r, 0, stats)
 }
 
 func TestSignRows(t *testing.T) {

@@ -16,40 +16,50 @@ func TestScoreBelow(t *testing.T) {
 		for _, dim := range []int{3, 100, 1100} {
 			c := newCodec(t, distance, dim, 1, 1)
 			e, code := c.NewEncoder(), make([]byte, c.CodeBytes())
-			block := make([]byte, c.BlockBytes())
-			var factors BlockFactors
-			for i := range BlockCodes {
+			const n = 5
+			blocks, factors := make([]byte, n*c.BlockBytes()), make([]BlockFactors, n)
+			for i := range n * BlockCodes {
 				e.Encode(code, normal(r, dim), nil)
-				e.PackSigns(block, i)
-				factors.Set(i, e.Sign())
+				e.PackSigns(blocks[i/BlockCodes*c.BlockBytes():], i%BlockCodes)
+				factors[i/BlockCodes].Set(i%BlockCodes, e.Sign())
 			}
 			q := c.NewQuery(normal(r, dim))
-			var want [BlockCodes]Estimate
-			var first [BlockCodes]float32
-			q.ScoreBlock(block, &factors, &want)
-			limit := want[5].Low
-			for n, k := range implementations {
+			var want [n][BlockCodes]Estimate
+			for b := range want {
+				q.ScoreBlock(blocks[b*c.BlockBytes():], &factors[b], &want[b])
+			}
+			limit := want[1][5].Low
+			var first Below
+			for i, k := range implementations {
 				kernel = k
-				var lows [BlockCodes]float32
-				mask := q.ScoreBelow(block, &factors, limit, &lows)
-				if n == 0 {
-					first = lows
-				} else if first != lows {
+				var below Below
+				q.ScoreBelow(blocks, factors, limit, &below)
+				if i == 0 {
+					first = below
+				} else if first != below {
 					t.Errorf("%v, %d dimensions: %s differs", distance, dim, k.name)
 				}
-				for i, low := range lows {
-					room := 1e-4 * (math.Abs(float64(want[i].Score)) + math.Abs(float64(low)) + 1)
-					if math.Abs(float64(low-want[i].Low)) > room {
-						t.Errorf("%v, %d dimensions: bound %v, want %v", distance, dim, low, want[i].Low)
-					}
-					if above := low + q.Spread(&factors, i); math.Abs(float64(above-(2*want[i].Score-want[i].Low))) > 2*room {
-						t.Errorf("%v, %d dimensions: up to %v of %+v", distance, dim, above, want[i])
-					}
-					if got := mask>>i&1 != 0; got != (low < limit) {
-						t.Errorf("%v, %d dimensions: %v below %v is %v", distance, dim, low, limit, got)
-					}
+				for b := range factors {
+					checkBelow(t, q, &want[b], &factors[b], limit, below.Masks[b], &below.Lows[b])
 				}
 			}
+		}
+	}
+}
+
+// checkBelow compares the bounds of a block with its estimates.
+func checkBelow(t *testing.T, q *Query, want *[BlockCodes]Estimate, factors *BlockFactors, limit float32, mask uint32, lows *[BlockCodes]float32) {
+	t.Helper()
+	for i, low := range lows {
+		room := 1e-4 * (math.Abs(float64(want[i].Score)) + math.Abs(float64(low)) + 1)
+		if math.Abs(float64(low-want[i].Low)) > room {
+			t.Errorf("bound %v, want %v", low, want[i].Low)
+		}
+		if above := low + q.Spread(factors, i); math.Abs(float64(above-(2*want[i].Score-want[i].Low))) > 2*room {
+			t.Errorf("up to %v of %+v", above, want[i])
+		}
+		if got := mask>>i&1 != 0; got != (low < limit) {
+			t.Errorf("%v below %v is %v", low, limit, got)
 		}
 	}
 }
@@ -66,10 +76,10 @@ func BenchmarkScoreBelow(b *testing.B) {
 		factors[i/BlockCodes].Set(i%BlockCodes, e.Sign())
 	}
 	q := c.NewQuery(normal(r, 100))
-	var lows [BlockCodes]float32
+	var below Below
 	for b.Loop() {
-		for i := range factors {
-			q.ScoreBelow(blocks[i*c.BlockBytes():], &factors[i], 0, &lows)
+		for i := 0; i < len(factors); i += BelowBlocks {
+			q.ScoreBelow(blocks[i*c.BlockBytes():], factors[i:i+BelowBlocks], 0, &below)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/code")

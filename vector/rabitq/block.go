@@ -101,13 +101,31 @@ func (q *Query) ScoreBlock(block []byte, factors *BlockFactors, out *[BlockCodes
 	kernel.finish(sums, factors, &q.finishing, out)
 }
 
-// ScoreBelow is ScoreBlock for the bounds alone: it returns a bit for each code
-// whose bound is below limit, or is no number.
-func (q *Query) ScoreBelow(block []byte, factors *BlockFactors, limit float32, lows *[BlockCodes]float32) uint32 {
-	sums := q.sumsOf(block)
+// BelowBlocks is how many blocks ScoreBelow takes at once.
+const BelowBlocks = 16
+
+// Below is what ScoreBelow finds: of each block a bit for each code whose bound is
+// below the limit, or is no number, and the bounds of all.
+type Below struct {
+	Masks [BelowBlocks]uint32
+	Lows  [BelowBlocks][BlockCodes]float32
+}
+
+// ScoreBelow is ScoreBlock for the bounds alone, of as many blocks as there are
+// factors: BelowBlocks at most, which lie one after the other.
+func (q *Query) ScoreBelow(blocks []byte, factors []BlockFactors, limit float32, out *Below) {
+	q.prepareBlocks()
 	terms := &q.tables.terms
 	terms.add, terms.limit = q.add, limit
-	return kernel.lows(sums, factors, terms, lows)
+	size := q.codec.BlockBytes()
+	blocks = blocks[:len(factors)*size]
+	if size <= tablesMax*16 {
+		kernel.below(blocks, q.tables.bytes, factors, terms, out)
+		return
+	}
+	for i := range factors {
+		out.Masks[i] = kernel.lows(q.sumsOf(blocks[i*size:]), &factors[i], terms, &out.Lows[i])
+	}
 }
 
 // sumsOf are the sums of the entries that the codes of a block select: valid

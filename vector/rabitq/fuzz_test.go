@@ -49,9 +49,9 @@ func FuzzRecords(f *testing.F) {
 		var factors BlockFactors
 		copy(unsafe.Slice((*byte)(unsafe.Pointer(&factors)), unsafe.Sizeof(factors)), filled(int(unsafe.Sizeof(factors))))
 		var estimates [BlockCodes]Estimate
-		var lows [BlockCodes]float32
+		var below Below
 		block := filled(c.BlockBytes())
 		q.ScoreBlock(block, &factors, &estimates)
-		q.ScoreBelow(block, &factors, 1, &lows)
+		q.ScoreBelow(block, []BlockFactors{factors}, 1, &below)
 	})
 }

@@ -19,6 +19,8 @@ type implementation struct {
 	// lows writes the bounds of a block's codes and returns a bit for each that
 	// is not at or above the limit.
 	lows func(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundTerms, lows *[BlockCodes]float32) uint32
+	// below is blockSums and lows of blocks one after the other.
+	below func(blocks, tables []byte, factors []BlockFactors, terms *boundTerms, out *Below)
 }
 
 // boundTerms make a bound of a sum s and the factors of its code:
@@ -43,7 +45,7 @@ type finishing struct {
 }
 
 var portable = implementation{
-	name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish, lows: portableLows,
+	name: "portable", dots: portableDots, blockSums: portableBlockSums, finish: portableFinish, lows: portableLows, below: portableBelow,
 	quality: portableQuality, quantise: portableQuantise,
 	rotation: rotationKernels{portableMultiply, portableHadamard, portableTurn},
 }
@@ -133,4 +135,12 @@ func portableLows(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundT
 		}
 	}
 	return below
+}
+
+func portableBelow(blocks, tables []byte, factors []BlockFactors, terms *boundTerms, out *Below) {
+	for i := range factors {
+		var sums [BlockCodes]uint32
+		portableBlockSums(blocks[i*len(tables):], tables, &sums)
+		out.Masks[i] = portableLows(&sums, &factors[i], terms, &out.Lows[i])
+	}
 }

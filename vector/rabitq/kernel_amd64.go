@@ -56,6 +56,11 @@ func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(b
 		lows: func(sums *[BlockCodes]uint32, factors *BlockFactors, terms *boundTerms, lows *[BlockCodes]float32) uint32 {
 			return lowsAVX2(&sums[0], &factors.Add[0], &terms.scale, &lows[0])
 		},
+		below: func(blocks, tables []byte, factors []BlockFactors, terms *boundTerms, out *Below) {
+			if len(factors) > 0 {
+				belowAVX2(&blocks[:len(factors)*len(tables)][0], &tables[0], len(tables)/32, len(factors), &factors[0].Add[0], &terms.scale, &out.Lows[:len(factors)][0][0], &out.Masks[0])
+			}
+		},
 		finish: func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {
 			finishBlockAVX2(&sums[0], &factors.Add[0], &f.scale, (*float32)(unsafe.Pointer(out)))
 		},

@@ -1384,3 +1384,134 @@ TEXT ·lowsAVX2(SB), NOSPLIT, $0-36
 	VZEROUPPER
 	MOVL         DX, ret+32(FP)
 	RET
+
+// func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
+// Requires: AVX, AVX2
+TEXT ·belowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         tables+8(FP), CX
+	MOVQ         pairs+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         factors+32(FP), SI
+	MOVQ         terms+40(FP), DI
+	MOVQ         lows+48(FP), R8
+	MOVQ         masks+56(FP), R9
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	MOVL         $0x00000f0f, DI
+	VMOVD        DI, X5
+	VPBROADCASTW X5, Y5
+
+block:
+	TESTQ BX, BX
+	JZ    end
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  CX, DI
+	MOVQ  DX, R10
+
+pair:
+	VMOVDQU      (AX), Y10
+	VMOVDQU      (DI), Y11
+	VPAND        Y5, Y10, Y12
+	VPSRLW       $0x04, Y10, Y10
+	VPAND        Y5, Y10, Y10
+	VPSHUFB      Y12, Y11, Y12
+	VPADDW       Y12, Y6, Y6
+	VPSRLW       $0x08, Y12, Y12
+	VPADDW       Y12, Y7, Y7
+	VPSHUFB      Y10, Y11, Y10
+	VPADDW       Y10, Y8, Y8
+	VPSRLW       $0x08, Y10, Y10
+	VPADDW       Y10, Y9, Y9
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DI
+	DECQ         R10
+	JNZ          pair
+	XORL         DI, DI
+	VPSLLW       $0x08, Y7, Y10
+	VPSUBW       Y10, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X10
+	VPADDW       X6, X10, X6
+	VEXTRACTI128 $0x01, Y7, X10
+	VPADDW       X7, X10, X7
+	VPUNPCKLWD   X7, X6, X10
+	VPUNPCKHWD   X7, X6, X6
+	VPMOVZXWD    X10, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y1, Y7, Y7
+	VMULPS       128(SI), Y7, Y7
+	VADDPS       (SI), Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VMULPS       256(SI), Y3, Y10
+	VSUBPS       Y10, Y7, Y7
+	VMOVUPS      Y7, (R8)
+	VCMPPS       $0x09, Y4, Y7, Y7
+	VMOVMSKPS    Y7, R10
+	ORL          R10, DI
+	VPMOVZXWD    X6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMULPS       160(SI), Y6, Y6
+	VADDPS       32(SI), Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VMULPS       288(SI), Y3, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 32(R8)
+	VCMPPS       $0x09, Y4, Y6, Y6
+	VMOVMSKPS    Y6, R10
+	SHLL         $0x08, R10
+	ORL          R10, DI
+	VPSLLW       $0x08, Y9, Y6
+	VPSUBW       Y6, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X6
+	VPADDW       X8, X6, X6
+	VEXTRACTI128 $0x01, Y9, X7
+	VPADDW       X9, X7, X7
+	VPUNPCKLWD   X7, X6, X8
+	VPUNPCKHWD   X7, X6, X6
+	VPMOVZXWD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y1, Y7, Y7
+	VMULPS       192(SI), Y7, Y7
+	VADDPS       64(SI), Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VMULPS       320(SI), Y3, Y8
+	VSUBPS       Y8, Y7, Y7
+	VMOVUPS      Y7, 64(R8)
+	VCMPPS       $0x09, Y4, Y7, Y7
+	VMOVMSKPS    Y7, R10
+	SHLL         $0x10, R10
+	ORL          R10, DI
+	VPMOVZXWD    X6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMULPS       224(SI), Y6, Y6
+	VADDPS       96(SI), Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VMULPS       352(SI), Y3, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 96(R8)
+	VCMPPS       $0x09, Y4, Y6, Y6
+	VMOVMSKPS    Y6, R10
+	SHLL         $0x18, R10
+	ORL          R10, DI
+	MOVL         DI, (R9)
+	ADDQ         $0x04, R9
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000180, SI
+	DECQ         BX
+	JMP          block
+
+end:
+	VZEROUPPER
+	RET

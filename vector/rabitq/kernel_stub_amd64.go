@@ -52,3 +52,6 @@ func turnAVX2(a *float32, b *float32, n int)
 
 // lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.
 func lowsAVX2(sums *uint32, factors *float32, terms *float32, lows *float32) uint32
+
+// belowAVX2 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.
+func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)

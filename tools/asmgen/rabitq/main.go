@@ -87,6 +87,7 @@ func main() {
 	hadamard()
 	turn()
 	lows()
+	below()
 	Generate()
 }
 
@@ -351,33 +352,91 @@ func lows() {
 	Doc("lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.")
 	sums, factors := Load(Param("sums"), GP64()), Load(Param("factors"), GP64())
 	terms, out := Load(Param("terms"), GP64()), Load(Param("lows"), GP64())
-	var t [5]reg.VecVirtual // scale, base, add, error, limit
-	for i := range t {
-		t[i] = YMM()
-		VBROADCASTSS(Mem{Base: terms, Disp: 4 * i}, t[i])
-	}
+	t := loadTerms(terms)
 	mask := GP32()
 	XORL(mask, mask)
-	for at := 0; at < 128; at += 32 {
-		v, errors, below, bits := YMM(), YMM(), YMM(), GP32()
-		VCVTDQ2PS(Mem{Base: sums, Disp: at}, v)
-		VMULPS(t[0], v, v)
-		VADDPS(t[1], v, v)
-		VMULPS(Mem{Base: factors, Disp: 128 + at}, v, v)
-		VADDPS(Mem{Base: factors, Disp: at}, v, v)
-		VADDPS(t[2], v, v)
-		VMULPS(Mem{Base: factors, Disp: 256 + at}, t[3], errors)
-		VSUBPS(errors, v, v)
-		VMOVUPS(v, Mem{Base: out, Disp: at})
-		VCMPPS(Imm(9), t[4], v, below) // not at or above
-		VMOVMSKPS(below, bits)
-		if at > 0 {
-			SHLL(Imm(uint64(at/4)), bits)
-		}
-		ORL(bits, mask)
+	for part := range 4 {
+		v := YMM()
+		VCVTDQ2PS(Mem{Base: sums, Disp: 32 * part}, v)
+		t.bound(v, part, factors, out, mask)
 	}
 	VZEROUPPER()
 	Store(mask, ReturnIndex(0))
+	RET()
+}
+
+// terms are scale, base, add, error and limit of bounds.
+type terms [5]reg.VecVirtual
+
+func loadTerms(from reg.Register) (t terms) {
+	for i := range t {
+		t[i] = YMM()
+		VBROADCASTSS(Mem{Base: from, Disp: 4 * i}, t[i])
+	}
+	return t
+}
+
+// bound turns eight sums of a block, those of one part of four, into bounds, writes
+// them, and adds to a mask which are not at or above the limit.
+func (t *terms) bound(v reg.VecVirtual, part int, factors, out reg.Register, mask reg.GPVirtual) {
+	at := 32 * part
+	errors, below, bits := YMM(), YMM(), GP32()
+	VMULPS(t[0], v, v)
+	VADDPS(t[1], v, v)
+	VMULPS(Mem{Base: factors, Disp: 128 + at}, v, v)
+	VADDPS(Mem{Base: factors, Disp: at}, v, v)
+	VADDPS(t[2], v, v)
+	VMULPS(Mem{Base: factors, Disp: 256 + at}, t[3], errors)
+	VSUBPS(errors, v, v)
+	VMOVUPS(v, Mem{Base: out, Disp: at})
+	VCMPPS(Imm(9), t[4], v, below) // not at or above
+	VMOVMSKPS(below, bits)
+	if at > 0 {
+		SHLL(Imm(uint64(at/4)), bits)
+	}
+	ORL(bits, mask)
+}
+
+// below is blockSums and lows of blocks that lie one after the other, the sums
+// staying in registers.
+func below() {
+	TEXT("belowAVX2", NOSPLIT, "func(blocks, tables *byte, pairs, n int, factors, terms, lows *float32, masks *uint32)")
+	Doc("belowAVX2 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.")
+	blocks, tables := Load(Param("blocks"), GP64()), Load(Param("tables"), GP64())
+	pairs, n := Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
+	factors, terms := Load(Param("factors"), GP64()), Load(Param("terms"), GP64())
+	lows, masks := Load(Param("lows"), GP64()), Load(Param("masks"), GP64())
+	t := loadTerms(terms)
+	nibble := avx2.broadcastWord(0x0f0f)
+	Label("block")
+	TESTQ(n, n)
+	JZ(LabelRef("end"))
+	sums := newWordSums(avx2)
+	table, left := GP64(), GP64()
+	MOVQ(tables, table)
+	MOVQ(pairs, left)
+	Label("pair")
+	sums.add(avx2, avx2.load(Mem{Base: blocks}), avx2.load(Mem{Base: table}), nibble)
+	ADDQ(Imm(32), blocks)
+	ADDQ(Imm(32), table)
+	DECQ(left)
+	JNZ(LabelRef("pair"))
+	mask := GP32()
+	XORL(mask, mask)
+	sums.each(func(part int, words reg.VecVirtual) {
+		v := YMM()
+		VPMOVZXWD(words, v)
+		VCVTDQ2PS(v, v)
+		t.bound(v, part, factors, lows, mask)
+	})
+	MOVL(mask, Mem{Base: masks})
+	ADDQ(Imm(4), masks)
+	ADDQ(U32(128), lows)
+	ADDQ(U32(384), factors)
+	DECQ(n)
+	JMP(LabelRef("block"))
+	Label("end")
+	VZEROUPPER()
 	RET()
 }
 
@@ -397,33 +456,12 @@ func blockSums(s set) {
 	block, tables := Load(Param("block"), GP64()), Load(Param("tables"), GP64())
 	pairs, sums := Load(Param("pairs"), GP64()), Load(Param("sums"), GP64())
 	nibble := s.broadcastWord(0x0f0f)
-	// Codes 0 to 15 and 16 to 31, each whole and shifted.
-	var whole, high [2]reg.VecVirtual
-	for i := range whole {
-		whole[i], high[i] = s.zero(), s.zero()
-	}
-	step := func(w set, codes, table reg.VecVirtual, mask reg.VecVirtual) {
-		low, up := w.register(), w.register()
-		w.and(mask, codes, low)
-		VPSRLW(Imm(4), codes, up)
-		w.and(mask, up, up)
-		for i, index := range []reg.VecVirtual{low, up} {
-			VPSHUFB(index, table, index)
-			// A narrow step on wide sums goes through a wide register.
-			wide := index
-			if w != s {
-				wide = index.AsZ().(reg.VecVirtual)
-			}
-			VPADDW(wide, whole[i], whole[i])
-			VPSRLW(Imm(8), wide, wide)
-			VPADDW(wide, high[i], high[i])
-		}
-	}
+	words := newWordSums(s)
 	perStep := s.bytes / 32
 	Label("loop")
 	CMPQ(pairs, Imm(uint64(perStep)))
 	JL(LabelRef("rest"))
-	step(s, s.load(Mem{Base: block}), s.load(Mem{Base: tables}), nibble)
+	words.add(s, s.load(Mem{Base: block}), s.load(Mem{Base: tables}), nibble)
 	ADDQ(Imm(uint64(s.bytes)), block)
 	ADDQ(Imm(uint64(s.bytes)), tables)
 	SUBQ(Imm(uint64(perStep)), pairs)
@@ -437,28 +475,69 @@ func blockSums(s set) {
 		codes, table, mask := YMM(), YMM(), avx2.broadcastWord(0x0f0f)
 		VMOVDQU(Mem{Base: block}, codes)
 		VMOVDQU(Mem{Base: tables}, table)
-		step(avx2, codes, table, mask)
+		words.add(avx2, codes, table, mask)
 		Label("sum")
 	}
-	for i := range whole {
+	words.each(func(part int, eight reg.VecVirtual) {
+		wide := YMM()
+		VPMOVZXWD(eight, wide)
+		at := Mem{Base: sums, Disp: 32 * part}
+		VPADDD(at, wide, wide)
+		VMOVDQU(wide, at)
+	})
+	VZEROUPPER()
+	RET()
+}
+
+// wordSums add up what 32 codes select, those of codes 0 to 15 and of 16 to 31 each
+// whole and shifted.
+type wordSums struct {
+	set         set
+	whole, high [2]reg.VecVirtual
+}
+
+func newWordSums(s set) *wordSums {
+	w := &wordSums{set: s}
+	for i := range w.whole {
+		w.whole[i], w.high[i] = s.zero(), s.zero()
+	}
+	return w
+}
+
+// add adds the entries of tables that codes select, in registers of a set that may
+// be narrower.
+func (w *wordSums) add(s set, codes, table, mask reg.VecVirtual) {
+	low, up := s.register(), s.register()
+	s.and(mask, codes, low)
+	VPSRLW(Imm(4), codes, up)
+	s.and(mask, up, up)
+	for i, index := range []reg.VecVirtual{low, up} {
+		VPSHUFB(index, table, index)
+		// A narrow step on wide sums goes through a wide register.
+		wide := index
+		if s != w.set {
+			wide = index.AsZ().(reg.VecVirtual)
+		}
+		VPADDW(wide, w.whole[i], w.whole[i])
+		VPSRLW(Imm(8), wide, wide)
+		VPADDW(wide, w.high[i], w.high[i])
+	}
+}
+
+// each calls f for the sums of each eight codes, in words.
+func (w *wordSums) each(f func(part int, words reg.VecVirtual)) {
+	for i := range w.whole {
 		// Words of the low bytes: what is whole without 256 times the high ones.
-		shifted := s.register()
-		VPSLLW(Imm(8), high[i], shifted)
-		VPSUBW(shifted, whole[i], whole[i])
-		even, odd := fold(s, whole[i]), fold(s, high[i])
+		shifted := w.set.register()
+		VPSLLW(Imm(8), w.high[i], shifted)
+		VPSUBW(shifted, w.whole[i], w.whole[i])
+		even, odd := fold(w.set, w.whole[i]), fold(w.set, w.high[i])
 		low, up := XMM(), XMM()
 		VPUNPCKLWD(odd, even, low)
 		VPUNPCKHWD(odd, even, up)
-		for j, words := range []reg.VecVirtual{low, up} {
-			wide := YMM()
-			VPMOVZXWD(words, wide)
-			at := Mem{Base: sums, Disp: 4 * (16*i + 8*j)}
-			VPADDD(at, wide, wide)
-			VMOVDQU(wide, at)
-		}
+		f(2*i, low)
+		f(2*i+1, up)
 	}
-	VZEROUPPER()
-	RET()
 }
 
 // fold adds the quarters or halves of words up.
