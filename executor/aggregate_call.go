@@ -186,7 +186,7 @@ func (s *callState) result(ctx context.Context, x *execution, ngroups int) (arro
 // feedSorted gives the accumulator what the sorter holds; with DISTINCT the
 // first of each run of equal keys.
 func (s *callState) feedSorted(ctx context.Context, x *execution, ngroups int) error {
-	if err := s.sorter.finish(); err != nil {
+	if err := s.sorter.finish(ctx); err != nil {
 		return err
 	}
 	var last []byte

@@ -17,7 +17,9 @@
 // # Spilling
 //
 // Sort, DISTINCT, aggregation, hash joins and kept rows (spool.go) that outgrow
-// Env.WorkMem go to temporary files, unlinked when they are opened.
+// Env.WorkMem go to temporary files, unlinked when they are opened. Window functions
+// that look back only go by over the sorted rows (window_stream.go); of the others what
+// they look at stays in memory, and the rows are kept.
 //
 // # Where to start
 //

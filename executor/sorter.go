@@ -2,13 +2,9 @@ package executor
 
 import (
 	"bytes"
-	"container/heap"
 	"context"
 	"encoding/binary"
 	"slices"
-
-	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
 )
 
 // sorter orders rows by byte-string keys: in memory, or, beyond the memory of an
@@ -22,7 +18,7 @@ type sorter struct {
 	// top, when positive, is how many rows are wanted.
 	top   int64
 	bound []byte // key of the last row wanted so far
-	runs  []*spillFile
+	runs  []sortedRun
 	at    int // entries handed out
 	merge *runMerge
 }
@@ -71,7 +67,7 @@ func (s *sorter) fill(ctx context.Context, input operator, keysOf func(*batch) (
 			return err
 		}
 		if in == nil {
-			return s.finish()
+			return s.finish(ctx)
 		}
 		k, err := keysOf(in)
 		if err != nil {
@@ -79,6 +75,9 @@ func (s *sorter) fill(ctx context.Context, input operator, keysOf func(*batch) (
 			return err
 		}
 		if err := s.add(in, k); err != nil {
+			return err
+		}
+		if err := s.mergeLevel(ctx); err != nil {
 			return err
 		}
 	}
@@ -156,45 +155,8 @@ func (s *sorter) releaseBatches() {
 	s.batches = nil
 }
 
-// spill writes what is held as a sorted run: the columns and the key.
-func (s *sorter) spill() error {
-	s.sort()
-	run, err := newSpillFile(s.x)
-	if err != nil {
-		return err
-	}
-	s.runs = append(s.runs, run)
-	for from := 0; from < len(s.entries); from += batchRows {
-		entries := s.entries[from:min(from+batchRows, len(s.entries))]
-		if err := s.writeRun(run, entries); err != nil {
-			return err
-		}
-	}
-	s.releaseBatches()
-	clear(s.entries)
-	s.entries, s.bytes = s.entries[:0], 0
-	return nil
-}
-
-func (s *sorter) writeRun(run *spillFile, entries []sortEntry) error {
-	refs := make([]rowRef, len(entries))
-	keys := array.NewBinaryBuilder(s.x.mem, arrow.BinaryTypes.Binary)
-	defer keys.Release()
-	for i, e := range entries {
-		refs[i] = e.ref
-		keys.Append(e.key)
-	}
-	b, err := gatherRows(s.x.mem, refs)
-	if err != nil {
-		return err
-	}
-	b.cols = append(b.cols, keys.NewArray())
-	defer b.release()
-	return run.write(b)
-}
-
 // finish ends the input.
-func (s *sorter) finish() error {
+func (s *sorter) finish(ctx context.Context) error {
 	if len(s.runs) == 0 {
 		s.sort()
 		return nil
@@ -204,22 +166,12 @@ func (s *sorter) finish() error {
 			return err
 		}
 	}
-	s.merge = &runMerge{}
-	for i, run := range s.runs {
-		r, err := run.reader()
-		if err != nil {
-			return err
-		}
-		c := &runCursor{reader: r, order: i}
-		if err := c.load(); err != nil {
-			return err
-		}
-		if c.batch != nil {
-			s.merge.cursors = append(s.merge.cursors, c)
-		}
+	if err := s.mergeDown(ctx); err != nil {
+		return err
 	}
-	heap.Init(s.merge)
-	return nil
+	merge, err := newRunMerge(s.runs)
+	s.merge = merge
+	return err
 }
 
 // next returns the rows in order, a batch at a time, and their keys when asked.
@@ -247,93 +199,11 @@ func (s *sorter) next(ctx context.Context) (*batch, [][]byte, error) {
 func (s *sorter) drop() {
 	s.releaseBatches()
 	if s.merge != nil {
-		for _, c := range s.merge.cursors {
-			if c.batch != nil {
-				c.batch.release()
-			}
-		}
+		s.merge.drop()
 		s.merge = nil
 	}
 	for _, run := range s.runs {
-		run.close()
+		run.file.close()
 	}
 	s.runs, s.entries, s.bytes, s.at, s.bound = nil, nil, 0, 0, nil
-}
-
-// runMerge merges sorted runs: a heap of cursors by their current key.
-type runMerge struct{ cursors []*runCursor }
-
-type runCursor struct {
-	reader *spillReader
-	order  int // of the run: equal keys come in it
-	batch  *batch
-	keys   *array.Binary
-	row    int
-	entry  sortEntry
-}
-
-// load moves to the next batch of the run.
-func (c *runCursor) load() error {
-	b, err := c.reader.read()
-	c.batch, c.row = b, 0
-	if err != nil || b == nil {
-		return err
-	}
-	c.keys = b.cols[len(b.cols)-1].(*array.Binary)
-	c.entry = newEntry(c.keys.Value(0), b, 0)
-	return nil
-}
-
-func (m *runMerge) Len() int { return len(m.cursors) }
-func (m *runMerge) Less(i, j int) bool {
-	c := compareEntries(m.cursors[i].entry, m.cursors[j].entry)
-	return c < 0 || c == 0 && m.cursors[i].order < m.cursors[j].order
-}
-func (m *runMerge) Swap(i, j int) { m.cursors[i], m.cursors[j] = m.cursors[j], m.cursors[i] }
-func (m *runMerge) Push(v any)    { m.cursors = append(m.cursors, v.(*runCursor)) }
-func (m *runMerge) Pop() any {
-	last := m.cursors[len(m.cursors)-1]
-	m.cursors = m.cursors[:len(m.cursors)-1]
-	return last
-}
-
-func (m *runMerge) next(x *execution) (*batch, [][]byte, error) {
-	var refs []rowRef
-	var keys [][]byte
-	var spent []*batch
-	defer func() {
-		for _, b := range spent {
-			b.release()
-		}
-	}()
-	for len(refs) < batchRows && len(m.cursors) > 0 {
-		c := m.cursors[0]
-		refs = append(refs, rowRef{c.batch, int32(c.row)})
-		keys = append(keys, bytes.Clone(c.entry.key))
-		c.row++
-		if c.row < c.batch.rows {
-			c.entry = newEntry(c.keys.Value(c.row), c.batch, c.row)
-		} else {
-			spent = append(spent, c.batch)
-			if err := c.load(); err != nil {
-				return nil, nil, err
-			}
-			if c.batch == nil {
-				heap.Pop(m)
-				continue
-			}
-		}
-		heap.Fix(m, 0)
-	}
-	if len(refs) == 0 {
-		return nil, nil, nil
-	}
-	b, err := gatherRows(x.mem, refs)
-	if err != nil {
-		return nil, nil, err
-	}
-	last := len(b.cols) - 1
-	b.cols[last].Release()
-	b.cols = b.cols[:last]
-	return b, keys, nil
 }

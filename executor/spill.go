@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -42,6 +44,9 @@ func newSpillFile(x *execution) (*spillFile, error) {
 }
 
 func spillError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return sqlerr.Wrap(err, sqlerr.DiskFull, "could not use a temporary file: %v", err)
+	}
 	return sqlerr.Wrap(err, sqlerr.IOError, "could not use a temporary file: %v", err)
 }
 

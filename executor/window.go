@@ -34,8 +34,8 @@ func (b *builder) buildWindow(n *plan.Window) (operator, error) {
 	return o, nil
 }
 
-// windowOp computes window functions: it sorts its input by partition and order,
-// gathers one partition at a time and adds a column for each call.
+// windowOp computes window functions: it sorts its input by partition and order and
+// adds a column for each call.
 type windowOp struct {
 	x                *execution
 	input            operator
@@ -43,34 +43,81 @@ type windowOp struct {
 	calls            []*windowCall
 	sorter           *sorter
 	filled           bool
-	ahead            *batch // sorted rows of which a part is taken
-	at               int
-	out              *batch // the partition at hand with its results
-	outAt            int
-	held             heldMemory // the partition's keys, peers and frames
+	stream           windowStream
+	places           []int // of the calls among the columns that stream adds
 }
-
-// windowRowBytes is what a row of the partition at hand takes in lists of rows.
-const windowRowBytes = 48
 
 func (o *windowOp) open(ctx context.Context) error {
 	o.close()
 	o.sorter = &sorter{x: o.x}
+	if err := o.stages(); err != nil {
+		return err
+	}
 	return o.input.open(ctx)
+}
+
+// stages puts each call into the stage that its level needs, or all into one for
+// whole partitions.
+func (o *windowOp) stages() error {
+	o.stream = sortedStream{o.sorter}
+	levels := make([][]int, atLength+1)
+	for i, c := range o.calls {
+		level, err := c.level(o.x)
+		if err != nil {
+			return err
+		}
+		levels[level] = append(levels[level], i)
+	}
+	marks := windowMarks{partition: o.partition, order: o.order}
+	if len(levels[atLength]) > 0 {
+		o.stream = &partitionStage{x: o.x, input: o.stream, marks: marks, calls: o.calls}
+		o.places = nil
+		for i := range o.calls {
+			o.places = append(o.places, i)
+		}
+		return nil
+	}
+	o.places = make([]int, len(o.calls))
+	added := 0
+	place := func(call int) *windowCall {
+		o.places[call] = added
+		added++
+		return o.calls[call]
+	}
+	passing := &passingStage{x: o.x, input: o.stream, marks: marks}
+	for _, i := range levels[atRow] {
+		if c := o.calls[i]; c.plan.Function.Window != nil && c.plan.Function.Name != "last_value" {
+			passing.calls = append(passing.calls, &passingCall{windowCall: place(i)})
+		}
+	}
+	if len(passing.calls) > 0 {
+		o.stream = passing
+	}
+	for level := atRow; level < atLength; level++ {
+		unit := &unitStage{x: o.x, input: o.stream, marks: marks, level: level}
+		for _, i := range levels[level] {
+			if c := o.calls[i]; level != atRow || c.plan.Function.Window == nil || c.plan.Function.Name == "last_value" {
+				unit.calls = append(unit.calls, &unitCall{windowCall: place(i)})
+			}
+		}
+		if len(unit.calls) > 0 {
+			o.stream = unit
+		}
+	}
+	return nil
 }
 
 func (o *windowOp) close() {
 	o.input.close()
+	if o.stream != nil {
+		o.stream.drop()
+		o.stream = nil
+	}
 	if o.sorter != nil {
 		o.sorter.drop()
 		o.sorter = nil
 	}
-	for _, b := range []*batch{o.ahead, o.out} {
-		if b != nil {
-			b.release()
-		}
-	}
-	o.ahead, o.out, o.filled = nil, nil, false
+	o.filled = false
 }
 
 func (o *windowOp) next(ctx context.Context) (*batch, error) {
@@ -80,23 +127,17 @@ func (o *windowOp) next(ctx context.Context) (*batch, error) {
 			return nil, err
 		}
 	}
-	if o.out != nil && o.outAt == o.out.rows {
-		o.out.release()
-		o.out = nil
+	b, err := o.stream.next(ctx)
+	if err != nil || b == nil {
+		return nil, err
 	}
-	if o.out == nil {
-		part, err := o.nextPartition(ctx)
-		if err != nil || part == nil {
-			return nil, err
-		}
-		o.out, o.outAt = part, 0
-		if err := o.compute(ctx); err != nil {
-			return nil, err
-		}
+	added := b.cols[len(b.cols)-len(o.calls):]
+	ordered := make([]arrow.Array, len(added))
+	for call, place := range o.places {
+		ordered[call] = added[place]
 	}
-	from := o.outAt
-	o.outAt = min(from+batchRows, o.out.rows)
-	return o.out.slice(from, o.outAt), nil
+	copy(added, ordered)
+	return b, nil
 }
 
 func (o *windowOp) sortKeys(in *batch) (*keys, error) {
@@ -114,95 +155,6 @@ func (o *windowOp) sortKeys(in *batch) (*keys, error) {
 		k.ends = append(k.ends, len(k.data))
 	}
 	return k, nil
-}
-
-// nextPartition gathers the rows of the next partition; nil at the end.
-func (o *windowOp) nextPartition(ctx context.Context) (*batch, error) {
-	var parts []*batch
-	defer func() {
-		for _, p := range parts {
-			p.release()
-		}
-	}()
-	var key []byte
-	for {
-		if o.ahead == nil {
-			b, _, err := o.sorter.next(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if b == nil {
-				break
-			}
-			o.ahead, o.at = b, 0
-		}
-		k, err := o.partition.encode(o.x, o.ahead)
-		if err != nil {
-			return nil, err
-		}
-		if parts == nil {
-			key = append(key, k.at(o.at)...)
-		}
-		end := o.at
-		for end < o.ahead.rows && string(k.at(end)) == string(key) {
-			end++
-		}
-		if end > o.at {
-			parts = append(parts, o.ahead.slice(o.at, end))
-		}
-		o.at = end
-		if end < o.ahead.rows {
-			break
-		}
-		o.ahead.release()
-		o.ahead = nil
-	}
-	if len(parts) == 0 {
-		return nil, nil
-	}
-	return concatBatches(o.x.mem, parts)
-}
-
-// compute adds the results of the calls to the partition at hand.
-func (o *windowOp) compute(ctx context.Context) error {
-	rows := &funcs.WindowRows{N: o.out.rows}
-	defer o.held.release(o.x)
-	if err := o.held.grow(o.x, o.out.rows*windowRowBytes); err != nil {
-		return err
-	}
-	k, err := o.order.encode(o.x, o.out)
-	if err != nil {
-		return err
-	}
-	if err := o.held.grow(o.x, len(k.data)); err != nil {
-		return err
-	}
-	rows.PeerStart, rows.PeerEnd = peers(k, o.out.rows)
-	in := &batch{cols: o.out.cols, rows: o.out.rows}
-	for _, c := range o.calls {
-		a, err := c.compute(ctx, o.x, in, *rows)
-		if err != nil {
-			return err
-		}
-		o.out.cols = append(o.out.cols, a)
-	}
-	return nil
-}
-
-// peers bounds the runs of rows with equal keys.
-func peers(k *keys, n int) (start, end []int32) {
-	start, end = make([]int32, n), make([]int32, n)
-	for i := 0; i < n; {
-		j := i + 1
-		for j < n && string(k.at(j)) == string(k.at(i)) {
-			j++
-		}
-		for r := i; r < j; r++ {
-			start[r], end[r] = int32(i), int32(j)
-		}
-		i = j
-	}
-	return start, end
 }
 
 // windowCall is a compiled window function.
@@ -229,39 +181,32 @@ func (b *builder) compileWindowCall(c *plan.WindowCall) (*windowCall, error) {
 	return &windowCall{c, args, filter, frame}, err
 }
 
+// filtered says of each row whether FILTER lets it pass; nil without FILTER.
+func (c *windowCall) filtered(x *execution, in *batch) ([]bool, error) {
+	if c.filter == nil {
+		return nil, nil
+	}
+	kept, err := evalCondition(x, c.filter, in, nil)
+	if err != nil {
+		return nil, err
+	}
+	filtered := make([]bool, in.rows)
+	for _, r := range kept {
+		filtered[r] = true
+	}
+	return filtered, nil
+}
+
 // compute returns the call's column for one partition.
-func (c *windowCall) compute(ctx context.Context, x *execution, in *batch, rows funcs.WindowRows) (arrow.Array, error) {
+func (c *windowCall) compute(ctx context.Context, x *execution, rows funcs.WindowRows, args []types.Vec, filtered []bool) (arrow.Array, error) {
 	if err := c.frame.set(x, &rows); err != nil {
 		return nil, err
 	}
-	rows.Args = make([]types.Vec, len(c.args))
-	defer func() {
-		for _, v := range rows.Args {
-			if v.Array != nil {
-				v.Array.Release()
-			}
-		}
-	}()
-	for i, e := range c.args {
-		var err error
-		if rows.Args[i], err = e.eval(x, in); err != nil {
-			return nil, err
-		}
-	}
+	rows.Args = args
 	if c.plan.Function.Window != nil {
 		return c.plan.Function.Window(x.c, &rows)
 	}
-	a := &windowAggregate{x: x, call: c, rows: &rows}
-	if c.filter != nil {
-		kept, err := evalCondition(x, c.filter, in, nil)
-		if err != nil {
-			return nil, err
-		}
-		a.filtered = make([]bool, in.rows)
-		for _, r := range kept {
-			a.filtered[r] = true
-		}
-	}
+	a := &windowAggregate{x: x, call: c, rows: &rows, filtered: filtered}
 	return a.compute(ctx)
 }
 

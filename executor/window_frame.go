@@ -14,6 +14,7 @@ const (
 	frameRows                    = 0x4
 	frameGroups                  = 0x8
 	frameStartUnboundedPreceding = 0x20
+	frameEndUnboundedFollowing   = 0x100
 	frameStartCurrentRow         = 0x200
 	frameEndCurrentRow           = 0x400
 	frameStartOffsetPreceding    = 0x800
@@ -47,6 +48,22 @@ func (b *builder) compileFrame(c *plan.WindowCall) (frameBounds, error) {
 	}
 	f.end, err = b.compileOptional(c.End)
 	return f, err
+}
+
+// level says when a frame is known that begins with the partition; atLength of
+// others.
+func (f *frameBounds) level() windowLevel {
+	switch {
+	case f.options&frameStartUnboundedPreceding == 0:
+		return atLength
+	case f.options&frameEndUnboundedFollowing != 0:
+		return atPartition
+	case f.options&frameEndCurrentRow == 0:
+		return atLength
+	case f.options&frameRows != 0:
+		return atRow
+	}
+	return atPeers
 }
 
 // offset evaluates a bound.
