@@ -37,6 +37,9 @@ type Options struct {
 	// Memory is the off-heap allocator and its budget; nil makes one of
 	// MemoryBytes.
 	Memory *offheap.Allocator
+	// DiskReserve is how much of the disk below Scratch new rows leave free; 0 is
+	// none.
+	DiskReserve int64
 	// MemoryBytes is the off-heap budget when Memory is nil; 0 is 1 GiB.
 	MemoryBytes int64
 	// GrowingBytesMax bounds the memory of all growing segments: beyond it the

@@ -34,8 +34,11 @@ func (e *Engine) choked() bool {
 	return e.mem.Limit() > 0 && e.mem.Used() > e.mem.Limit()/4*3
 }
 
-// admit makes a writer wait while memory is short and a flush can help.
+// admit makes a writer wait while memory or disk is short and a flush can help.
 func (e *Engine) admit(ctx context.Context) error {
+	if err := e.spareDisk(ctx); err != nil {
+		return err
+	}
 	if !e.pressed() {
 		return nil
 	}

@@ -44,6 +44,8 @@ const (
 
 	parseCacheBytes   = 32 << 20
 	statementBytesMax = 1 << 30
+	// diskReserve is what new rows leave free of the disk.
+	diskReserve = 64 << 20
 	// garbageBytes is how much garbage gathers on the heap before it is collected.
 	garbageBytes = 32 << 20
 	stopTimeout  = 20 * time.Second
@@ -178,7 +180,7 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		Catalog: n.catalog, Log: log, Objects: objects, Clock: clock, Scratch: scratch,
 		Memory: offheap.New(int64(cfg.memoryBudget)), MemoryBytes: int64(cfg.memoryBudget),
 		CacheBytes: int64(cfg.cacheBudget), ResidentBytes: int64(cfg.mmapBudget), SegmentBytesMax: int64(cfg.segmentMaxSize), SealAfter: cfg.sealAfter, Logger: logger,
-		IndexKeys: session.IndexKeys(n.catalog), Retention: cfg.gcRetention.kept(),
+		IndexKeys: session.IndexKeys(n.catalog), Retention: cfg.gcRetention.kept(), DiskReserve: diskReserve,
 	})
 	if err != nil {
 		return nil, err
