@@ -12,6 +12,7 @@ import (
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 	"quiver/storage/jobs"
+	"quiver/storage/objstore"
 )
 
 func init() {
@@ -122,7 +123,11 @@ func (x *execution) waitJob(ctx context.Context, job int64) (int64, error) {
 	case errors.Is(err, jobs.ErrUnknownJob):
 		return 0, sqlerr.New(sqlerr.InvalidParameterValue, "job %d does not exist", job)
 	case err != nil && ctx.Err() == nil:
-		return 0, sqlerr.Wrap(err, sqlerr.InternalError, "job %d failed and will be repeated: %v", job, err).
+		code := sqlerr.InternalError
+		if errors.Is(err, objstore.ErrUnavailable) {
+			code = sqlerr.IOError
+		}
+		return 0, sqlerr.Wrap(err, code, "job %d failed and will be repeated: %v", job, err).
 			WithHint("quiver.jobs shows its attempts.")
 	}
 	return 0, err

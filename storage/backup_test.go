@@ -456,7 +456,7 @@ func TestRestoreCutShort(t *testing.T) {
 		s.flushed.release()
 	}
 	w.crash()
-	w.check(w.e.jobs.WaitFor(w.ctx, func(*jobs.Job) bool { return true }))
+	w.check(w.e.jobs.WaitFor(w.ctx, 0, func(*jobs.Job) bool { return true }))
 	w.check(w.e.sweep(w.ctx))
 	if n := count(t, w.objects, "files/"); n != before {
 		t.Errorf("%d objects, %d before", n, before)

@@ -9,6 +9,7 @@ import (
 	"quiver/catalog"
 	"quiver/storage/jobs"
 	"quiver/storage/manifest"
+	"quiver/storage/objstore"
 )
 
 // Collecting goes the other way round than writing: the catalog forgets a
@@ -74,13 +75,18 @@ const collectKind = "collect"
 
 // removeSegment removes objects that nothing names. A second time is harmless.
 func (e *Engine) removeSegment(f *flushedSegment) {
-	m, key := f.Current(), f.descriptor().Manifest
+	e.removeLater(f.descriptor(), f.Current().Files, func() { e.sweeping.gone(f.id()) })
+}
+
+// removeLater removes files of a segment and the manifest that d names, which listed
+// them, and then calls gone, unless that is nil.
+func (e *Engine) removeLater(d *catalog.Segment, files []manifest.File, gone func()) {
 	e.jobs.Submit(jobs.Job{
-		Kind: collectKind, Object: fmt.Sprintf("segment %d", f.id()), Priority: jobs.Collect,
+		Kind: collectKind, Object: fmt.Sprintf("segment %d", d.ID), Owner: uint64(d.Table), Priority: jobs.Collect,
 		Run: func(ctx context.Context, _ *jobs.Progress) error {
-			err := e.removeObjects(ctx, m.Files, key)
-			if err == nil {
-				e.sweeping.gone(f.id())
+			err := e.removeObjects(ctx, files, d.Manifest)
+			if err == nil && gone != nil {
+				gone()
 			}
 			return err
 		},
@@ -100,10 +106,21 @@ func (e *Engine) collectCheckpoints(list []catalog.Checkpoint) {
 func (e *Engine) removeObjects(ctx context.Context, files []manifest.File, key string) error {
 	var failed error
 	for i := range files {
-		failed = errors.Join(failed, e.opts.Objects.Delete(ctx, files[i].Key))
+		err := e.removeObject(ctx, files[i].Key)
+		if errors.Is(err, objstore.ErrUnavailable) {
+			return err // each would wait for the store as long
+		}
+		failed = errors.Join(failed, err)
 	}
 	if failed != nil || key == "" {
 		return failed
 	}
-	return e.opts.Objects.Delete(ctx, key)
+	return e.removeObject(ctx, key)
+}
+
+func (e *Engine) removeObject(ctx context.Context, key string) error {
+	if err := e.opts.Objects.Delete(ctx, key); err != nil {
+		return fmt.Errorf("remove object %s: %w", key, err)
+	}
+	return nil
 }

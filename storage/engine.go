@@ -76,6 +76,9 @@ type Options struct {
 	// SweepAfter is how old objects that nothing names must be to be removed; 0 is
 	// an hour.
 	SweepAfter time.Duration
+	// StoreDeadline is how long VACUUM FULL waits for objects that the store does
+	// not remove; 0 is 20 seconds.
+	StoreDeadline time.Duration
 	// IndexKeys computes what indexes of expressions and partial ones hold; nil
 	// where there are none.
 	IndexKeys IndexKeysOf
@@ -98,6 +101,7 @@ const (
 	growingRowsDefault  = 4 << 10
 	settleDefault       = time.Second
 	sweepAfterDefault   = time.Hour
+	storeDeadline       = 20 * time.Second
 	jobWorkers          = 3
 )
 
@@ -139,6 +143,9 @@ func (o *Options) fill() error {
 	}
 	if o.Retention == 0 {
 		o.Retention = retentionDefault
+	}
+	if o.StoreDeadline == 0 {
+		o.StoreDeadline = storeDeadline
 	}
 	if o.SweepAfter == 0 {
 		o.SweepAfter = sweepAfterDefault

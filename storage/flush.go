@@ -21,6 +21,7 @@ import (
 	"quiver/storage/deltalog"
 	"quiver/storage/growing"
 	"quiver/storage/manifest"
+	"quiver/storage/objstore"
 	"quiver/storage/segment"
 	"quiver/storage/wal"
 )
@@ -81,7 +82,8 @@ const flushGroupMax = 32
 const flushWriters = 8
 
 // flushShards flushes shards in groups. One that fails keeps its rows in memory
-// and does not keep the others from being flushed.
+// and does not keep the others from being flushed, unless the store is away: each of
+// them would wait for it as long.
 func (e *Engine) flushShards(ctx context.Context, shards []*shard) error {
 	shards = e.unflushed(shards)
 	// Groups take the locks of their shards in one order.
@@ -93,7 +95,7 @@ func (e *Engine) flushShards(ctx context.Context, shards []*shard) error {
 		if err := e.flushGroup(ctx, group); failed == nil {
 			failed = err // one tells enough
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(failed, objstore.ErrUnavailable) {
 			break
 		}
 	}
@@ -140,10 +142,18 @@ func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
 func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed error) {
 	errs := make([]error, len(flushes))
 	var next atomic.Int64
+	var away atomic.Pointer[error]
 	write := func() {
 		for i := int(next.Add(1)) - 1; i < len(flushes); i = int(next.Add(1)) - 1 {
+			if err := away.Load(); err != nil {
+				errs[i] = *err
+				continue
+			}
 			if errs[i] = flushes[i].write(ctx); errs[i] == nil {
 				errs[i] = flushes[i].list(ctx)
+			}
+			if errors.Is(errs[i], objstore.ErrUnavailable) {
+				away.Store(&errs[i])
 			}
 		}
 	}
@@ -154,10 +164,10 @@ func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed e
 	write()
 	others.Wait()
 	for i, f := range flushes {
-		if errs[i] != nil {
-			failed = errors.Join(failed, f.failure(errs[i]))
-		} else {
+		if errs[i] == nil {
 			written = append(written, f)
+		} else if err := f.failure(errs[i]); failed == nil {
+			failed = err
 		}
 	}
 	return written, failed

@@ -467,7 +467,7 @@ func (e *Engine) changeParts(ctx context.Context, s *shard, f *flushedSegment, p
 	for _, x := range without {
 		gone = append(gone, old.Parts(x)...)
 	}
-	e.jobs.Go("collect", func(ctx context.Context) error { return e.removeObjects(ctx, gone, before.Manifest) })
+	e.removeLater(before, gone, nil)
 	return nil
 }
 

@@ -212,10 +212,10 @@ func (f *flush) listed() (put []*catalog.Segment) {
 // endListings goes over to the manifests that the catalog names.
 func (f *flush) endListings() {
 	for _, l := range f.listings {
-		old := l.f.descriptor().Manifest
+		old := l.f.descriptor()
 		l.f.state.Store(l.descriptor)
 		l.f.Install(l.manifest)
-		f.e.jobs.Go("collect", func(ctx context.Context) error { return f.e.opts.Objects.Delete(ctx, old) })
+		f.e.removeLater(old, nil, nil)
 	}
 	f.listings = nil
 }

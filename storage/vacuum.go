@@ -2,10 +2,12 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"quiver/catalog"
 	"quiver/storage/jobs"
+	"quiver/storage/objstore"
 )
 
 // Vacuum flushes a table, or one of its partitions if that is not 0, and merges
@@ -22,7 +24,18 @@ func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID,
 	if err != nil || !full {
 		return err
 	}
-	return e.jobs.WaitFor(ctx, func(j *jobs.Job) bool { return j.Kind == collectKind })
+	return e.awaitRemoval(ctx, table)
+}
+
+// awaitRemoval waits until the objects of a table's segments are removed that nobody
+// reads any more. A store that does not do so in StoreDeadline is as good as away;
+// they are removed once it is back.
+func (e *Engine) awaitRemoval(ctx context.Context, table catalog.StorageID) error {
+	err := e.jobs.WaitFor(ctx, e.opts.StoreDeadline, func(j *jobs.Job) bool { return j.Kind == collectKind && j.Owner == uint64(table) })
+	if err == nil || ctx.Err() != nil || e.background.Err() != nil || errors.Is(err, objstore.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", objstore.ErrUnavailable, err)
 }
 
 // Flush moves what a table, or one of its partitions, holds in memory into

@@ -87,6 +87,9 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 			if errors.Is(err, storage.ErrFenced) {
 				e = e.WithHint("The write-ahead log failed and is fenced: mend what failed, then restart the server.")
 			}
+			if e.Code == sqlerr.IOError {
+				e = e.WithDetail("%s", err.Error())
+			}
 			return e
 		}
 	}

@@ -35,6 +35,8 @@ type Job struct {
 	// Key, if set, is unlike that of any other job that waits or runs: a second
 	// one is not taken.
 	Key string
+	// Owner is whom the job belongs to, for WaitFor to tell; its meaning is the caller's.
+	Owner uint64
 	// Group, if set, is of jobs that must not run together.
 	Group    string
 	Priority int
@@ -79,6 +81,9 @@ type Runner struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	workers sync.WaitGroup
+	// retriesMax is how many attempts after a failed one run at a time: while what
+	// most jobs need is away, one worker is left for the others.
+	retriesMax int
 
 	mu      sync.Mutex // guards what follows and the fields of entry
 	jobs    []*entry   // waiting and running, in the order of priority, then of arrival
@@ -100,12 +105,16 @@ type entry struct {
 	progress  Progress
 	submitted time.Time
 	started   time.Time
+	failed    time.Time // the last time
 	notBefore time.Time
 }
 
 // NewRunner starts a Runner, which ends with Close.
 func NewRunner(log *slog.Logger, workers int) *Runner {
-	r := &Runner{log: log, byID: map[int64]*entry{}, byKey: map[string]*entry{}, groups: map[string]bool{}}
+	r := &Runner{
+		log: log, retriesMax: max(1, workers-1),
+		byID: map[int64]*entry{}, byKey: map[string]*entry{}, groups: map[string]bool{},
+	}
 	r.changed = sync.NewCond(&r.mu)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	context.AfterFunc(r.ctx, r.wake)
@@ -201,12 +210,29 @@ func (r *Runner) Wait() {
 	}
 }
 
-// WaitFor blocks until no job is left that match is true of, or ctx ends.
-func (r *Runner) WaitFor(ctx context.Context, match func(*Job) bool) error {
+// WaitFor blocks until no job is left that match is true of, or ctx ends. Those that
+// failed are tried again at once. If one still fails after patience, its error is
+// returned, though the job goes on; 0 is to wait however long it takes.
+func (r *Runner) WaitFor(ctx context.Context, patience time.Duration, match func(*Job) bool) error {
 	defer context.AfterFunc(ctx, r.wake)()
+	began := time.Now()
+	if patience > 0 {
+		defer time.AfterFunc(patience, r.wake).Stop()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, e := range r.jobs {
+		if match(&e.Job) {
+			e.notBefore = time.Time{}
+		}
+	}
+	r.changed.Broadcast()
 	for slices.ContainsFunc(r.jobs, func(e *entry) bool { return match(&e.Job) }) {
+		if patience > 0 && time.Since(began) >= patience {
+			if i := slices.IndexFunc(r.jobs, func(e *entry) bool { return e.failed.After(began) && match(&e.Job) }); i >= 0 {
+				return r.jobs[i].err
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -287,9 +313,15 @@ func (r *Runner) take() *entry {
 	for r.ctx.Err() == nil {
 		now := time.Now()
 		var next time.Time
+		retries := 0
+		for _, e := range r.jobs {
+			if e.running && e.attempts > 1 {
+				retries++
+			}
+		}
 		for _, e := range r.jobs {
 			switch {
-			case e.running || r.groups[e.Group]:
+			case e.running || r.groups[e.Group] || e.attempts > 0 && retries >= r.retriesMax:
 			case e.notBefore.After(now):
 				if next.IsZero() || e.notBefore.Before(next) {
 					next = e.notBefore
@@ -324,7 +356,8 @@ func (r *Runner) finish(e *entry, err error) {
 		r.forget(e)
 	} else {
 		r.failed++
-		e.notBefore = time.Now().Add(e.pause())
+		e.failed = time.Now()
+		e.notBefore = e.failed.Add(e.pause())
 	}
 	r.changed.Broadcast()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -20,7 +21,8 @@ import (
 )
 
 // Options makes a Cluster. The engine's catalog, log, objects, clock, scratch and
-// index keys are the cluster's own, whatever Engine says.
+// index keys are the cluster's own, whatever Engine says; StoreDeadline is a tenth of
+// a second unless it is set.
 type Options struct {
 	Engine storage.Options
 	// TempDir is where statements spill.
@@ -86,6 +88,9 @@ func (c *Cluster) Start() (err error) {
 	}
 	o := c.opts.Engine
 	o.Catalog, o.Log, o.Objects, o.Clock, o.Scratch = c.catalog, c.log, c.Store, c.Clock, vfs.NewMem()
+	if o.StoreDeadline == 0 {
+		o.StoreDeadline = 100 * time.Millisecond
+	}
 	o.IndexKeys, o.Logger = session.IndexKeys(c.catalog), c.opts.Logger
 	if c.Engine, err = storage.Open(ctx, o); err != nil {
 		return fmt.Errorf("engine: %w", err)

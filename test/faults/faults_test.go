@@ -149,11 +149,6 @@ func sweep(ctx context.Context, dir string, f fault, n int, want []string) (hit 
 		w.disconnect()
 		err = errors.Join(err, w.Stop())
 	}()
-	// VACUUM FULL removes what it replaced before it returns, and waits for a store
-	// that is away.
-	if err := w.exec("SET statement_timeout = '5s'"); err != nil {
-		return false, err
-	}
 	f.set(w, n)
 	for i := 0; i < len(workload); i++ {
 		failed := w.exec(workload[i])
