@@ -1,43 +1,52 @@
 #!/bin/bash
-# The full counts of the tests of faults, one line of the table at the end for each.
+# The full counts of the tests of faults: progress while they run, a table of what
+# was counted at the end, and one log each in .cache/soak.
 # SOAK_SHARE divides the counts: SOAK_SHARE=10 is a tenth of all.
 set -u
 cd "$(dirname "$0")/.."
-share=${SOAK_SHARE:-1}
-logs=.cache/soak
+root=$PWD share=${SOAK_SHARE:-1} logs=$PWD/.cache/soak
+rm -rf "$logs"
 mkdir -p "$logs"
 summary="$logs/summary.md"
 printf '| What | Result | Minutes | Counted |\n|---|---|---|---|\n' >"$summary"
-failed=0
 
-# run NAME PACKAGE PATTERN [NAME=VALUE …]: the last line that the test logs is what
-# it counted.
+# count N: the N-th part of it that is asked for, one at least.
+count() { echo $((($1 + share - 1) / share)); }
+
+echo "== building the tests"
+go test -c -o "$logs/" ./storage ./storage/wal ./test/model ./test/faults ./test/crash ./test/backup || exit 1
+
+# run NAME DIRECTORY PATTERN [NAME=VALUE …]: runs tests of a directory. What they
+# log is their progress; the last line of each that has a number first is the count.
 run() {
-	local name=$1 package=$2 pattern=$3 log began result=passed counted
+	local name=$1 dir=$2 pattern=$3 log began=$SECONDS result=passed counted
 	shift 3
 	log="$logs/${name// /_}.log"
-	began=$SECONDS
-	echo "== $name"
-	env "$@" go test -count=1 -timeout 12h -v -run "$pattern" "$package" 2>&1 | tee "$log" | grep --line-buffered -E '^ +[a-z_]+_test\.go|^(---|FAIL|ok)'
-	grep -q '^ok' "$log" || { result=FAILED failed=1; }
-	counted=$(grep -E '^ +[a-z_]+_test\.go:[0-9]+: [0-9(done)]' "$log" | tail -1 | sed 's/^ *[a-z_]*\.go:[0-9]*: //' | cut -c1-160)
+	echo "== $name: ${*:-once}"
+	(cd "$dir" && env "$@" "$logs/$(basename "$dir").test" -test.timeout 24h -test.v -test.count "${TIMES:-1}" -test.run "$pattern") 2>&1 |
+		tee "$log" | grep --line-buffered -E '^ +[a-z_]+_test\.go:|^ *---|^(FAIL|PASS|panic)' | sed -u "s/^/[$name] /" | cut -c1-200
+	tail -1 "$log" | grep -q '^PASS' || result=FAILED
+	counted=$(awk '/^=== RUN/ { count = "" }
+		/^ +[a-z_]+_test\.go:[0-9]+: (done: )?[0-9]/ { sub(/^ *[a-z_]+\.go:[0-9]+: (done: )?/, ""); count = $0 }
+		/^--- / { if (count != "") list = list (list == "" ? "" : "; ") count; count = "" }
+		END { print list }' "$log" | sed 's/|/\\|/g' | cut -c1-400)
 	printf '| %s | %s | %d | %s |\n' "$name" "$result" $(((SECONDS - began) / 60)) "$counted" >>"$summary"
 }
 
 # model NAME SEED: half of the seeds, for two processes share the processors.
 model() {
-	run "$1" ./test/model TestModel QUIVER_MODEL_SEED="$2" QUIVER_MODEL_SEEDS=$((170 / share + 1)) QUIVER_MODEL_OPS=3000
+	run "$1" test/model TestModel QUIVER_MODEL_SEED="$2" QUIVER_MODEL_SEEDS="$(count 170)" QUIVER_MODEL_OPS=3000
 }
 
 model "operations on a model 1" 1001 &
 model "operations on a model 2" 2001 &
 wait
-run "every fault" ./test/faults . QUIVER_FAULT_STRIDE=1
-run "power cuts" ./storage TestPowerCuts QUIVER_POWER_CUTS=$((10000 / share))
-run "power cuts of the log" ./storage/wal PowerCut QUIVER_POWER_CUTS=$((10000 / share))
-run "kills" ./test/crash TestKill QUIVER_CRASH_KILLS=$((200 / share)) QUIVER_CRASH_MIGRATIONS=$((50 / share + 1))
-run "backup and restore" ./test/backup . QUIVER_CRASH_KILLS=$((200 / share))
+run "every fault" test/faults . QUIVER_FAULT_STRIDE="$share"
+run "power cuts" storage TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
+run "power cuts of the log" storage/wal TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
+run "kills" test/crash TestKill QUIVER_CRASH_KILLS="$(count 200)" QUIVER_CRASH_MIGRATIONS="$(count 50)"
+TIMES=$(count 66) run "kills during backups" test/backup TestBackupKilled
 
 echo
 cat "$summary"
-exit $failed
+! grep -q FAILED "$summary"

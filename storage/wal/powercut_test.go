@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"quiver/storage/vfs"
@@ -12,18 +14,27 @@ import (
 // TestPowerCuts runs a log through random lives that end in a power cut or in
 // a killed process, at any moment of a file's life: after each, every record
 // that was acknowledged is there, in order and whole, and what follows is a
-// prefix of what was appended after it.
+// prefix of what was appended after it. QUIVER_POWER_CUTS sets how many cuts.
 func TestPowerCuts(t *testing.T) {
-	seeds := uint64(300)
+	cuts := 1500
 	if testing.Short() {
-		seeds = 50
+		cuts = 250
 	}
-	for seed := range seeds {
+	if s := os.Getenv("QUIVER_POWER_CUTS"); s != "" {
+		var err error
+		if cuts, err = strconv.Atoi(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seed := range uint64((cuts + cutsOfSeed - 1) / cutsOfSeed) {
 		if err := powerCuts(seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
+	t.Logf("%d cuts of logs", cuts)
 }
+
+const cutsOfSeed = 5
 
 func powerCuts(seed uint64) error {
 	r := rand.New(rand.NewPCG(seed, 9))
@@ -32,7 +43,7 @@ func powerCuts(seed uint64) error {
 	var kept []entry // what is certain to be there
 	cut := Position{}
 	serial := 0
-	for range 5 {
+	for range cutsOfSeed {
 		o.Epoch++
 		l, err := OpenFiles(fsys, "wal", o)
 		if err != nil {

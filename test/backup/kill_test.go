@@ -69,7 +69,7 @@ func TestBackupKilled(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of 3 backups were made before the kill", made)
+	t.Logf("3 kills; %d backups were made before", made)
 	c.exec("BACKUP TO '" + place + "' WITH (name = 'last')")
 	if out, code := quiver(t, nil, "backup", "verify", place, "last"); code != 0 {
 		t.Errorf("verify (%d):\n%s", code, out)
