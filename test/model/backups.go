@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // backUp takes a backup of everything or of one table.
@@ -38,7 +39,7 @@ func (r *run) backUp(s *session) {
 	r.backups = append(r.backups, b)
 }
 
-var indexedColumn = regexp.MustCompile(`\((\w+) vector_l2_ops\)`)
+var indexedColumn = regexp.MustCompile(`USING (\w+) \((\w+)[ )]`)
 
 // restore makes a table of a backup, under another name: as it was then, or some
 // time before.
@@ -77,15 +78,15 @@ func (r *run) nameIndexes(s *session, name string) {
 	if t == nil {
 		return // the power went off before
 	}
-	got, err := r.query(s, fmt.Sprintf("SELECT indexname || ' ' || indexdef FROM pg_indexes WHERE tablename = '%s' AND indexdef LIKE '%%hnsw%%'", name))
+	got, err := r.query(s, fmt.Sprintf("SELECT indexname || ' ' || indexdef FROM pg_indexes WHERE tablename = '%s' AND indexdef NOT LIKE '%%USING btree%%'", name))
 	r.check(err)
 	if len(got) != len(t.indexes) {
 		r.failf("%s has the indexes %q, want %d", name, got, len(t.indexes))
 	}
 	clear(t.indexes)
 	for _, line := range got {
-		var index string
-		_, _ = fmt.Sscan(line, &index)
-		t.indexes[index] = t.column(indexedColumn.FindStringSubmatch(line)[1]).id
+		name, _, _ := strings.Cut(line, " ")
+		found := indexedColumn.FindStringSubmatch(line)
+		t.indexes[name] = index{t.column(found[2]).id, found[1]}
 	}
 }

@@ -42,7 +42,7 @@ var definitions = []definition{
 			}
 			return []string{fmt.Sprintf("%s ttl=%d minutes", name, int(t.ttl.Minutes()))}
 		}},
-	{"indexes", `SELECT tablename || ' ' || indexname FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'`,
+	{"indexes", `SELECT tablename || ' ' || indexname FROM pg_indexes WHERE indexdef NOT LIKE '%USING btree%'`,
 		func(name string, t *table) (list []string) {
 			for index := range t.indexes {
 				list = append(list, name+" "+index)
@@ -90,6 +90,9 @@ func (r *run) differs(want *state) string {
 	if text := differ(got, aliases); text != "" {
 		return "aliases: " + text
 	}
+	if text := r.databasesDiffer(want); text != "" {
+		return text
+	}
 	for name, t := range want.tables {
 		got, err := r.query(s, fmt.Sprintf("SELECT %s FROM %s ORDER BY id", t.names(), name))
 		if err != nil {
@@ -97,6 +100,16 @@ func (r *run) differs(want *state) string {
 		}
 		if text := differ(got, printRows(t.columns, t.alive(r.cluster.Clock.Now()))); text != "" {
 			return name + ": " + text
+		}
+		if !t.dynamic || len(t.fields) == 0 {
+			continue
+		}
+		sql, due := t.readFields(name, t.alive(r.cluster.Clock.Now()))
+		if got, err = r.query(s, sql); err != nil {
+			return fmt.Sprintf("%s: %v", name, err)
+		}
+		if text := differ(got, due); text != "" {
+			return "fields of " + name + ": " + text
 		}
 	}
 	return ""

@@ -40,6 +40,12 @@ func (r *row) get(c column) string {
 	return c.missing
 }
 
+// index is a vector index.
+type index struct {
+	column int // its id
+	method string
+}
+
 // span is the bounds of a range partition.
 type span struct{ low, high int64 }
 
@@ -60,9 +66,15 @@ type table struct {
 	rows    map[int64]*row
 	ttl     time.Duration
 	scheme  scheme
-	parts   map[string]span
-	// indexes have the column's id by name.
-	indexes map[string]int
+	// by is the id of the column by whose hash rows are placed; 0 is by their own id.
+	by    int
+	parts map[string]span
+	// indexes by name.
+	indexes map[string]index
+	// dynamic tables take names that no column has: fields are those in use, of
+	// which a row has what it was given.
+	dynamic bool
+	fields  []column
 	// readable is from when on the past can be read for certain.
 	readable hlc.Timestamp
 }
@@ -70,7 +82,7 @@ type table struct {
 func (t *table) clone() *table {
 	out := *t
 	out.columns, out.rows = slices.Clone(t.columns), maps.Clone(t.rows)
-	out.parts, out.indexes = maps.Clone(t.parts), maps.Clone(t.indexes)
+	out.parts, out.indexes, out.fields = maps.Clone(t.parts), maps.Clone(t.indexes), slices.Clone(t.fields)
 	return &out
 }
 
@@ -150,6 +162,8 @@ type state struct {
 	at      hlc.Timestamp
 	tables  map[string]*table
 	aliases map[string]string
+	// databases have, beside the one that all else is in, a table of numbers each.
+	databases map[string][]int64
 }
 
 // txn is a transaction: the state that it begins from and what it changed.
@@ -164,8 +178,10 @@ type txn struct {
 	// rows are the rows of the slot in tables that are shared.
 	rows    map[string]map[int64]*row
 	aliases map[string]string // "" is dropped; nil map: unchanged
-	marks   []mark
-	failed  bool
+	// databases are those that it changed; nil is dropped.
+	databases map[string][]int64
+	marks     []mark
+	failed    bool
 }
 
 // mark is a savepoint.
@@ -245,7 +261,7 @@ func (x *txn) rollBackTo(i int) {
 
 // commit is the state after the transaction, whose rows are of the time at.
 func (x *txn) commit(s *state, at hlc.Timestamp) *state {
-	out := &state{at: at, tables: maps.Clone(s.tables), aliases: maps.Clone(s.aliases)}
+	out := &state{at: at, tables: maps.Clone(s.tables), aliases: maps.Clone(s.aliases), databases: maps.Clone(s.databases)}
 	for name := range x.rows {
 		t := s.tables[name].clone()
 		maps.DeleteFunc(t.rows, func(id int64, _ *row) bool { return x.owns(id) })
@@ -272,6 +288,13 @@ func (x *txn) commit(s *state, at hlc.Timestamp) *state {
 			delete(out.aliases, name)
 		} else {
 			out.aliases[name] = target
+		}
+	}
+	for name, numbers := range x.databases {
+		if numbers == nil {
+			delete(out.databases, name)
+		} else {
+			out.databases[name] = numbers
 		}
 	}
 	return out

@@ -47,7 +47,7 @@ func only(t *testing.T, n int) (list []int) {
 func TestModel(t *testing.T) {
 	first, seeds := setting(t, "QUIVER_MODEL_SEED", 1), setting(t, "QUIVER_MODEL_SEEDS", 3)
 	ops := only(t, setting(t, "QUIVER_MODEL_OPS", 1200))
-	total := tally{counts: map[string]int{}}
+	total, told := tally{counts: map[string]int{}}, 0
 	for seed := uint64(first); seed < uint64(first+seeds); seed++ {
 		err := play(t.Context(), seed, ops, t.TempDir(), &total)
 		var f *failure
@@ -57,8 +57,9 @@ func TestModel(t *testing.T) {
 			t.Fatalf("%s\n%v\nrepeat: QUIVER_MODEL_SEED=%d QUIVER_MODEL_SEEDS=1 QUIVER_MODEL_ONLY=%s go test ./test/model",
 				strings.Join(f.log, "\n"), f, seed, strings.Trim(strings.ReplaceAll(fmt.Sprint(f.ops), " ", ","), "[]"))
 		}
-		if (seed-uint64(first))%10 == 9 {
-			t.Logf("%d operations on %d seeds", total.operations, seed-uint64(first)+1)
+		if total.operations-told >= 10_000 {
+			told = total.operations
+			t.Logf("%d operations on %d seeds", told, seed-uint64(first)+1)
 		}
 	}
 	t.Logf("%d operations on %d seeds: %v", total.operations, seeds, total.counts)

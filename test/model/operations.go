@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,13 @@ var operations = []operation{
 	{"delete", 12, (*run).remove},
 	{"upsert", 12, (*run).upsert},
 	{"copy", 4, (*run).copyIn},
+	{"load a file", 3, (*run).loadFile},
+	{"insert fields", 4, (*run).insertFields},
+	{"update a field", 4, (*run).updateField},
+	{"field becomes a column", 1, (*run).fieldToColumn},
+	{"create database", 1, (*run).createDatabase},
+	{"insert in a database", 2, (*run).insertElsewhere},
+	{"drop database", 1, (*run).dropDatabase},
 	{"begin", 10, (*run).begin},
 	{"commit", 9, (*run).commitBlock},
 	{"rollback", 3, (*run).rollBack},
@@ -66,6 +74,7 @@ var operations = []operation{
 	{"aggregate", 5, (*run).aggregate},
 	{"scan a partition", 3, (*run).scanPartition},
 	{"nearest", 6, (*run).nearest},
+	{"read fields", 3, (*run).readFields},
 	{"read the past", 8, (*run).readPast},
 	{"read at a level", 4, (*run).readAtLevel},
 }
@@ -210,10 +219,20 @@ func (r *run) copyIn(s *session) {
 	if t == nil {
 		return
 	}
+	made, data := r.newRows(s, t, 40, "\t", func(value string) string { return strings.ReplaceAll(value, null, `\N`) })
+	r.do(s, statement{
+		sql: fmt.Sprintf("COPY %s (%s) FROM STDIN", name, t.names()), copy: []byte(data),
+		effect: func(x *txn) { maps.Copy(x.edit(r.state, name), made) },
+	})
+}
+
+// newRows are less than n rows of the session's that a table has not, and as lines
+// of values.
+func (r *run) newRows(s *session, t *table, n int, between string, print func(value string) string) (made map[int64]*row, lines string) {
 	alive := t.alive(r.txnOf(s).now)
-	made := map[int64]*row{}
-	var data strings.Builder
-	for range r.random.IntN(40) {
+	made = map[int64]*row{}
+	var b strings.Builder
+	for range r.random.IntN(n) {
 		id := r.key(s)
 		if alive[id] != nil || made[id] != nil || !t.takes(id) {
 			continue
@@ -222,14 +241,32 @@ func (r *run) copyIn(s *session) {
 		made[id] = fresh
 		for i, c := range t.columns {
 			if i > 0 {
-				data.WriteByte('\t')
+				b.WriteString(between)
 			}
-			data.WriteString(strings.ReplaceAll(fresh.get(c), null, `\N`))
+			b.WriteString(print(fresh.get(c)))
 		}
-		data.WriteByte('\n')
+		b.WriteByte('\n')
 	}
+	return made, b.String()
+}
+
+// loadFile is copyIn of a file, whose rows become segments without going through
+// the log if they are many to the server.
+func (r *run) loadFile(s *session) {
+	name, t := r.pick(s, false)
+	if t == nil {
+		return
+	}
+	made, data := r.newRows(s, t, 120, ",", func(value string) string {
+		if value == null {
+			return ""
+		}
+		return `"` + value + `"`
+	})
+	file := fmt.Sprintf("%s/load%d.csv", r.dir, r.fresh())
+	r.check(os.WriteFile(file, []byte(data), 0o600))
 	r.do(s, statement{
-		sql: fmt.Sprintf("COPY %s (%s) FROM STDIN", name, t.names()), copy: []byte(data.String()),
+		sql:    fmt.Sprintf("COPY %s (%s) FROM '%s' (FORMAT csv)", name, t.names(), file),
 		effect: func(x *txn) { maps.Copy(x.edit(r.state, name), made) },
 	})
 }
@@ -453,7 +490,7 @@ func (r *run) createTable(s *session) {
 	if len(r.state.tables) >= 7 || s.txn != nil && s.txn.frozen != nil {
 		return
 	}
-	t := &table{id: r.fresh(), rows: map[int64]*row{}, parts: map[string]span{}, indexes: map[string]int{}}
+	t := &table{id: r.fresh(), rows: map[int64]*row{}, parts: map[string]span{}, indexes: map[string]index{}}
 	key := r.newColumn("bigint")
 	key.name = "id"
 	t.columns = []column{key, r.newColumn("int"), r.newColumn("text"), r.newColumn("vector(3)")}
@@ -469,8 +506,12 @@ func (r *run) createTable(s *session) {
 	if r.random.IntN(4) == 0 {
 		with = append(with, "mmap = off")
 	}
+	if r.random.IntN(3) == 0 {
+		t.dynamic = true
+		with = append(with, "dynamic_fields = on")
+	}
 	by := ""
-	switch r.random.IntN(5) {
+	switch r.random.IntN(6) {
 	case 0:
 		t.scheme, by = byRange, " PARTITION BY RANGE (id)"
 	case 1:
@@ -478,6 +519,10 @@ func (r *run) createTable(s *session) {
 		with = append(with, fmt.Sprintf("partitions = %d", 1+r.random.IntN(6)))
 	case 2:
 		with = append(with, "shards = 3")
+	case 3: // rows move when the column changes
+		key := t.columns[1]
+		t.scheme, t.by, by = byHash, key.id, fmt.Sprintf(" PARTITION BY HASH (%s)", key.name)
+		with = append(with, fmt.Sprintf("partitions = %d", 1+r.random.IntN(6)))
 	}
 	var list []string
 	for _, c := range t.columns {
@@ -571,14 +616,14 @@ func (r *run) pickColumn(t *table) *column {
 func (r *run) dropColumn(s *session) {
 	name, t := r.pick(s, true)
 	c := r.pickColumn(t)
-	if c == nil || len(t.columns) < 4 {
+	if c == nil || len(t.columns) < 4 || c.id == t.by {
 		return
 	}
 	gone := *c
 	r.do(s, statement{sql: fmt.Sprintf("ALTER TABLE %s DROP COLUMN %s", name, gone.name), effect: func(x *txn) {
 		t := x.own(r.state, name)
 		t.columns = slices.DeleteFunc(t.columns, func(c column) bool { return c.id == gone.id })
-		maps.DeleteFunc(t.indexes, func(_ string, id int) bool { return id == gone.id })
+		maps.DeleteFunc(t.indexes, func(_ string, x index) bool { return x.column == gone.id })
 	}})
 }
 
@@ -600,7 +645,7 @@ var wider = map[string][]string{"int": {"bigint", "numeric", "text"}, "bigint": 
 func (r *run) alterType(s *session) {
 	name, t := r.pick(s, true)
 	c := r.pickColumn(t)
-	if c == nil || wider[c.typ] == nil {
+	if c == nil || wider[c.typ] == nil || c.id == t.by {
 		return
 	}
 	column, list := c.name, wider[c.typ]
@@ -745,10 +790,20 @@ func (r *run) createIndex(s *session) {
 	if c == nil || len(t.indexes) > 1 {
 		return
 	}
-	id, index := c.id, fmt.Sprintf("x%d", r.fresh())
-	r.do(s, statement{sql: fmt.Sprintf("CREATE INDEX %s ON %s USING hnsw (%s vector_l2_ops)", index, name, c.name), effect: func(x *txn) {
-		x.own(r.state, name).indexes[index] = id
-	}})
+	made, named := index{c.id, "hnsw"}, fmt.Sprintf("x%d", r.fresh())
+	var with []string
+	if r.random.IntN(2) == 0 {
+		made.method = []string{"ivfflat", "diskann"}[r.random.IntN(2)]
+		with = append(with, fmt.Sprintf("lists = %d", 1+r.random.IntN(8)))
+	}
+	if r.random.IntN(3) == 0 {
+		with = append(with, "quantization = "+[]string{"none", "sq8", "rabitq"}[r.random.IntN(3)])
+	}
+	sql := fmt.Sprintf("CREATE INDEX %s ON %s USING %s (%s vector_l2_ops)", named, name, made.method, c.name)
+	if len(with) > 0 {
+		sql += " WITH (" + strings.Join(with, ", ") + ")"
+	}
+	r.do(s, statement{sql: sql, effect: func(x *txn) { x.own(r.state, name).indexes[named] = made }})
 }
 
 func (r *run) pickIndex(t *table) string {
@@ -837,7 +892,7 @@ func (r *run) advance(*session) {
 
 // like makes a table for the rows of another.
 func (r *run) like(t *table) (name, sql string, fresh *table) {
-	fresh = &table{id: r.fresh(), columns: slices.Clone(t.columns), rows: map[int64]*row{}, parts: map[string]span{}, indexes: map[string]int{}}
+	fresh = &table{id: r.fresh(), columns: slices.Clone(t.columns), rows: map[int64]*row{}, parts: map[string]span{}, indexes: map[string]index{}}
 	name = fmt.Sprintf("t%d", fresh.id)
 	var list []string
 	for i := range fresh.columns {

@@ -100,6 +100,17 @@ func squared(a, b string) (sum int64, ok bool) {
 	return sum, true
 }
 
+// exact says whether a search of a column finds the very nearest: codes of lists
+// may leave some out.
+func (t *table) exact(c *column) bool {
+	for _, x := range t.indexes {
+		if x.column == c.id && x.method != "hnsw" {
+			return false
+		}
+	}
+	return true
+}
+
 // nearest searches, with an index where there is one. The model knows the
 // distances; of rows at equal ones any may come.
 func (r *run) nearest(s *session) {
@@ -133,7 +144,10 @@ func (r *run) nearest(s *session) {
 		}
 		found[i] = d
 	}
-	if !slices.Equal(found, want) {
+	if slices.Sort(got); len(slices.Compact(got)) != len(found) {
+		r.failf("s%d: %s: finds rows twice: %q", s.slot, sql, got)
+	}
+	if !slices.Equal(found, want) && (t.exact(c) || len(found) != len(want) || !slices.IsSorted(found)) {
 		r.failf("s%d: %s: squares of distances %v, want %v", s.slot, sql, found, want)
 	}
 	r.did = true

@@ -80,7 +80,7 @@ type tally struct {
 func newRun(ctx context.Context, seed uint64, dir string) *run {
 	random := rand.New(rand.NewPCG(seed, 1))
 	r := &run{
-		ctx: ctx, dir: dir, state: &state{tables: map[string]*table{}, aliases: map[string]string{}},
+		ctx: ctx, dir: dir, state: &state{tables: map[string]*table{}, aliases: map[string]string{}, databases: map[string][]int64{}},
 		locks: map[string]map[int64]bool{}, counts: map[string]int{}, keys: 20 + random.Int64N(60),
 		retention: []time.Duration{1, 10 * time.Minute, 5*time.Hour + 30*time.Minute}[random.IntN(3)],
 	}
@@ -90,6 +90,9 @@ func newRun(ctx context.Context, seed uint64, dir string) *run {
 	}
 	if o.Manual {
 		o.SettleAfter = 0
+	}
+	if random.IntN(3) > 0 { // loads of so few rows become segments of their own
+		o.LoadBytesMin = 1 << random.IntN(12)
 	}
 	faults := catalog.Faults{}
 	if random.IntN(2) == 0 {
@@ -178,6 +181,10 @@ func (r *run) connect() {
 			r.sessions[i] = &session{slot: int64(i)}
 		}
 		r.sessions[i].conn, r.sessions[i].txn = conn, nil
+		// All lists, so that searches of them find what there is.
+		if _, err := r.query(r.sessions[i], "SET ivfflat.probes = 32768"); err != nil {
+			r.failf("%v", err)
+		}
 	}
 	if _, err := r.query(r.sessions[slots-1], "SET quiver.consistency_level = 'session'"); err != nil {
 		r.failf("%v", err)
@@ -258,7 +265,7 @@ func (r *run) txnOf(s *session) *txn {
 	if s.txn != nil {
 		return s.txn
 	}
-	return &txn{slot: s.slot, now: r.cluster.Clock.Now(), whole: map[string]*table{}, rows: map[string]map[int64]*row{}, aliases: map[string]string{}}
+	return &txn{slot: s.slot, now: r.cluster.Clock.Now(), whole: map[string]*table{}, rows: map[string]map[int64]*row{}, aliases: map[string]string{}, databases: map[string][]int64{}}
 }
 
 // do runs a statement on both; false if the power went off in it.
@@ -395,11 +402,11 @@ func (r *run) crash(s *session, st statement) {
 	if st.effect != nil {
 		st.effect(x)
 	}
-	after := x.commit(r.state, r.cluster.Clock.Now())
 	n := r.random.IntN(16)
 	r.cluster.Disk.Set(&vfs.Fault{After: n, Match: vfs.Op.Writes, Sticky: true, Short: r.random.IntN(2) == 0})
 	r.cluster.Store.Set(&objstore.Fault{After: r.random.IntN(16), Sticky: true, LoseReply: r.random.IntN(2) == 0, Err: objstore.ErrUnavailable})
 	err := r.send(s, st)
+	after := x.commit(r.state, r.cluster.Clock.Now()) // not earlier than it was done
 	r.logf("-- the disk is away after %d operations: %v; power cut", n, err)
 	r.disconnect()
 	r.cluster.Cut(r.random)
