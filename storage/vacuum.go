@@ -54,6 +54,7 @@ func (e *Engine) Compact(object string, table, partition catalog.StorageID) (job
 		Kind: "compact", Object: object, Key: fmt.Sprintf("compact %d/%d", table, partition), Priority: jobs.Merge, Costly: true,
 		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.Vacuum(ctx, table, partition, false) },
 	})
+	e.jobs.Hurry(job) // it may be there from before
 	return job
 }
 

@@ -157,6 +157,17 @@ func (r *Runner) SubmitID(j Job) (id int64, fresh bool) {
 	return e.id, true
 }
 
+// Hurry has a job that failed and waits tried at once; waits for it begun from now on
+// know nothing of the failure.
+func (r *Runner) Hurry(id int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.byID[id]; e != nil && !e.running {
+		e.err, e.notBefore = nil, time.Time{}
+		r.changed.Broadcast()
+	}
+}
+
 func compareEntries(a, b *entry) int {
 	return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.id, b.id))
 }
