@@ -51,13 +51,18 @@ type parquetBatch struct {
 	err     error
 }
 
-func openParquet(ctx context.Context, r RandomReader, o Options) (_ Source, err error) {
+func openParquet(ctx context.Context, r RandomReader, o Options) (Source, error) {
+	return openParquetBy(ctx, r, o, batchRowsOf(o.Columns))
+}
+
+// openParquetBy is openParquet for batches of so many rows.
+func openParquetBy(ctx context.Context, r RandomReader, o Options, batchRows int64) (_ Source, err error) {
 	reader, err := file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(o.Mem)))
 	if err != nil {
 		return nil, broken("parquet", err)
 	}
 	dropArrowSchema(reader)
-	s := &parquetSource{o: o, in: r, reader: reader, batchRows: batchRowsOf(o.Columns)}
+	s := &parquetSource{o: o, in: r, reader: reader, batchRows: batchRows}
 	files, err := s.fileReader()
 	if err != nil {
 		return nil, err

@@ -104,14 +104,13 @@ func testParquetVectors(t *testing.T, all testVectors, options []parquet.WriterP
 	t.Helper()
 	data := parquetOf(t, all, 13, options...)
 	wide := types.T{OID: types.VectorOID, Mod: testWidth}
-	s, err := Open(context.Background(), bytesFile{bytes.NewReader(data)}, int64(len(data)), Options{
+	s, err := openParquetBy(context.Background(), bytesFile{bytes.NewReader(data)}, Options{
 		Format: Parquet, Columns: []Column{{"v", wide}}, Text: types.DefaultFormat(), Mem: memory.DefaultAllocator,
-	})
+	}, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.(*parquetSource).batchRows = 4
 	var got testVectors
 	for {
 		columns, err := s.Next(context.Background())
