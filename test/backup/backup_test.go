@@ -374,7 +374,8 @@ func TestCopiedDirectory(t *testing.T) {
 		}
 		data = moved
 		for _, dir := range []string{copied, moved} {
-			if out, code := quiver(t, nil, "check", "--data", dir); code != 0 || !strings.HasPrefix(out, "nothing is wrong") {
+			// A killed server may leave objects of a build that nothing names yet.
+			if out, code := quiver(t, nil, "check", "--data", dir); code != 0 || !strings.Contains(out, "nothing is wrong") {
 				t.Errorf("check of %s: %d, %s", dir, code, out)
 			}
 			q = servers.StartQuiver(t, dir)
