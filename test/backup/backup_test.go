@@ -100,8 +100,13 @@ var sums = []string{
 	`SELECT md5(string_agg(a || ':' || b, ',' ORDER BY a)) FROM side."Odd name"`,
 	"SELECT count(*)::text FROM things",
 	"SELECT count(*)::text FROM items_more",
-	"SELECT string_agg(id::text, ',') FROM (SELECT id FROM items ORDER BY embedding <-> '[50,1,2,3,1,2,3,4]' LIMIT 10) n",
+	"SELECT string_agg(id::text, ',') FROM (" + exactly + ") n",
+	// A search by the index may miss some.
+	"SELECT (count(*) >= 7)::text FROM (SELECT id FROM items ORDER BY embedding <-> '[50,1,2,3,1,2,3,4]' LIMIT 10) n JOIN (" + exactly + ") e USING (id)",
 }
+
+// exactly are the nearest items without an index.
+const exactly = "SELECT id FROM items ORDER BY (embedding <-> '[50,1,2,3,1,2,3,4]')::numeric, id LIMIT 10"
 
 // whole is what holds between any two transactions: of the accounts, of the moves,
 // of which none is missing before another, and of the items, one a move.
