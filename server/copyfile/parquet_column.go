@@ -13,12 +13,12 @@ import (
 // parquetColumn reads one column of one row group: by its pages, as long as they
 // suit that, then by the library.
 type parquetColumn struct {
-	o       *Options
-	k       int // of o.Columns
-	pages   *pageVectors
-	open    func() (*pqarrow.ColumnReader, error)
-	library *pqarrow.ColumnReader
-	rows    int64 // given out
+	o      *Options
+	k      int // of o.Columns
+	pages  *pageVectors
+	open   func() (*pqarrow.ColumnReader, error)
+	values *pqarrow.ColumnReader
+	rows   int64 // given out
 }
 
 // column begins to read a column of a row group.
@@ -63,9 +63,9 @@ func (c *parquetColumn) next(n int64) (arrow.Array, error) {
 		c.pages.close()
 		c.pages = nil
 	}
-	if c.library == nil {
+	if c.values == nil {
 		var err error
-		if c.library, err = c.open(); err != nil {
+		if c.values, err = c.open(); err != nil {
 			return nil, broken("parquet", err)
 		}
 		for skipped := int64(0); skipped < c.rows; {
@@ -88,7 +88,7 @@ func (c *parquetColumn) next(n int64) (arrow.Array, error) {
 
 // read has the library read n values.
 func (c *parquetColumn) read(n int64) (*arrow.Chunked, error) {
-	chunks, err := c.library.NextBatch(n)
+	chunks, err := c.values.NextBatch(n)
 	if err != nil {
 		return nil, broken("parquet", err)
 	}
