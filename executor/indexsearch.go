@@ -245,7 +245,7 @@ func (s *segmentSearch) among(ctx context.Context) error {
 		s.way = rowByRow
 		return s.exact(ctx, s.matching, s.kept)
 	}
-	s.way = "by Index under a Bitmap"
+	s.way = underBitmap
 	return s.searchKept(ctx, s.matching, s.kept)
 }
 

@@ -95,18 +95,24 @@ func (w *world) moveAll(tx *txn, table *catalog.Table, parts []*catalog.Partitio
 	}
 }
 
+// oneRowEach puts one row into each partition, numbered, with a text.
+func (w *world) oneRowEach(table *catalog.Table, parts []*catalog.Partition, text func(i int) string) {
+	w.t.Helper()
+	tx := w.begin(TxnOptions{})
+	for i, p := range parts {
+		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{text(i)}), false)
+		w.check(err)
+	}
+	w.check(tx.Commit(w.ctx))
+}
+
 // TestScanTellsWhereRowsLie: whoever locks the rows of a batch looks for them in
 // the partition that the batch came from, not in all of them.
 func TestScanTellsWhereRowsLie(t *testing.T) {
 	w := newWorld(t)
 	table, parts := w.newPartitions("a", manyPartitions)
+	w.oneRowEach(table, parts, func(int) string { return "x" })
 	tx := w.begin(TxnOptions{})
-	for i, p := range parts {
-		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{"x"}), false)
-		w.check(err)
-	}
-	w.check(tx.Commit(w.ctx))
-	tx = w.begin(TxnOptions{})
 	defer tx.Rollback()
 	s, err := tx.Snapshot(w.ctx)
 	w.check(err)
@@ -134,12 +140,7 @@ func TestScanTellsWhereRowsLie(t *testing.T) {
 func TestLargestAmongMany(t *testing.T) {
 	w := newWorld(t)
 	table, parts := w.newPartitions("a", manyPartitions)
-	tx := w.begin(TxnOptions{})
-	for i, p := range parts {
-		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{strings.Repeat("x", 200*i)}), false)
-		w.check(err)
-	}
-	w.check(tx.Commit(w.ctx))
+	w.oneRowEach(table, parts, func(i int) string { return strings.Repeat("x", 200*i) })
 	w.e.opts.GrowingBytesMax = 1 << 30
 	if list := w.e.largest(); list != nil {
 		t.Errorf("%d shards are worth a flush with memory to spare", len(list))
@@ -223,12 +224,7 @@ func TestIndexOfManyPartitions(t *testing.T) {
 func TestEachShardFails(t *testing.T) {
 	w := newWorld(t)
 	table, parts := w.newPartitions("a", manyPartitions)
-	tx := w.begin(TxnOptions{})
-	for i, p := range parts {
-		_, _, err := tx.Insert(w.ctx, table, p.OID, columnsOf([]int64{int64(i)}, []string{"x"}), false)
-		w.check(err)
-	}
-	w.check(tx.Commit(w.ctx))
+	w.oneRowEach(table, parts, func(int) string { return "x" })
 	failed := errors.New("failed")
 	var begun atomic.Int64
 	err := eachShard(w.ctx, w.e.shardsOf(table.Storage, 0), func(ctx context.Context, _ *shard) error {
