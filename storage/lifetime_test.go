@@ -159,3 +159,37 @@ func TestSpaceComesBack(t *testing.T) {
 		}
 	}
 }
+
+// TestOneLookMergesAll: whatever of a shard there is to merge is merged after one look
+// at it, however many segments the end of a retention leaves without a row.
+func TestOneLookMergesAll(t *testing.T) {
+	w := newWorld(t)
+	table := w.newTable("s")
+	ids, names := make([]int64, 100), make([]string, 100)
+	for i := range ids {
+		ids[i], names[i] = int64(i), fmt.Sprint("row ", i)
+	}
+	tx := w.begin(TxnOptions{})
+	w.insert(tx, table, ids, names...)
+	w.check(tx.Commit(w.ctx))
+	w.check(w.e.Checkpoint(w.ctx))
+	one := w.e.Segments()[0].StoredBytes
+	for round := range 10 {
+		tx := w.begin(TxnOptions{})
+		for _, id := range ids {
+			w.change(tx, table, id, fmt.Sprint("round ", round))
+		}
+		w.check(tx.Commit(w.ctx))
+		w.check(w.e.Checkpoint(w.ctx))
+	}
+	w.alter(table, func(o *catalog.StorageOptions) { o.Retention = new(time.Duration) })
+	w.e.reconcile()
+	w.e.jobs.Wait()
+	left := int64(0)
+	for _, s := range w.e.Segments() {
+		left += s.StoredBytes
+	}
+	if left > 2*one {
+		t.Errorf("%d bytes are left, of one copy %d", left, one)
+	}
+}

@@ -59,14 +59,22 @@ const (
 
 // mergePlan chooses the segments of a view of a shard to merge into one.
 func (e *Engine) mergePlan(s *shard, v *shardView, h horizon, scope mergeScope) mergeWork {
-	var past []*flushedSegment // of which no row is left: nothing is written anew
+	var gone []*flushedSegment // of which no row is left: nothing is written anew
+	kind := mergeKind
 	for _, f := range v.flushed {
-		if f.Rows() > 0 && f.begin(h.expired) == f.Rows() && len(past) < mergeInputsMax {
-			past = append(past, f)
+		if f.Rows() == 0 || len(gone) == mergeInputsMax {
+			continue
+		}
+		past := f.begin(h.expired) == f.Rows()
+		if past || f.Tombstones.CountBefore(uint64(h.deleted)) == int64(f.Rows()) {
+			gone = append(gone, f)
+		}
+		if past {
+			kind = expireKind
 		}
 	}
-	if len(past) > 0 {
-		return mergeWork{expireKind, past}
+	if len(gone) > 0 {
+		return mergeWork{kind, append(gone, deletesAlone(v, mergeInputsMax-len(gone))...)}
 	}
 	for _, f := range v.flushed {
 		removable := f.Tombstones.CountBefore(uint64(h.deleted))
@@ -77,13 +85,23 @@ func (e *Engine) mergePlan(s *shard, v *shardView, h horizon, scope mergeScope) 
 		}
 		switch {
 		case scope == mergeFull && removable+expired > 0:
-			// With the segments of deletes alone, which may have been its own.
-			return mergeWork{kind, slices.DeleteFunc(slices.Clone(v.flushed), func(g *flushedSegment) bool { return g != f && g.Rows() > 0 })}
+			return mergeWork{kind, append(deletesAlone(v, len(v.flushed)), f)}
 		case (removable+expired)*deletedShare > int64(f.Rows()):
 			return mergeWork{kind, []*flushedSegment{f}}
 		}
 	}
 	return mergeWork{mergeKind, e.mergeSmallPlan(s, v, scope)}
+}
+
+// deletesAlone are segments without rows, so many at most: a merge takes them along,
+// for their deletes may be of its rows alone.
+func deletesAlone(v *shardView, most int) (list []*flushedSegment) {
+	for _, f := range v.flushed {
+		if f.Rows() == 0 && len(list) < most {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // expiredRows estimates the rows of a segment that are past their time: not 0

@@ -110,16 +110,20 @@ func (v *shardView) hasDeletes() bool {
 
 func (s *shard) group() string { return fmt.Sprintf("shard %d/%d", s.key.partition, s.key.shard) }
 
-// mergeJob submits a merge.
+// mergeJob submits the merges of a shard, one after the other: were there one at each
+// look at the shard, updates would leave more behind than the merges take away.
 func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) (id int64, fresh bool) {
 	return e.jobs.SubmitID(jobs.Job{
 		Kind: kind, Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
-		Run: func(ctx context.Context, p *jobs.Progress) error {
-			return e.shapeInBackground(ctx, s, func(pace paced) error {
-				pace.progress = p.Set
-				_, err := e.mergeOnce(ctx, s, scope, pace)
-				return err
-			})
+		Run: func(ctx context.Context, p *jobs.Progress) (err error) {
+			for done := false; !done && err == nil; {
+				err = e.shapeInBackground(ctx, s, func(pace paced) (err error) {
+					pace.progress = p.Set
+					done, err = e.mergeOnce(ctx, s, scope, pace)
+					return err
+				})
+			}
+			return err
 		},
 	})
 }
