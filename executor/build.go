@@ -32,6 +32,10 @@ type builder struct {
 	search *vectorSearchOp
 	// wide is the search that the widenSearchOp being built widens.
 	wide *vectorSearchOp
+	// pruners are those of the scans built of partitioned tables.
+	pruners map[*plan.Scan]*partitionPruner
+	// subqueries are those of one value for the whole statement that were compiled.
+	subqueries map[*plan.Subquery]*subqueryEval
 	// sources are the watched operators that have figures of their own.
 	sources *[]source
 }

@@ -35,6 +35,9 @@ type subqueryEval struct {
 }
 
 func (b *builder) compileSubquery(e *plan.Subquery) (evaluator, error) {
+	if s := b.subqueries[e]; s != nil {
+		return s, nil
+	}
 	s := &subqueryEval{kind: e.Kind, t: e.T, always: e.Correlated && len(e.Args) == 0}
 	var err error
 	if s.plan, err = b.build(e.Plan); err != nil {
@@ -59,6 +62,12 @@ func (b *builder) compileSubquery(e *plan.Subquery) (evaluator, error) {
 		s.keys.items = append(s.keys.items, keyItem{typ: typ})
 	}
 	b.resets = append(b.resets, s.forget)
+	if !e.Correlated && len(s.left) == 0 {
+		if b.subqueries == nil {
+			b.subqueries = map[*plan.Subquery]*subqueryEval{}
+		}
+		b.subqueries[e] = s
+	}
 	return s, nil
 }
 

@@ -150,15 +150,24 @@ func (o *watchedOp) next(ctx context.Context) (*batch, error) {
 	return b, err
 }
 
-func (o *scanOp) figures() []explain.Detail { return scanFigures(o.stats) }
-func (o *scanOp) resetFigures()             { o.stats = storage.ScanStats{} }
+func (o *scanOp) figures() []explain.Detail {
+	return append(o.prune.figures(), scanFigures(o.stats)...)
+}
+
+func (o *scanOp) resetFigures() {
+	o.stats = storage.ScanStats{}
+	o.prune.resetFigures()
+}
 
 func (o *vectorSearchOp) figures() []explain.Detail { return o.searcher.figures() }
-func (o *vectorSearchOp) resetFigures()             { o.searcher.figure = searchFigures{} }
+func (o *vectorSearchOp) resetFigures() {
+	o.searcher.figure = searchFigures{}
+	o.searcher.prune.resetFigures()
+}
 
 func (o *vectorSearcher) figures() []explain.Detail {
 	f := &o.figure
-	details := scanFigures(f.scan)
+	details := append(o.prune.figures(), scanFigures(f.scan)...)
 	add := func(name string, n int64) {
 		details = append(details, explain.Detail{Name: name, Value: fmt.Sprint(n)})
 	}

@@ -27,7 +27,10 @@ func (b *builder) buildHashJoin(n *plan.HashJoin) (operator, error) {
 	if o.rightKeys, err = b.compileGroupKeys(n.RightKeys); err != nil {
 		return nil, err
 	}
-	o.join.cond, err = b.compileOptional(n.Residual)
+	if o.join.cond, err = b.compileOptional(n.Residual); err != nil {
+		return nil, err
+	}
+	o.prune, err = b.newJoinPruning(n.JoinPrunings)
 	return o, err
 }
 
@@ -48,6 +51,7 @@ type hashJoinOp struct {
 	left, right         operator
 	leftKeys, rightKeys *keyEncoder
 	join                join
+	prune               joinPruning
 
 	opened  bool // left
 	built   bool
@@ -84,6 +88,7 @@ func (o *hashJoinOp) close() {
 		o.opened = false
 	}
 	o.right.close()
+	o.prune.drop()
 	o.table.drop()
 	if o.probe != nil {
 		o.probe.drop()
@@ -119,6 +124,14 @@ func (o *hashJoinOp) next(ctx context.Context) (*batch, error) {
 
 // start reads the right side and decides how to go on.
 func (o *hashJoinOp) start(ctx context.Context) error {
+	if o.prune.readsAhead() {
+		if err := o.openLeft(ctx); err != nil {
+			return err
+		}
+		if err := o.prune.readAhead(func() (*batch, error) { return o.left.next(ctx) }); err != nil {
+			return err
+		}
+	}
 	if err := o.right.open(ctx); err != nil {
 		return err
 	}
@@ -137,11 +150,23 @@ func (o *hashJoinOp) start(ctx context.Context) error {
 		}
 		return nil
 	}
-	o.opened = true
-	if err := o.left.open(ctx); err != nil {
+	if parts == nil && o.table.side.rows != nil {
+		if err := o.prune.left.learn(o.table.side.rows); err != nil {
+			return err
+		}
+	}
+	if err := o.openLeft(ctx); err != nil {
+		if parts != nil {
+			parts.drop()
+		}
 		return err
 	}
-	readLeft := func(ctx context.Context) (*batch, error) { return o.left.next(ctx) }
+	readLeft := func(ctx context.Context) (*batch, error) {
+		if b := o.prune.next(); b != nil {
+			return b, nil
+		}
+		return o.left.next(ctx)
+	}
 	if parts == nil {
 		o.read = readLeft
 		return nil
@@ -150,6 +175,14 @@ func (o *hashJoinOp) start(ctx context.Context) error {
 		return err
 	}
 	return o.nextPair()
+}
+
+func (o *hashJoinOp) openLeft(ctx context.Context) error {
+	if o.opened {
+		return nil
+	}
+	o.opened = true
+	return o.left.open(ctx)
 }
 
 // skipsLeft: kinds that yield nothing whatever is on the left.

@@ -23,7 +23,9 @@ func (b *builder) buildNestedLoop(n *plan.NestedLoop) (operator, error) {
 	}
 	j := join{x: b.x, kind: n.Kind, cond: cond, leftTypes: typesOf(n.Left.Output()), rightTypes: typesOf(n.Right.Output())}
 	if !n.Lateral {
-		return &nestedLoopOp{x: b.x, left: left, right: right, join: j}, nil
+		o := &nestedLoopOp{x: b.x, left: left, right: right, join: j}
+		o.prune, err = b.newJoinPruning(n.JoinPrunings)
+		return o, err
 	}
 	o := &lateralOp{x: b.x, left: left, right: right, join: j}
 	if n.Search != nil && b.search != nil && b.search.node == n.Search {
@@ -40,6 +42,7 @@ type nestedLoopOp struct {
 	x           *execution
 	left, right operator
 	join        join
+	prune       joinPruning
 	opened      bool // left
 	kept        bool
 	spool       spool
@@ -62,6 +65,7 @@ func (o *nestedLoopOp) close() {
 		o.opened = false
 	}
 	o.right.close()
+	o.prune.drop()
 	o.dropLeft()
 	if o.tail != nil {
 		o.tail.close()
@@ -102,21 +106,13 @@ func (o *nestedLoopOp) keepsRight() bool {
 func (o *nestedLoopOp) next(ctx context.Context) (*batch, error) {
 	if !o.kept {
 		o.kept = true
-		o.spool.init(o.x)
-		if err := drain(ctx, o.right, o.spool.add); err != nil {
-			return nil, err
-		}
-		if o.keepsRight() {
-			o.matched = make([]bool, o.spool.rows)
-		}
-		o.opened = true
-		if err := o.left.open(ctx); err != nil {
+		if err := o.start(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for o.tail == nil {
 		if o.in == nil {
-			in, err := o.left.next(ctx)
+			in, err := o.nextLeft(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -133,6 +129,45 @@ func (o *nestedLoopOp) next(ctx context.Context) (*batch, error) {
 		}
 	}
 	return o.unmatched()
+}
+
+// start keeps the right side and opens the left one, in the order that lets one
+// leave out partitions of the other.
+func (o *nestedLoopOp) start(ctx context.Context) error {
+	o.spool.init(o.x)
+	if o.prune.readsAhead() {
+		o.opened = true
+		if err := o.left.open(ctx); err != nil {
+			return err
+		}
+		if err := o.prune.readAhead(func() (*batch, error) { return o.left.next(ctx) }); err != nil {
+			return err
+		}
+	}
+	if err := drain(ctx, o.right, o.spool.add); err != nil {
+		return err
+	}
+	if o.keepsRight() {
+		o.matched = make([]bool, o.spool.rows)
+	}
+	if o.opened {
+		return nil
+	}
+	if o.spool.file == nil {
+		if err := o.prune.left.learn(o.spool.batches...); err != nil {
+			return err
+		}
+	}
+	o.opened = true
+	return o.left.open(ctx)
+}
+
+// nextLeft is the next batch of the left side.
+func (o *nestedLoopOp) nextLeft(ctx context.Context) (*batch, error) {
+	if b := o.prune.next(); b != nil {
+		return b, nil
+	}
+	return o.left.next(ctx)
 }
 
 // step goes on with the left batch at hand: joins it with the next right batch,

@@ -28,8 +28,14 @@ func (b *builder) buildScan(n *plan.Scan) (operator, error) {
 		o.spec.Filter = f
 	}
 	var err error
-	if o.prune, err = b.newPartitionPruner(n.Table, n.Pruning); err != nil {
+	if o.prune, err = b.newPartitionPruner(n.Table, o.spec.Partitions, n.Pruning); err != nil {
 		return nil, err
+	}
+	if o.prune != nil {
+		if b.pruners == nil {
+			b.pruners = map[*plan.Scan]*partitionPruner{}
+		}
+		b.pruners[n] = o.prune
 	}
 	for _, e := range n.Key {
 		ev, err := b.compile(e)

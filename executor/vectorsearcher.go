@@ -73,7 +73,7 @@ func (b *builder) newVectorSearcher(n *plan.VectorSearch) (*vectorSearcher, erro
 		Fields: []catalog.FieldID{n.Field}, WithRowID: true,
 	}
 	var err error
-	if s.prune, err = b.newPartitionPruner(n.Table, n.Pruning); err != nil {
+	if s.prune, err = b.newPartitionPruner(n.Table, s.spec.Partitions, n.Pruning); err != nil {
 		return nil, err
 	}
 	if n.Filter != nil {

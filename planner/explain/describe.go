@@ -12,7 +12,9 @@ import (
 // entry is one node as shown: its type, what the text calls it, properties and
 // children.
 type entry struct {
-	node     plan.Node
+	node plan.Node
+	// input, when not nil, is the scan whose rows node, a filter shown with it, keeps.
+	input    plan.Node
 	kind     string // Node Type
 	title    string // with its object: Seq Scan on items
 	fields   []field
@@ -36,6 +38,8 @@ type child struct {
 type describer struct {
 	explain *plan.Explain
 	actual  func(plan.Node) *Actual
+	// joined are what the joins above say of the partitions of scans.
+	joined map[*plan.Scan][]string
 }
 
 func (e *entry) text(name, value string) {
@@ -99,7 +103,7 @@ func (d *describer) filtered(n *plan.Filter) *entry {
 	if !takesFilter(inner) {
 		inner = &entry{kind: "Filter", title: "Filter", children: []child{{"", inner}}}
 	}
-	inner.node = n
+	inner.input, inner.node = inner.node, n
 	d.condition(inner, "Filter", n.Cond, n.Input)
 	return inner
 }
@@ -172,6 +176,7 @@ func (d *describer) describe(e *entry, n plan.Node) {
 			e.text("Vector Searches", "batched")
 		}
 		d.condition(e, "Join Filter", n.Cond, n.Left, n.Right)
+		d.joins(n.JoinPrunings, n.Left, n.Right)
 	case *plan.Append:
 		e.kind = "Append"
 	case *plan.SetOp:
@@ -247,7 +252,7 @@ func (d *describer) scan(e *entry, n *plan.Scan) {
 	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
-	d.pruned(e, n.Table, n.Pruning)
+	d.pruned(e, n.Table, n.Pruning, d.joined[n]...)
 }
 
 func keyNames(t *catalog.Table, c catalog.Constraint) []string {
@@ -283,21 +288,37 @@ func (d *describer) partitions(e *entry, list []*catalog.Partition) {
 const partitionsShown = 16
 
 // pruned shows by what partitions are left out when a scan begins.
-func (d *describer) pruned(e *entry, t *catalog.Table, p *plan.Pruning) {
+func (d *describer) pruned(e *entry, t *catalog.Table, p *plan.Pruning, joined ...string) {
+	var conds []string
 	if p != nil {
-		e.text("Partition Cond", pruningText(t, p))
+		conds = append(conds, pruningText(t, p, Expr))
+	}
+	e.text("Partition Cond", strings.Join(append(conds, joined...), " AND "))
+}
+
+// joins notes what joins leave out of the partitions of scans below.
+func (d *describer) joins(p plan.JoinPrunings, left, right plan.Node) {
+	if d.joined == nil {
+		d.joined = map[*plan.Scan][]string{}
+	}
+	list, other := p.PruneLeft, right
+	if list == nil {
+		list, other = p.PruneRight, left
+	}
+	for _, one := range list {
+		d.joined[one.Scan] = append(d.joined[one.Scan], pruningText(one.Scan.Table, one.Pruning, over(other).expr))
 	}
 }
 
-func pruningText(t *catalog.Table, p *plan.Pruning) string {
+func pruningText(t *catalog.Table, p *plan.Pruning, value func(plan.Expr) string) string {
 	var conds []string
 	for _, term := range p.Terms {
-		conds = append(conds, pruningTermText(t, term))
+		conds = append(conds, pruningTermText(t, term, value))
 	}
 	for _, either := range p.Either {
 		var arms []string
 		for _, arm := range either {
-			text := pruningText(t, arm)
+			text := pruningText(t, arm, value)
 			if len(arm.Terms)+len(arm.Either) > 1 {
 				text = "(" + text + ")"
 			}
@@ -314,7 +335,7 @@ var pruningWords = map[plan.PruningOp]string{
 	plan.PruneAny: " = ANY ", plan.PruneNotAny: " <> ALL ", plan.PruneNull: " IS NULL", plan.PruneNotNull: " IS NOT NULL",
 }
 
-func pruningTermText(t *catalog.Table, term plan.PruningTerm) string {
+func pruningTermText(t *catalog.Table, term plan.PruningTerm, value func(plan.Expr) string) string {
 	key := t.PartitionKey.Columns[term.Column]
 	text := "(" + key.Expr + ")"
 	for i := range t.Columns {
@@ -325,7 +346,7 @@ func pruningTermText(t *catalog.Table, term plan.PruningTerm) string {
 	text += pruningWords[term.Op]
 	switch {
 	case term.Value != nil:
-		text += Expr(term.Value)
+		text += value(term.Value)
 	case term.Values != nil:
 		text += "(…)"
 	}
@@ -483,6 +504,7 @@ func (d *describer) hashJoin(e *entry, n *plan.HashJoin) {
 	}
 	e.text("Hash Cond", cond)
 	d.condition(e, "Join Filter", n.Residual, n.Left, n.Right)
+	d.joins(n.JoinPrunings, n.Left, n.Right)
 }
 
 func joinType(k plan.JoinKind) string {

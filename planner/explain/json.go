@@ -89,7 +89,7 @@ func (d *describer) actualJSON(w *jsonWriter, e *entry, indent int, first *bool)
 	}
 	w.member(indent, first, "Actual Rows", fmt.Sprint(a.Rows/loops))
 	w.member(indent, first, "Actual Loops", fmt.Sprint(a.Loops))
-	for _, detail := range a.Details {
+	for _, detail := range d.details(e) {
 		w.detail(indent, first, detail)
 	}
 }

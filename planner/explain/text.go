@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"quiver/planner/plan"
 )
 
 // text lays the plan out as indented lines.
@@ -33,10 +35,8 @@ func (d *describer) entryLines(lines []string, e *entry, indent int, arrow strin
 			lines = append(lines, pad+f.name+": "+fieldText(f.value))
 		}
 	}
-	if a := d.actualOf(e); a != nil {
-		for _, detail := range a.Details {
-			lines = append(lines, pad+detail.Name+": "+detail.Value)
-		}
+	for _, detail := range d.details(e) {
+		lines = append(lines, pad+detail.Name+": "+detail.Value)
 	}
 	for _, c := range e.children {
 		at := indent + 2
@@ -56,11 +56,20 @@ func fieldText(v any) string {
 	return fmt.Sprint(v)
 }
 
-func (d *describer) actualOf(e *entry) *Actual {
+// details are the figures of an operator's own.
+func (d *describer) details(e *entry) (list []Detail) {
 	if !d.explain.Analyze || d.actual == nil {
 		return nil
 	}
-	return d.actual(e.node)
+	for _, n := range []plan.Node{e.input, e.node} {
+		if n == nil {
+			continue
+		}
+		if a := d.actual(n); a != nil {
+			list = append(list, a.Details...)
+		}
+	}
+	return list
 }
 
 // figures are the estimate and what happened.

@@ -388,6 +388,17 @@ type Join struct {
 	Left, Right Node
 	Cond        plan.Expr
 	Lateral     bool
+	// Pruned are scans below that can do without partitions for which the other
+	// side has no rows.
+	Pruned []JoinPruning
+}
+
+// JoinPruning says what partitions a scan below a join is to read, by the rows of
+// the side that it is not on: the values of Pruning are over its columns.
+type JoinPruning struct {
+	Scan    *Scan
+	Left    bool // the scan is on the left
+	Pruning *plan.Pruning
 }
 
 // Columns returns the left's, then, but for semi and anti joins, the right's.

@@ -24,12 +24,21 @@ type builder struct {
 	widening bool
 	// hash allows hash joins.
 	hash bool
+	// scans are those built of partitioned tables, subqueries those that stand for
+	// one value each, wherever they are used.
+	scans      map[*logical.Scan]*plan.Scan
+	subqueries map[*logical.Subquery]*plan.Subquery
+}
+
+func newBuilder(meta *logical.Metadata) *builder {
+	return &builder{meta: meta, scans: map[*logical.Scan]*plan.Scan{}, subqueries: map[*logical.Subquery]*plan.Subquery{}}
 }
 
 // Build returns the plan of a tree whose output is exactly the columns listed,
 // under the names given.
 func Build(n logical.Node, output []logical.ColID, names []string, meta *logical.Metadata, stats Statistics, hashJoin bool) plan.Node {
-	b := &builder{meta: meta, stats: stats, hash: hashJoin}
+	b := newBuilder(meta)
+	b.stats, b.hash = stats, hashJoin
 	built := b.exactly(b.build(n), output)
 	renamed(built, names)
 	return built.node
@@ -180,6 +189,9 @@ func (b *builder) scan(s *logical.Scan) *built {
 	}
 	for _, k := range s.Key {
 		node.Key = append(node.Key, l.expr(k))
+	}
+	if s.Table.PartitionKey != nil {
+		b.scans[s] = node
 	}
 	cost := scanCost(b.rows(s.Table), s.Filter, b.meta)
 	if s.Key != nil {

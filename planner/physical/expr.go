@@ -26,7 +26,7 @@ func (b *builder) layoutOf(ids ...[]logical.ColID) *layout {
 
 // Over compiles an expression over a batch of the columns ids.
 func Over(ids []logical.ColID, meta *logical.Metadata, e plan.Expr) plan.Expr {
-	return (&builder{meta: meta}).layoutOf(ids).expr(e)
+	return newBuilder(meta).layoutOf(ids).expr(e)
 }
 
 // expr compiles an expression; nil stays nil.
@@ -95,6 +95,9 @@ func (b *builder) inFrame(ids []logical.ColID, n logical.Node) *built {
 }
 
 func (l *layout) subquery(s *logical.Subquery) plan.Expr {
+	if out := l.subqueries[s]; out != nil {
+		return out
+	}
 	out := &plan.Subquery{Typed: s.Typed, Kind: s.Kind, ID: s.ID}
 	var ids []logical.ColID
 	for _, a := range s.Args {
@@ -115,6 +118,9 @@ func (l *layout) subquery(s *logical.Subquery) plan.Expr {
 	}
 	if s.Test != nil {
 		out.Test = l.layoutOf(left, cols).expr(s.Test)
+	}
+	if !out.Correlated && out.Left == nil {
+		l.subqueries[s] = out
 	}
 	return out
 }

@@ -11,21 +11,28 @@ import (
 // between the sides, a nested loop otherwise.
 func (b *builder) join(j *logical.Join) *built {
 	if j.Kind == plan.JoinRight {
-		j = &logical.Join{Kind: plan.JoinLeft, Left: j.Right, Right: j.Left, Cond: j.Cond}
+		turned := &logical.Join{Kind: plan.JoinLeft, Left: j.Right, Right: j.Left, Cond: j.Cond}
+		for _, p := range j.Pruned {
+			p.Left = !p.Left
+			turned.Pruned = append(turned.Pruned, p)
+		}
+		j = turned
 	}
 	if logical.Free(j.Right).Meets(logical.NewColSet(j.Left.Columns()...)) {
 		return b.lateral(j)
 	}
 	left, right := b.build(j.Left), b.build(j.Right)
+	pruned := b.joinPrunings(j, left, right)
 	if j.Kind == plan.JoinInner && right.node.Estimate().Rows > left.node.Estimate().Rows && !b.isWidened(j.Left) {
 		left, right = right, left
+		pruned.PruneLeft, pruned.PruneRight = pruned.PruneRight, pruned.PruneLeft
 	}
 	if b.hash || j.Kind == plan.JoinAntiNull { // NOT IN knows no other way
 		if keys := equalities(j.Cond, left, right); len(keys.left) > 0 && (j.Kind != plan.JoinAntiNull || len(keys.rest) == 0 && len(keys.left) == 1) {
-			return b.hashJoin(j, left, right, keys)
+			return b.hashJoin(j, left, right, keys, pruned)
 		}
 	}
-	node := &plan.NestedLoop{Kind: j.Kind, Left: left.node, Right: right.node, Cond: b.layoutOf(left.cols, right.cols).expr(j.Cond)}
+	node := &plan.NestedLoop{Kind: j.Kind, Left: left.node, Right: right.node, Cond: b.layoutOf(left.cols, right.cols).expr(j.Cond), JoinPrunings: pruned}
 	l, r := left.node.Estimate(), right.node.Estimate()
 	pairs := l.Rows * r.Rows
 	cost := plan.Cost{Startup: l.Startup + r.Startup, Total: l.Total + r.Total + pairs*0.0125, Rows: pairs}
@@ -33,6 +40,20 @@ func (b *builder) join(j *logical.Join) *built {
 		cost.Rows = clampRows(pairs * selectivity(j.Cond))
 	}
 	return b.done(node, joined(j.Kind, left, right), kindRows(cost, j.Kind, l, r))
+}
+
+// joinPrunings compiles what a join leaves out of partitions, each side's over the
+// columns of the other.
+func (b *builder) joinPrunings(j *logical.Join, left, right *built) plan.JoinPrunings {
+	var out plan.JoinPrunings
+	for _, p := range j.Pruned {
+		other, list := left, &out.PruneRight
+		if p.Left {
+			other, list = right, &out.PruneLeft
+		}
+		*list = append(*list, plan.JoinPruning{Scan: b.scans[p.Scan], Pruning: b.layout(other).pruning(p.Pruning)})
+	}
+	return out
 }
 
 // isWidened says of the left side of a join whether it holds the search that a
@@ -150,8 +171,8 @@ func equalities(cond plan.Expr, left, right *built) hashKeys {
 	return k
 }
 
-func (b *builder) hashJoin(j *logical.Join, left, right *built, k hashKeys) *built {
-	node := &plan.HashJoin{Kind: j.Kind, Left: left.node, Right: right.node}
+func (b *builder) hashJoin(j *logical.Join, left, right *built, k hashKeys, pruned plan.JoinPrunings) *built {
+	node := &plan.HashJoin{Kind: j.Kind, Left: left.node, Right: right.node, JoinPrunings: pruned}
 	node.LeftKeys, node.RightKeys = b.layout(left).exprs(k.left), b.layout(right).exprs(k.right)
 	node.Residual = b.layoutOf(left.cols, right.cols).expr(logical.All(k.rest))
 	l, r := left.node.Estimate(), right.node.Estimate()

@@ -317,6 +317,19 @@ type HashJoin struct {
 	Left, Right         Node
 	LeftKeys, RightKeys []Expr
 	Residual            Expr
+	JoinPrunings
+}
+
+// JoinPrunings are scans below a join that can do without the partitions for which
+// the other side has no rows. Those on the left are of use once the right is kept;
+// those on the right otherwise, when the left is found to have few rows before.
+type JoinPrunings struct{ PruneLeft, PruneRight []JoinPruning }
+
+// JoinPruning is what a scan is to read, for one row of the other side: the values
+// of Pruning are over its columns.
+type JoinPruning struct {
+	Scan    *Scan
+	Pruning *Pruning
 }
 
 // Children returns both inputs.
@@ -336,6 +349,7 @@ type NestedLoop struct {
 	// on the left row, with nothing but projections and limits above it: those
 	// of many left rows are made at once.
 	Search *VectorSearch
+	JoinPrunings
 }
 
 // Children returns both inputs.

@@ -1,9 +1,12 @@
 package plan
 
 import (
+	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"quiver/catalog"
 	"quiver/sql/types"
@@ -18,7 +21,7 @@ type Pruning struct {
 }
 
 // PruningTerm compares column Column of the partition key with Value, which has its
-// type (an array of it for Any) and no columns.
+// type (an array of it for Any) or is an integer wider than the column.
 type PruningTerm struct {
 	Column int
 	Op     PruningOp
@@ -197,12 +200,58 @@ func (e *pruning) known(t PruningTerm) (known knownTerm, none bool, err error) {
 		if a.IsNull(0) {
 			return known, true, nil
 		}
+		if known.op, a, none = narrowed(t.Op, a, e.table.PartitionKey.Columns[t.Column].Type.OID); none {
+			return known, true, nil
+		}
+		e.held = append(e.held, a)
 		known.values = types.ArrayView{Elements: a, End: 1}
 		if t.Op == PruneAny || t.Op == PruneNotAny {
 			known.values = types.ArrayAt(a, 0)
 		}
 	}
 	return known, false, nil
+}
+
+// narrowed is the term op a with an integer a wider than the column in the column's
+// type, or such a term about its values; none says that it is true for none.
+func narrowed(op PruningOp, a arrow.Array, column types.OID) (PruningOp, arrow.Array, bool) {
+	var value int64
+	switch wide := a.(type) {
+	case *array.Int64:
+		value = wide.Value(0)
+	case *array.Int32:
+		value = int64(wide.Value(0))
+	}
+	var low, high int64
+	switch {
+	case column == types.Int4OID && a.DataType().ID() == arrow.INT64:
+		low, high = math.MinInt32, math.MaxInt32
+	case column == types.Int2OID && (a.DataType().ID() == arrow.INT64 || a.DataType().ID() == arrow.INT32):
+		low, high = math.MinInt16, math.MaxInt16
+	default:
+		a.Retain()
+		return op, a, false
+	}
+	if value < low || value > high {
+		below := value < low
+		switch {
+		case op == PruneEqual, (op == PruneLess || op == PruneLessEqual) && below, (op == PruneGreater || op == PruneGreaterEqual) && !below:
+			return op, nil, true
+		}
+		// True for all values; the least or the greatest of them stands for that.
+		op, value = PruneGreaterEqual, low
+	}
+	var out arrow.Array
+	if column == types.Int4OID {
+		b := array.NewInt32Builder(memory.DefaultAllocator)
+		b.Append(int32(value))
+		out = b.NewArray()
+	} else {
+		b := array.NewInt16Builder(memory.DefaultAllocator)
+		b.Append(int16(value))
+		out = b.NewArray()
+	}
+	return op, out, false
 }
 
 func (e *pruning) find(terms []knownTerm) partitionSet {

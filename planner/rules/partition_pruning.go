@@ -10,22 +10,35 @@ import (
 )
 
 // prunePartitions leaves out the partitions that can have no row of a scan: at
-// once where the condition compares with constants, otherwise when the scan begins.
+// once where the condition compares with constants, otherwise when the scan begins,
+// and by a join's other side, when that is read before.
 func prunePartitions(c *Context, root logical.Node, _ logical.ColSet) logical.Node {
-	return bottomUp(root, func(n logical.Node) logical.Node {
-		switch n := n.(type) {
-		case *logical.Scan:
-			prunePartition(c, n)
-		case *logical.VectorSearch:
-			prunePartition(c, &n.Scan)
-		case *logical.VectorFusion:
-			prunePartition(c, &n.Scan)
-		}
-		return n
-	})
+	pruneBelow(c, root, nil)
+	return root
 }
 
-func prunePartition(c *Context, s *logical.Scan) {
+// pruneBelow prunes the scans at and below n, whose rows above filters: conditions
+// with subqueries are no part of a scan.
+func pruneBelow(c *Context, n logical.Node, above plan.Expr) {
+	switch n := n.(type) {
+	case *logical.Filter:
+		pruneBelow(c, n.Input, n.Cond)
+		return
+	case *logical.Scan:
+		prunePartition(c, n, above)
+	case *logical.VectorSearch:
+		prunePartition(c, &n.Scan, nil)
+	case *logical.VectorFusion:
+		prunePartition(c, &n.Scan, nil)
+	case *logical.Join:
+		pruneByJoin(c, n)
+	}
+	for _, in := range n.Inputs() {
+		pruneBelow(c, *in, nil)
+	}
+}
+
+func prunePartition(c *Context, s *logical.Scan, above plan.Expr) {
 	if s.Table == nil || s.Table.PartitionKey == nil || s.Partitions != nil || c.View == nil {
 		return
 	}
@@ -36,6 +49,7 @@ func prunePartition(c *Context, s *logical.Scan) {
 	p := &plan.Pruning{}
 	g.primaryKey(p)
 	g.add(p, s.Filter, false)
+	g.add(p, above, false)
 	if p.Empty() {
 		return
 	}
@@ -70,6 +84,10 @@ type pruningGatherer struct {
 	c   *Context
 	s   *logical.Scan
 	key []pruningColumn
+	// own are the columns that no value may read.
+	own logical.ColSet
+	// join: the conditions are a join's, evaluated for many rows.
+	join bool
 }
 
 // pruningColumn is a column of the partition key: one of the table's, or an
@@ -83,6 +101,9 @@ type pruningColumn struct {
 // newPruningGatherer binds the partition key over the scan; nil if that fails.
 func newPruningGatherer(c *Context, s *logical.Scan) *pruningGatherer {
 	g := &pruningGatherer{c: c, s: s}
+	for _, col := range s.Cols {
+		g.own.Add(col.ID)
+	}
 	var exprs []plan.Expr
 	for i, k := range s.Table.PartitionKey.Columns {
 		item := pruningColumn{column: columnByNumber(s.Table, k.Number), typ: k.Type}
@@ -149,7 +170,7 @@ func (g *pruningGatherer) add(p *plan.Pruning, cond plan.Expr, not bool) {
 	case *plan.AnyArray:
 		at := g.find(e.Left)
 		if at >= 0 && !not && !e.All && e.Op.Operator == "=" && e.Array.Type().OID == g.key[at].typ.Type().Array &&
-			g.key[at].typ.OID != types.BPCharOID && freeOf(g.s, e.Array) {
+			g.key[at].typ.OID != types.BPCharOID && g.free(e.Array) {
 			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneAny, Value: e.Array})
 		}
 	case *plan.IsNull:
@@ -228,13 +249,13 @@ func (g *pruningGatherer) rowComparison(p *plan.Pruning, e *plan.RowCompare, not
 	}
 	for i, sides := range [][2]plan.Expr{{e.Left[0], e.Right[0]}, {e.Right[0], e.Left[0]}} {
 		at := g.find(sides[0])
-		if at < 0 || !freeOf(g.s, sides[1]) {
+		if at < 0 || !g.free(sides[1]) {
 			continue
 		}
 		if i == 1 {
 			operator = turned[operator]
 		}
-		value := asKey(g.c, sides[1], g.key[at].typ)
+		value := asPruningKey(g.c, sides[1], g.key[at].typ)
 		switch {
 		case value == nil:
 		case operator == "<" || operator == "<=":
@@ -266,8 +287,7 @@ var pruningOps = map[string]plan.PruningOp{
 	"<": plan.PruneLess, "<=": plan.PruneLessEqual, ">": plan.PruneGreater, ">=": plan.PruneGreaterEqual,
 }
 
-// comparison adds what a comparison says of a column of the key, in the column's own
-// type.
+// comparison adds what a comparison says of a column of the key.
 func (g *pruningGatherer) comparison(p *plan.Pruning, e *plan.Call, not bool) {
 	if turned[e.Operator] == "" || len(e.Args) != 2 {
 		return
@@ -281,10 +301,10 @@ func (g *pruningGatherer) comparison(p *plan.Pruning, e *plan.Call, not bool) {
 			operator = turned[operator]
 		}
 		at, value := g.find(e.Args[i]), e.Args[1-i]
-		if at < 0 || !freeOf(g.s, value) {
+		if at < 0 || !g.free(value) {
 			continue
 		}
-		if value := asKey(g.c, value, g.key[at].typ); value != nil {
+		if value := asPruningKey(g.c, value, g.key[at].typ); value != nil {
 			p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: pruningOps[operator], Value: value})
 		}
 		return
@@ -301,11 +321,19 @@ func refersTo(s *logical.Scan, e plan.Expr, column *catalog.Column) bool {
 	return sc != nil && sc.Field == column.Field
 }
 
-// freeOf says whether a value is the same for all rows of the scan.
-func freeOf(s *logical.Scan, value plan.Expr) bool {
-	var own logical.ColSet
-	for _, col := range s.Cols {
-		own.Add(col.ID)
+// free says whether a value is the same for all rows of the scan.
+func (g *pruningGatherer) free(value plan.Expr) bool {
+	return !logical.Columns(value).Meets(g.own) && !logical.VolatileExpr(value) && !(g.join && logical.HasSubquery(value))
+}
+
+// asPruningKey is value in the type of a column of the key, or as a wider integer,
+// which the pruning narrows; nil if it cannot be compared so.
+func asPruningKey(c *Context, value plan.Expr, t types.T) plan.Expr {
+	if key := asKey(c, value, t); key != nil {
+		return key
 	}
-	return !logical.Columns(value).Meets(own) && !logical.HasSubquery(value) && !logical.VolatileExpr(value)
+	if _, constant := value.(*plan.Const); !constant && integer(value.Type().OID) && integer(t.OID) {
+		return value
+	}
+	return nil
 }
