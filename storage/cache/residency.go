@@ -2,6 +2,7 @@ package cache
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -20,6 +21,9 @@ import (
 //
 // The system would do so itself, but no sooner than memory is short for everybody,
 // and until then counts all pages as this process's.
+//
+// Files that the cache did not map, such as those that transactions spill to, count
+// too, and are given back last.
 type residency struct {
 	max int64
 	// resident is how many bytes of files this process has in memory.
@@ -27,9 +31,10 @@ type residency struct {
 
 	mu     sync.Mutex // guards what follows
 	mapped map[*mapping]struct{}
-	// other is what is resident and none of the mappings'.
+	// other is what is resident and no mapped file's: the program itself.
 	other    int64
-	unloaded int64 // files
+	measured time.Time // other
+	unloaded int64     // files
 
 	// read are the bytes that were read since resident was asked.
 	read atomic.Int64
@@ -54,6 +59,9 @@ func (m *mapping) lastUse() uint64 {
 // residentEvery is how often memory is looked at besides what reads count: a
 // search reads mapped vectors wherever they lie.
 const residentEvery = 200 * time.Millisecond
+
+// measureEvery is how often, at the most, it is measured what is no mapped file's.
+const measureEvery = time.Second
 
 // residentShare is what part of the budget is read until memory is looked at.
 const residentShare = 8
@@ -96,10 +104,7 @@ func (r *residency) check() {
 	if err != nil || now-r.other <= r.max {
 		return
 	}
-	files := make([]*mapping, 0, len(r.mapped))
-	for m := range r.mapped {
-		files = append(files, m)
-	}
+	files := slices.Collect(maps.Keys(r.mapped))
 	order := map[*mapping]uint64{} // uses go on meanwhile
 	for _, m := range files {
 		order[m] = m.lastUse()
@@ -114,7 +119,15 @@ func (r *residency) check() {
 			return
 		}
 	}
-	r.other = now
+	vfs.UnloadAll()
+	if now, err = r.resident(); err != nil || now-r.other <= r.max/4*3 || time.Since(r.measured) < measureEvery {
+		return
+	}
+	// The program has grown, or the files are being read again: that must not pass for
+	// the program.
+	if mapped, err := vfs.Resident(); err == nil {
+		r.other, r.measured = now-mapped, time.Now()
+	}
 }
 
 // stats counts mappings, what of them is resident, and files given back.

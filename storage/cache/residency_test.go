@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -74,6 +75,44 @@ func TestResidency(t *testing.T) {
 	}
 	if s := c.Stats(); s.Pinned != 0 || s.Hits != files || s.Misses != files {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestResidencyOfOthers: a file that the cache did not map, several times as large as
+// what may be resident, is given back too; once it is gone, the budget is what it was.
+func TestResidencyOfOthers(t *testing.T) {
+	const resident = 4 << 20
+	disk, err := vfs.NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newResidency(resident)
+	before, err := residentFiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{16 << 20, 8 << 20} {
+		f, err := disk.Create("scratch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Truncate(size); err != nil {
+			t.Fatal(err)
+		}
+		data, unmap, err := f.Map(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.IndexByte(data, 1) >= 0 { // reads all of it
+			t.Error("the file is not empty")
+		}
+		r.check()
+		if now, err := residentFiles(); err != nil || now-before > resident+1<<20 {
+			t.Errorf("%d bytes of %d are resident, %v", now-before, size, err)
+		}
+		if err := errors.Join(unmap(), f.Close(), disk.Remove("scratch")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package vfs
 
 import (
+	"bufio"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -35,6 +39,60 @@ func (m *mapped) unmap(data []byte) error {
 // It does nothing, and says so, with bytes that Map of an operating system's file
 // did not return or that were unmapped since.
 func Unload(data []byte) bool { return mappings.advise(data, unix.MADV_DONTNEED) }
+
+// UnloadAll is Unload of every mapped file.
+func UnloadAll() {
+	mappings.mu.RLock()
+	defer mappings.mu.RUnlock()
+	for first, length := range mappings.bytes {
+		_ = unix.Madvise(unsafe.Slice(first, length), unix.MADV_DONTNEED) // what cannot be given back stays
+	}
+}
+
+// Resident is how much of the mapped files is in the resident memory of this process.
+// The system goes through the pages of all memory for it.
+func Resident() (bytes int64, err error) {
+	f, err := os.Open("/proc/self/smaps")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	starts := mappings.starts()
+	file := false
+	for lines := bufio.NewScanner(f); ; {
+		if !lines.Scan() {
+			return bytes, lines.Err()
+		}
+		name, rest, _ := strings.Cut(lines.Text(), " ")
+		if !strings.HasSuffix(name, ":") { // a mapping: its addresses, and what it is of
+			first, _, _ := strings.Cut(name, "-")
+			start, err := strconv.ParseUint(first, 16, 64)
+			if err != nil {
+				return 0, err
+			}
+			_, file = starts[uintptr(start)]
+			continue
+		}
+		if file && name == "Rss:" {
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			bytes += kb << 10
+		}
+	}
+}
+
+// starts are the addresses of the mapped files.
+func (m *mapped) starts() map[uintptr]struct{} {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	starts := make(map[uintptr]struct{}, len(m.bytes))
+	for first := range m.bytes {
+		starts[uintptr(unsafe.Pointer(first))] = struct{}{}
+	}
+	return starts
+}
 
 // Preload has the system begin to read a mapped file from the disk. As Unload, it
 // does nothing with other bytes.

@@ -48,6 +48,44 @@ func TestUnload(t *testing.T) {
 	}
 }
 
+// TestResident: what was read of a mapped file counts until it is given back.
+func TestResident(t *testing.T) {
+	fsys, err := NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 1 << 20
+	f, err := fsys.Create("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(make([]byte, size), 0); err != nil {
+		t.Fatal(err)
+	}
+	data, unmap, err := f.Map(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(want int64) {
+		t.Helper()
+		if got, err := Resident(); got != want || err != nil {
+			t.Errorf("%d bytes are resident, %v: want %d", got, err, want)
+		}
+	}
+	UnloadAll()
+	expect(0)
+	if bytes.IndexByte(data, 1) >= 0 { // reads all of it
+		t.Error("the mapping has other bytes than the file")
+	}
+	expect(size)
+	UnloadAll()
+	expect(0)
+	if err := unmap(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestWillNeedOfUnmappedBytes(t *testing.T) {
 	b := bytes.Repeat([]byte("quiver"), 100)
 	WillNeed(b[7:])
