@@ -77,11 +77,7 @@ bench: deps ## the figures of docs/benchmarks.md, beside their peers in the same
 
 .PHONY: bench-kernels
 bench-kernels: ## the table of docs/kernels.md: each kernel beside the roofline of this machine
-	@echo "| Rows in | Kernel | Dimensions | GB/s | reading alone | arithmetic alone | of roofline |"; echo "|---|---|---|---|---|---|---|"
-	@$(GO) test ./vector -run '^$$' -bench 'Roofline|Panels' -benchtime 1x | awk -F '[ \t]+|/' \
-		'/^BenchmarkR/ {n = split($$0, w, /[ \t]+/); split(w[1], p, "/"); k = p[3]; for (i = 4; i in p && !(p[i] ~ /^[0-9]/); i++) k = k " " p[i]; d = p[i]; sub(/-.*/, "", d); \
-		printf "| %s | %s | %s | %.1f | %.1f | %.1f | %.2f |\n", p[2], k, d, w[3], w[7], w[5], w[9]} \
-		/^BenchmarkP/ {split($$0, w, /[ \t]+/); printf "| cache | k-means panels | 100 | | | | %.2f |\n", w[3]}'
+	@$(GO) test -p 1 ./vector ./vector/rabitq -run '^$$' -bench 'Roofline|Panels' -benchtime 1x | awk -f tools/kernels.awk
 
 .PHONY: bench-large
 bench-large: deps ## ten million generated vectors: an hour, 8 GB of memory

@@ -28,9 +28,31 @@ type yard struct {
 	memory   []byte // of its own, if not nil
 }
 
-// yards are all kernels on rows of so many dimensions (of bit strings eight times
+// A form is the kernels of one instruction set.
+type form struct {
+	*Kernels
+	*gatherKernels
+}
+
+// wide says whether registers have 512 bits.
+func (f form) wide() bool { return f.Name == "AVX-512" }
+
+// forms are those that this machine can run, the fastest last.
+func forms() (out []form) {
+	for i := range kernels {
+		// Of gathers there are two for AVX-512.
+		g := &gathers[min(i, len(gathers)-1)]
+		if i == len(kernels)-1 {
+			g = fastestGather
+		}
+		out = append(out, form{&kernels[i], g})
+	}
+	return out
+}
+
+// yards are all kernels of a form on rows of so many dimensions (of bit strings eight times
 // as many bits) that lie in memory.
-func yards(memory []byte, dim int) []yard {
+func (f form) yards(memory []byte, dim int) []yard {
 	r := rand.New(rand.NewPCG(1, 1))
 	floats, halves := Float32sOf(memory), HalvesOf(memory)
 	out, squares := make([]float32, together), make([]float32, together)
@@ -42,34 +64,33 @@ func yards(memory []byte, dim int) []yard {
 	for i := range ids {
 		ids[i] = uint32(i)
 	}
-	k := Fastest()
 	codes := (dim + gatherStep - 1) / gatherStep * gatherStep
 	bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
 	return []yard{
-		{name: "squaredL2", rowBytes: 4 * dim, mix: roofline.Squares, score: func(at, n int) { k.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
-		{name: "dot", rowBytes: 4 * dim, mix: roofline.Products, score: func(at, n int) { k.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
-		{name: "L1", rowBytes: 4 * dim, mix: roofline.Magnitudes, score: func(at, n int) { k.ScoreL1(query, floats[at*dim:], dim, n, out) }},
-		{name: "half/squaredL2", rowBytes: 2 * dim, mix: roofline.HalfSquares, score: func(at, n int) { k.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
-		{name: "half/dot", rowBytes: 2 * dim, mix: roofline.HalfProducts, score: func(at, n int) { k.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
-		{name: "half/L1", rowBytes: 2 * dim, mix: roofline.HalfMagnitudes, score: func(at, n int) { k.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
+		{name: "squaredL2", rowBytes: 4 * dim, mix: roofline.Squares, score: func(at, n int) { f.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
+		{name: "dot", rowBytes: 4 * dim, mix: roofline.Products, score: func(at, n int) { f.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
+		{name: "L1", rowBytes: 4 * dim, mix: roofline.Magnitudes, score: func(at, n int) { f.ScoreL1(query, floats[at*dim:], dim, n, out) }},
+		{name: "half/squaredL2", rowBytes: 2 * dim, mix: roofline.HalfSquares, score: func(at, n int) { f.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
+		{name: "half/dot", rowBytes: 2 * dim, mix: roofline.HalfProducts, score: func(at, n int) { f.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
+		{name: "half/L1", rowBytes: 2 * dim, mix: roofline.HalfMagnitudes, score: func(at, n int) { f.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
 		{name: "codes/dot", rowBytes: codes, mix: roofline.CodeProducts, score: func(at, n int) {
-			fastestGather.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
+			f.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
 		}},
 		{name: "codes/squaredL2", rowBytes: codes, mix: roofline.CodeSquares, score: func(at, n int) {
-			fastestGather.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+			f.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
 		}},
 		{name: "codes/L1", rowBytes: codes, mix: roofline.CodeMagnitudes, score: func(at, n int) {
-			fastestGather.codesL1(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+			f.codesL1(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
 		}},
-		{name: "hamming", rowBytes: bits, mix: roofline.DifferingBits, score: func(at, n int) { k.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
-		{name: "jaccard", rowBytes: bits, mix: roofline.CommonBits, score: func(at, n int) { k.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
+		{name: "hamming", rowBytes: bits, mix: roofline.DifferingBits, score: func(at, n int) { f.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
+		{name: "jaccard", rowBytes: bits, mix: roofline.CommonBits, score: func(at, n int) { f.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
 	}
 }
 
 // sparseYard is that of sparse vectors of so many elements, of as many dimensions as
 // a vocabulary has words, each as frequent as one over its rank: most of what is
 // looked up is near at hand, as that of texts is.
-func sparseYard(bytes, elements int) yard {
+func (f form) sparseYard(bytes, elements int) yard {
 	const dim = 30522
 	r := rand.New(rand.NewPCG(2, 2))
 	memory := make([]byte, bytes)
@@ -82,7 +103,7 @@ func sparseYard(bytes, elements int) yard {
 	return yard{name: "sparse/dot", rowBytes: 8 * elements, mix: roofline.Lookups, memory: memory, score: func(at, n int) {
 		for i := range n {
 			from, to := (at+i)*elements, (at+i+1)*elements
-			out[i] = fastest.sparse.dot(table, SparseVector{indexes[from:to], values[from:to]})
+			out[i] = f.sparse.dot(table, SparseVector{indexes[from:to], values[from:to]})
 		}
 	}}
 }
@@ -95,34 +116,58 @@ func BenchmarkRoofline(b *testing.B) {
 	for i := range Float32sOf(everything) { // no NaN, nothing huge
 		Float32sOf(everything)[i] = float32(i%1000) / 1000
 	}
+	all := forms()
 	for _, set := range workingSets {
 		memory := everything[:set.bytes]
 		for _, dim := range []int{100, 768} {
-			for _, y := range append(yards(memory, dim), sparseYard(set.bytes, dim)) {
-				b.Run(fmt.Sprintf("%s/%s/%d", set.name, y.name, dim), func(b *testing.B) { y.measure(b, memory) })
+			var before []yard
+			for i, f := range all {
+				yards := append(f.yards(memory, dim), f.sparseYard(set.bytes, dim))
+				for j, y := range yards {
+					if i == 0 {
+						continue // portable
+					}
+					var other *yard
+					if i > 1 {
+						other = &before[j]
+					}
+					b.Run(fmt.Sprintf("%s/%s/%d/%s", set.name, y.name, dim, f.Name), func(b *testing.B) { y.measure(b, memory, f.wide(), other) })
+				}
+				before = yards
 			}
 		}
 	}
 }
 
-func (y *yard) measure(b *testing.B, memory []byte) {
+// scorer returns what scores all rows in memory.
+func (y *yard) scorer(rows int) func() {
+	return func() {
+		for at := 0; at < rows; at += together {
+			y.score(at, min(together, rows-at))
+		}
+	}
+}
+
+// measure reports a kernel, and how much faster than another form it is.
+func (y *yard) measure(b *testing.B, memory []byte, wide bool, other *yard) {
 	if y.memory != nil {
 		memory = y.memory
 	}
 	rows := len(memory) / y.rowBytes
 	var r roofline.Result
+	speedup := 1.0
 	for b.Loop() {
-		r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, func() {
-			for at := 0; at < rows; at += together {
-				y.score(at, min(together, rows-at))
-			}
-		})
+		r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, wide, y.scorer(rows))
+		if other != nil {
+			speedup = roofline.Speedup(y.scorer(rows), other.scorer(rows))
+		}
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(r.Rate/1e9, "GB/s")
 	b.ReportMetric(r.Bandwidth/1e9, "GB/s-read")
 	b.ReportMetric(r.Arithmetic/1e9, "GB/s-arithmetic")
 	b.ReportMetric(r.Share, "of-roofline")
+	b.ReportMetric(speedup, "times-as-fast")
 }
 
 // BenchmarkPanels shows the share of the machine's arithmetic that finding the
@@ -130,18 +175,35 @@ func (y *yard) measure(b *testing.B, memory []byte) {
 func BenchmarkPanels(b *testing.B) {
 	const dim, vectors, n = 100, 584, 1200
 	r := rand.New(rand.NewPCG(33, 34))
-	p, rows := NewPanels(randomVector(r, dim*vectors, false), dim), randomVector(r, dim*n, false)
+	values, rows := randomVector(r, dim*vectors, false), randomVector(r, dim*n, false)
 	ids, nearest := make([]uint32, n), make([]uint32, n)
 	for i := range ids {
 		ids[i] = uint32(i)
 	}
-	var reached roofline.Result
 	// A lane of a register is one multiplication: with the centroids for rows,
 	// each row of n reads all of them.
 	centroids := bytesOf(make([]uint32, dim*vectors))
-	for b.Loop() {
-		reached = roofline.Measure(centroids, roofline.MultiplyAdds, func() { p.Nearest(rows, dim, ids, nearest) })
+	var before func()
+	for i, f := range forms() {
+		p := f.newPanels(values, dim, true)
+		score := func() { p.Nearest(rows, dim, ids, nearest) }
+		if i > 0 {
+			b.Run("cache/k-means/panels/100/"+f.Name, func(b *testing.B) {
+				var reached roofline.Result
+				speedup := 1.0
+				for b.Loop() {
+					reached = roofline.Measure(centroids, roofline.MultiplyAdds, f.wide(), score)
+					if i > 1 {
+						speedup = roofline.Speedup(score, before)
+					}
+				}
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(n*reached.Rate/1e9, "GB/s")
+				b.ReportMetric(reached.Arithmetic/1e9, "GB/s-arithmetic")
+				b.ReportMetric(n*reached.Rate/reached.Arithmetic, "of-roofline")
+				b.ReportMetric(speedup, "times-as-fast")
+			})
+		}
+		before = score
 	}
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(n*reached.Rate/reached.Arithmetic, "of-roofline")
 }

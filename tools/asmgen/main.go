@@ -19,9 +19,13 @@ import (
 	"quiver/tools/asmgen/simd"
 )
 
-// aheadBytesMin is how far ahead of the rows being scored others are prefetched,
-// at least: less does not cover the time that memory takes.
-const aheadBytesMin = 2048
+// aheadBytes is how far ahead of the rows being scored others are prefetched: less
+// does not cover the time that memory takes. Of short rows, whose ends take time in
+// which nothing is asked for, it is more.
+const (
+	aheadBytes      = 4096
+	aheadBytesShort = 8192
+)
 
 // longBytes is the length of a row from which rows go one by one: four at a time
 // would be so far apart that memory is no longer read in order.
@@ -115,14 +119,12 @@ func generate(f form, name, halfName, what string, results int, do step) {
 	if abs {
 		k.absMask = f.Broadcast(0x7fffffff)
 	}
-	// The same place of the next rows: where rows are short, those are further
-	// ahead than a processor looks by itself, and of very short ones the next
-	// few are not far enough.
+	// The same place of the next rows.
 	least := GP64()
 	k.ahead = GP64()
 	MOVQ(k.stride, k.ahead)
 	SHLQ(Imm(2), k.ahead)
-	MOVQ(U32(aheadBytesMin), least)
+	MOVQ(U32(aheadBytesShort), least)
 	CMPQ(k.ahead, least)
 	CMOVQLT(least, k.ahead)
 	CMPQ(k.length, U32(longBytes))
@@ -223,14 +225,10 @@ func (k *kernel) block(label string, together int) {
 	if together > 1 {
 		LEAQ(Mem{Base: k.rows, Index: k.ahead, Scale: 1}, next)
 	} else {
-		LEAQ(Mem{Base: k.rows, Disp: aheadBytesMin}, next)
-	}
-	every := cacheLine
-	if together > 1 {
-		every = 2 * cacheLine // the processor brings lines in pairs
+		LEAQ(Mem{Base: k.rows, Disp: aheadBytes}, next)
 	}
 	prefetch := func(bytes int) {
-		for disp := 0; disp < bytes; disp += every {
+		for disp := 0; disp < bytes; disp += cacheLine {
 			PREFETCHT0(Mem{Base: next, Disp: disp})
 		}
 		ADDQ(U32(uint32(bytes)), next)

@@ -13,7 +13,7 @@ func TestScoreBelow(t *testing.T) {
 	defer func() { kernel = was }()
 	r := rand.New(rand.NewPCG(11, 12))
 	for _, distance := range []Distance{L2, InnerProduct, Cosine} {
-		for _, dim := range []int{3, 100, 1100} {
+		for _, dim := range []int{3, 64, 100, 1100} {
 			c := newCodec(t, distance, dim, 1, 1)
 			e, code := c.NewEncoder(), make([]byte, c.CodeBytes())
 			const n = 5
@@ -76,11 +76,18 @@ func BenchmarkScoreBelow(b *testing.B) {
 		factors[i/BlockCodes].Set(i%BlockCodes, e.Sign())
 	}
 	q := c.NewQuery(normal(r, 100))
-	var below Below
-	for b.Loop() {
-		for i := 0; i < len(factors); i += BelowBlocks {
-			q.ScoreBelow(blocks[i*c.BlockBytes():], factors[i:i+BelowBlocks], 0, &below)
-		}
+	was := kernel
+	defer func() { kernel = was }()
+	for _, k := range implementations {
+		kernel = k
+		b.Run(k.name, func(b *testing.B) {
+			var below Below
+			for b.Loop() {
+				for i := 0; i < len(factors); i += BelowBlocks {
+					q.ScoreBelow(blocks[i*c.BlockBytes():], factors[i:i+BelowBlocks], 0, &below)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/code")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/code")
 }

@@ -9,17 +9,19 @@ import (
 // machineImplementations are the assembly kernels that this processor allows.
 func machineImplementations() (out []implementation) {
 	if cpu.X86.HasAVX2 {
-		out = append(out, assembly("AVX2", dots8AVX2, dots4AVX2, dots2AVX2, dots1AVX2, blockSumsAVX2))
+		out = append(out, assembly("AVX2", dots8AVX2, dots4AVX2, dots2AVX2, dots1AVX2, blockSumsAVX2, belowAVX2))
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VNNI {
-		out = append(out, assembly("AVX-512", dots8AVX512, dots4AVX512, dots2AVX512, dots1AVX512, blockSumsAVX512))
+		out = append(out, assembly("AVX-512", dots8AVX512, dots4AVX512, dots2AVX512, dots1AVX512, blockSumsAVX512, belowAVX512))
 	}
 	return out
 }
 
+type belowFunc = func(blocks, tables *byte, pairs, n int, factors, terms, lows *float32, masks *uint32)
+
 type dotsFunc = func(weights *int16, codes *byte, ordinals *uint32, stride, fieldBytes, partBytes, n int, shift uint64, out *int32)
 
-func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(block, tables *byte, pairs int, sums *uint32)) implementation {
+func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(block, tables *byte, pairs int, sums *uint32), below belowFunc) implementation {
 	return implementation{
 		name: name,
 		dots: func(f *field, weights []int16, codes []byte, stride int, ordinals []uint32, out []int32) {
@@ -58,7 +60,7 @@ func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(b
 		},
 		below: func(blocks, tables []byte, factors []BlockFactors, terms *boundTerms, out *Below) {
 			if len(factors) > 0 {
-				belowAVX2(&blocks[:len(factors)*len(tables)][0], &tables[0], len(tables)/32, len(factors), &factors[0].Add[0], &terms.scale, &out.Lows[:len(factors)][0][0], &out.Masks[0])
+				below(&blocks[:len(factors)*len(tables)][0], &tables[0], len(tables)/32, len(factors), &factors[0].Add[0], &terms.scale, &out.Lows[:len(factors)][0][0], &out.Masks[0])
 			}
 		},
 		finish: func(sums *[BlockCodes]uint32, factors *BlockFactors, f *finishing, out *[BlockCodes]Estimate) {

@@ -16,29 +16,26 @@ TEXT ·blockSumsAVX2(SB), NOSPLIT, $0-32
 	VPXOR        Y2, Y2, Y2
 	VPXOR        Y3, Y3, Y3
 	VPXOR        Y4, Y4, Y4
+	MOVQ         DX, DX
 
-loop:
-	CMPQ    DX, $0x01
-	JL      rest
-	VMOVDQU (AX), Y5
-	VMOVDQU (CX), Y6
-	VPAND   Y0, Y5, Y7
-	VPSRLW  $0x04, Y5, Y5
-	VPAND   Y0, Y5, Y5
-	VPSHUFB Y7, Y6, Y7
-	VPADDW  Y7, Y1, Y1
-	VPSRLW  $0x08, Y7, Y7
-	VPADDW  Y7, Y2, Y2
-	VPSHUFB Y5, Y6, Y5
-	VPADDW  Y5, Y3, Y3
-	VPSRLW  $0x08, Y5, Y5
-	VPADDW  Y5, Y4, Y4
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	SUBQ    $0x01, DX
-	JMP     loop
-
-rest:
+pair:
+	VMOVDQU      (AX), Y5
+	VMOVDQU      (CX), Y6
+	ADDQ         $0x20, CX
+	VPAND        Y0, Y5, Y7
+	VPSRLW       $0x04, Y5, Y5
+	VPAND        Y0, Y5, Y5
+	VPSHUFB      Y7, Y6, Y7
+	VPADDW       Y7, Y1, Y1
+	VPSRLW       $0x08, Y7, Y7
+	VPADDW       Y7, Y2, Y2
+	VPSHUFB      Y5, Y6, Y5
+	VPADDW       Y5, Y3, Y3
+	VPSRLW       $0x08, Y5, Y5
+	VPADDW       Y5, Y4, Y4
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNZ          pair
 	VPSLLW       $0x08, Y2, Y0
 	VPSUBW       Y0, Y1, Y1
 	VEXTRACTI128 $0x01, Y1, X0
@@ -67,6 +64,137 @@ rest:
 	VPMOVZXWD    X0, Y0
 	VPADDD       96(BX), Y0, Y0
 	VMOVDQU      Y0, 96(BX)
+	VZEROUPPER
+	RET
+
+// func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
+// Requires: AVX, AVX2
+TEXT ·belowAVX2(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         tables+8(FP), CX
+	MOVQ         pairs+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         factors+32(FP), SI
+	MOVQ         terms+40(FP), DI
+	MOVQ         lows+48(FP), R8
+	MOVQ         masks+56(FP), R9
+	VBROADCASTSS (DI), Y0
+	VBROADCASTSS 4(DI), Y1
+	VBROADCASTSS 8(DI), Y2
+	VBROADCASTSS 12(DI), Y3
+	VBROADCASTSS 16(DI), Y4
+	MOVL         $0x00000f0f, DI
+	VMOVD        DI, X5
+	VPBROADCASTW X5, Y5
+
+block:
+	TESTQ BX, BX
+	JZ    end
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	VPXOR Y9, Y9, Y9
+	MOVQ  CX, DI
+	MOVQ  DX, R10
+
+pair:
+	VMOVDQU      (AX), Y10
+	VMOVDQU      (DI), Y11
+	ADDQ         $0x20, DI
+	VPAND        Y5, Y10, Y12
+	VPSRLW       $0x04, Y10, Y10
+	VPAND        Y5, Y10, Y10
+	VPSHUFB      Y12, Y11, Y12
+	VPADDW       Y12, Y6, Y6
+	VPSRLW       $0x08, Y12, Y12
+	VPADDW       Y12, Y7, Y7
+	VPSHUFB      Y10, Y11, Y10
+	VPADDW       Y10, Y8, Y8
+	VPSRLW       $0x08, Y10, Y10
+	VPADDW       Y10, Y9, Y9
+	ADDQ         $0x20, AX
+	DECQ         R10
+	JNZ          pair
+	XORL         DI, DI
+	VPSLLW       $0x08, Y7, Y10
+	VPSUBW       Y10, Y6, Y6
+	VEXTRACTI128 $0x01, Y6, X10
+	VPADDW       X6, X10, X6
+	VEXTRACTI128 $0x01, Y7, X10
+	VPADDW       X7, X10, X7
+	VPUNPCKLWD   X7, X6, X10
+	VPUNPCKHWD   X7, X6, X6
+	VPMOVZXWD    X10, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y1, Y7, Y7
+	VMULPS       128(SI), Y7, Y7
+	VADDPS       (SI), Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VMULPS       256(SI), Y3, Y10
+	VSUBPS       Y10, Y7, Y7
+	VMOVUPS      Y7, (R8)
+	VCMPPS       $0x09, Y4, Y7, Y7
+	VMOVMSKPS    Y7, R10
+	ORL          R10, DI
+	VPMOVZXWD    X6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMULPS       160(SI), Y6, Y6
+	VADDPS       32(SI), Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VMULPS       288(SI), Y3, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 32(R8)
+	VCMPPS       $0x09, Y4, Y6, Y6
+	VMOVMSKPS    Y6, R10
+	SHLL         $0x08, R10
+	ORL          R10, DI
+	VPSLLW       $0x08, Y9, Y6
+	VPSUBW       Y6, Y8, Y8
+	VEXTRACTI128 $0x01, Y8, X6
+	VPADDW       X8, X6, X6
+	VEXTRACTI128 $0x01, Y9, X7
+	VPADDW       X9, X7, X7
+	VPUNPCKLWD   X7, X6, X8
+	VPUNPCKHWD   X7, X6, X6
+	VPMOVZXWD    X8, Y7
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y0, Y7, Y7
+	VADDPS       Y1, Y7, Y7
+	VMULPS       192(SI), Y7, Y7
+	VADDPS       64(SI), Y7, Y7
+	VADDPS       Y2, Y7, Y7
+	VMULPS       320(SI), Y3, Y8
+	VSUBPS       Y8, Y7, Y7
+	VMOVUPS      Y7, 64(R8)
+	VCMPPS       $0x09, Y4, Y7, Y7
+	VMOVMSKPS    Y7, R10
+	SHLL         $0x10, R10
+	ORL          R10, DI
+	VPMOVZXWD    X6, Y6
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y0, Y6, Y6
+	VADDPS       Y1, Y6, Y6
+	VMULPS       224(SI), Y6, Y6
+	VADDPS       96(SI), Y6, Y6
+	VADDPS       Y2, Y6, Y6
+	VMULPS       352(SI), Y3, Y7
+	VSUBPS       Y7, Y6, Y6
+	VMOVUPS      Y6, 96(R8)
+	VCMPPS       $0x09, Y4, Y6, Y6
+	VMOVMSKPS    Y6, R10
+	SHLL         $0x18, R10
+	ORL          R10, DI
+	MOVL         DI, (R9)
+	ADDQ         $0x04, R9
+	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000180, SI
+	DECQ         BX
+	JMP          block
+
+end:
 	VZEROUPPER
 	RET
 
@@ -531,12 +659,14 @@ TEXT ·blockSumsAVX512(SB), NOSPLIT, $0-32
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
+	MOVQ         DX, DX
+	SUBQ         $0x02, DX
+	JL           last
 
-loop:
-	CMPQ      DX, $0x02
-	JL        rest
+pairs:
 	VMOVDQU64 (AX), Z5
 	VMOVDQU64 (CX), Z6
+	ADDQ      $0x40, CX
 	VPANDD    Z0, Z5, Z7
 	VPSRLW    $0x04, Z5, Z5
 	VPANDD    Z0, Z5, Z5
@@ -549,31 +679,29 @@ loop:
 	VPSRLW    $0x08, Z5, Z5
 	VPADDW    Z5, Z4, Z4
 	ADDQ      $0x40, AX
-	ADDQ      $0x40, CX
 	SUBQ      $0x02, DX
-	JMP       loop
+	JGE       pairs
 
-rest:
-	TESTQ        DX, DX
-	JZ           sum
-	MOVL         $0x00000f0f, DX
-	VMOVD        DX, X0
-	VPBROADCASTW X0, Y5
-	VMOVDQU      (AX), Y6
-	VMOVDQU      (CX), Y0
-	VPAND        Y5, Y6, Y8
-	VPSRLW       $0x04, Y6, Y9
-	VPAND        Y5, Y9, Y9
-	VPSHUFB      Y8, Y0, Y8
-	VPADDW       Z8, Z1, Z1
-	VPSRLW       $0x08, Z8, Z8
-	VPADDW       Z8, Z2, Z2
-	VPSHUFB      Y9, Y0, Y9
-	VPADDW       Z9, Z3, Z3
-	VPSRLW       $0x08, Z9, Z9
-	VPADDW       Z9, Z4, Z4
+last:
+	ADDQ    $0x02, DX
+	JZ      added
+	VMOVDQU (AX), Y8
+	VMOVDQU (CX), Y9
+	ADDQ    $0x20, AX
+	ADDQ    $0x40, CX
+	VPANDD  Z0, Z8, Z5
+	VPSRLW  $0x04, Z8, Z6
+	VPANDD  Z0, Z6, Z6
+	VPSHUFB Z5, Z9, Z5
+	VPADDW  Z5, Z1, Z1
+	VPSRLW  $0x08, Z5, Z5
+	VPADDW  Z5, Z2, Z2
+	VPSHUFB Z6, Z9, Z6
+	VPADDW  Z6, Z3, Z3
+	VPSRLW  $0x08, Z6, Z6
+	VPADDW  Z6, Z4, Z4
 
-sum:
+added:
 	VPSLLW        $0x08, Z2, Z0
 	VPSUBW        Z0, Z1, Z1
 	VEXTRACTI64X4 $0x01, Z1, Y0
@@ -612,6 +740,161 @@ sum:
 	VMOVDQU       Y0, 96(BX)
 	VZEROUPPER
 	RET
+
+// func belowAVX512(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·belowAVX512(SB), NOSPLIT, $0-64
+	MOVQ         blocks+0(FP), AX
+	MOVQ         tables+8(FP), CX
+	MOVQ         pairs+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         factors+32(FP), SI
+	MOVQ         terms+40(FP), DI
+	MOVQ         lows+48(FP), R8
+	MOVQ         masks+56(FP), R9
+	VBROADCASTSS (DI), Z0
+	VBROADCASTSS 4(DI), Z1
+	VBROADCASTSS 8(DI), Z2
+	VBROADCASTSS 12(DI), Z3
+	VBROADCASTSS 16(DI), Z4
+	MOVL         $0x00000f0f, DI
+	VMOVD        DI, X5
+	VPBROADCASTW X5, Z5
+
+block:
+	TESTQ  BX, BX
+	JZ     end
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   CX, DI
+	MOVQ   DX, R10
+	SUBQ   $0x02, R10
+	JL     last
+
+pairs:
+	VMOVDQU64 (AX), Z10
+	VMOVDQU64 (DI), Z11
+	ADDQ      $0x40, DI
+	VPANDD    Z5, Z10, Z12
+	VPSRLW    $0x04, Z10, Z10
+	VPANDD    Z5, Z10, Z10
+	VPSHUFB   Z12, Z11, Z12
+	VPADDW    Z12, Z6, Z6
+	VPSRLW    $0x08, Z12, Z12
+	VPADDW    Z12, Z7, Z7
+	VPSHUFB   Z10, Z11, Z10
+	VPADDW    Z10, Z8, Z8
+	VPSRLW    $0x08, Z10, Z10
+	VPADDW    Z10, Z9, Z9
+	ADDQ      $0x40, AX
+	SUBQ      $0x02, R10
+	JGE       pairs
+
+last:
+	ADDQ    $0x02, R10
+	JZ      added
+	VMOVDQU (AX), Y13
+	VMOVDQU (DI), Y14
+	ADDQ    $0x20, AX
+	ADDQ    $0x40, DI
+	VPANDD  Z5, Z13, Z10
+	VPSRLW  $0x04, Z13, Z11
+	VPANDD  Z5, Z11, Z11
+	VPSHUFB Z10, Z14, Z10
+	VPADDW  Z10, Z6, Z6
+	VPSRLW  $0x08, Z10, Z10
+	VPADDW  Z10, Z7, Z7
+	VPSHUFB Z11, Z14, Z11
+	VPADDW  Z11, Z8, Z8
+	VPSRLW  $0x08, Z11, Z11
+	VPADDW  Z11, Z9, Z9
+
+added:
+	VSHUFI64X2    $0x44, Z8, Z6, Z10
+	VSHUFI64X2    $0xee, Z8, Z6, Z11
+	VPADDW        Z11, Z10, Z10
+	VSHUFI64X2    $0x44, Z9, Z7, Z11
+	VSHUFI64X2    $0xee, Z9, Z7, Z12
+	VPADDW        Z12, Z11, Z11
+	VSHUFI64X2    $0x88, Z11, Z10, Z12
+	VSHUFI64X2    $0xdd, Z11, Z10, Z10
+	VPADDW        Z10, Z12, Z12
+	VEXTRACTI64X4 $0x01, Z12, Y10
+	VPSLLW        $0x08, Y10, Y13
+	VPSUBW        Y13, Y12, Y13
+	VINSERTI64X4  $0x01, Y10, Z13, Z10
+	VMOVDQU64     codesInOrder<>+0(SB), Z11
+	VPERMW        Z10, Z11, Z10
+	VPMOVZXWD     Y10, Z11
+	VCVTDQ2PS     Z11, Z11
+	VMULPS        Z0, Z11, Z11
+	VADDPS        Z1, Z11, Z11
+	VMULPS        128(SI), Z11, Z11
+	VADDPS        (SI), Z11, Z11
+	VADDPS        Z2, Z11, Z11
+	VMULPS        256(SI), Z3, Z12
+	VSUBPS        Z12, Z11, Z11
+	VMOVUPS       Z11, (R8)
+	VCMPPS        $0x09, Z4, Z11, K1
+	VEXTRACTI64X4 $0x01, Z10, Y10
+	VPMOVZXWD     Y10, Z10
+	VCVTDQ2PS     Z10, Z10
+	VMULPS        Z0, Z10, Z10
+	VADDPS        Z1, Z10, Z10
+	VMULPS        192(SI), Z10, Z10
+	VADDPS        64(SI), Z10, Z10
+	VADDPS        Z2, Z10, Z10
+	VMULPS        320(SI), Z3, Z11
+	VSUBPS        Z11, Z10, Z10
+	VMOVUPS       Z10, 64(R8)
+	VCMPPS        $0x09, Z4, Z10, K2
+	KUNPCKWD      K1, K2, K1
+	KMOVD         K1, (R9)
+	ADDQ          $0x04, R9
+	ADDQ          $0x00000080, R8
+	ADDQ          $0x00000180, SI
+	DECQ          BX
+	JMP           block
+
+end:
+	VZEROUPPER
+	RET
+
+DATA codesInOrder<>+0(SB)/2, $0x0000
+DATA codesInOrder<>+2(SB)/2, $0x0010
+DATA codesInOrder<>+4(SB)/2, $0x0001
+DATA codesInOrder<>+6(SB)/2, $0x0011
+DATA codesInOrder<>+8(SB)/2, $0x0002
+DATA codesInOrder<>+10(SB)/2, $0x0012
+DATA codesInOrder<>+12(SB)/2, $0x0003
+DATA codesInOrder<>+14(SB)/2, $0x0013
+DATA codesInOrder<>+16(SB)/2, $0x0004
+DATA codesInOrder<>+18(SB)/2, $0x0014
+DATA codesInOrder<>+20(SB)/2, $0x0005
+DATA codesInOrder<>+22(SB)/2, $0x0015
+DATA codesInOrder<>+24(SB)/2, $0x0006
+DATA codesInOrder<>+26(SB)/2, $0x0016
+DATA codesInOrder<>+28(SB)/2, $0x0007
+DATA codesInOrder<>+30(SB)/2, $0x0017
+DATA codesInOrder<>+32(SB)/2, $0x0008
+DATA codesInOrder<>+34(SB)/2, $0x0018
+DATA codesInOrder<>+36(SB)/2, $0x0009
+DATA codesInOrder<>+38(SB)/2, $0x0019
+DATA codesInOrder<>+40(SB)/2, $0x000a
+DATA codesInOrder<>+42(SB)/2, $0x001a
+DATA codesInOrder<>+44(SB)/2, $0x000b
+DATA codesInOrder<>+46(SB)/2, $0x001b
+DATA codesInOrder<>+48(SB)/2, $0x000c
+DATA codesInOrder<>+50(SB)/2, $0x001c
+DATA codesInOrder<>+52(SB)/2, $0x000d
+DATA codesInOrder<>+54(SB)/2, $0x001d
+DATA codesInOrder<>+56(SB)/2, $0x000e
+DATA codesInOrder<>+58(SB)/2, $0x001e
+DATA codesInOrder<>+60(SB)/2, $0x000f
+DATA codesInOrder<>+62(SB)/2, $0x001f
+GLOBL codesInOrder<>(SB), RODATA|NOPTR, $64
 
 // func dots8AVX512(weights *int16, codes *byte, ordinals *uint32, stride int, fieldBytes int, partBytes int, n int, shift uint64, out *int32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI, CMOV, MMX+
@@ -1383,135 +1666,4 @@ TEXT ·lowsAVX2(SB), NOSPLIT, $0-36
 	ORL          AX, DX
 	VZEROUPPER
 	MOVL         DX, ret+32(FP)
-	RET
-
-// func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
-// Requires: AVX, AVX2
-TEXT ·belowAVX2(SB), NOSPLIT, $0-64
-	MOVQ         blocks+0(FP), AX
-	MOVQ         tables+8(FP), CX
-	MOVQ         pairs+16(FP), DX
-	MOVQ         n+24(FP), BX
-	MOVQ         factors+32(FP), SI
-	MOVQ         terms+40(FP), DI
-	MOVQ         lows+48(FP), R8
-	MOVQ         masks+56(FP), R9
-	VBROADCASTSS (DI), Y0
-	VBROADCASTSS 4(DI), Y1
-	VBROADCASTSS 8(DI), Y2
-	VBROADCASTSS 12(DI), Y3
-	VBROADCASTSS 16(DI), Y4
-	MOVL         $0x00000f0f, DI
-	VMOVD        DI, X5
-	VPBROADCASTW X5, Y5
-
-block:
-	TESTQ BX, BX
-	JZ    end
-	VPXOR Y6, Y6, Y6
-	VPXOR Y7, Y7, Y7
-	VPXOR Y8, Y8, Y8
-	VPXOR Y9, Y9, Y9
-	MOVQ  CX, DI
-	MOVQ  DX, R10
-
-pair:
-	VMOVDQU      (AX), Y10
-	VMOVDQU      (DI), Y11
-	VPAND        Y5, Y10, Y12
-	VPSRLW       $0x04, Y10, Y10
-	VPAND        Y5, Y10, Y10
-	VPSHUFB      Y12, Y11, Y12
-	VPADDW       Y12, Y6, Y6
-	VPSRLW       $0x08, Y12, Y12
-	VPADDW       Y12, Y7, Y7
-	VPSHUFB      Y10, Y11, Y10
-	VPADDW       Y10, Y8, Y8
-	VPSRLW       $0x08, Y10, Y10
-	VPADDW       Y10, Y9, Y9
-	ADDQ         $0x20, AX
-	ADDQ         $0x20, DI
-	DECQ         R10
-	JNZ          pair
-	XORL         DI, DI
-	VPSLLW       $0x08, Y7, Y10
-	VPSUBW       Y10, Y6, Y6
-	VEXTRACTI128 $0x01, Y6, X10
-	VPADDW       X6, X10, X6
-	VEXTRACTI128 $0x01, Y7, X10
-	VPADDW       X7, X10, X7
-	VPUNPCKLWD   X7, X6, X10
-	VPUNPCKHWD   X7, X6, X6
-	VPMOVZXWD    X10, Y7
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y0, Y7, Y7
-	VADDPS       Y1, Y7, Y7
-	VMULPS       128(SI), Y7, Y7
-	VADDPS       (SI), Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VMULPS       256(SI), Y3, Y10
-	VSUBPS       Y10, Y7, Y7
-	VMOVUPS      Y7, (R8)
-	VCMPPS       $0x09, Y4, Y7, Y7
-	VMOVMSKPS    Y7, R10
-	ORL          R10, DI
-	VPMOVZXWD    X6, Y6
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VADDPS       Y1, Y6, Y6
-	VMULPS       160(SI), Y6, Y6
-	VADDPS       32(SI), Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VMULPS       288(SI), Y3, Y7
-	VSUBPS       Y7, Y6, Y6
-	VMOVUPS      Y6, 32(R8)
-	VCMPPS       $0x09, Y4, Y6, Y6
-	VMOVMSKPS    Y6, R10
-	SHLL         $0x08, R10
-	ORL          R10, DI
-	VPSLLW       $0x08, Y9, Y6
-	VPSUBW       Y6, Y8, Y8
-	VEXTRACTI128 $0x01, Y8, X6
-	VPADDW       X8, X6, X6
-	VEXTRACTI128 $0x01, Y9, X7
-	VPADDW       X9, X7, X7
-	VPUNPCKLWD   X7, X6, X8
-	VPUNPCKHWD   X7, X6, X6
-	VPMOVZXWD    X8, Y7
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y0, Y7, Y7
-	VADDPS       Y1, Y7, Y7
-	VMULPS       192(SI), Y7, Y7
-	VADDPS       64(SI), Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VMULPS       320(SI), Y3, Y8
-	VSUBPS       Y8, Y7, Y7
-	VMOVUPS      Y7, 64(R8)
-	VCMPPS       $0x09, Y4, Y7, Y7
-	VMOVMSKPS    Y7, R10
-	SHLL         $0x10, R10
-	ORL          R10, DI
-	VPMOVZXWD    X6, Y6
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y0, Y6, Y6
-	VADDPS       Y1, Y6, Y6
-	VMULPS       224(SI), Y6, Y6
-	VADDPS       96(SI), Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VMULPS       352(SI), Y3, Y7
-	VSUBPS       Y7, Y6, Y6
-	VMOVUPS      Y6, 96(R8)
-	VCMPPS       $0x09, Y4, Y6, Y6
-	VMOVMSKPS    Y6, R10
-	SHLL         $0x18, R10
-	ORL          R10, DI
-	MOVL         DI, (R9)
-	ADDQ         $0x04, R9
-	ADDQ         $0x00000080, R8
-	ADDQ         $0x00000180, SI
-	DECQ         BX
-	JMP          block
-
-end:
-	VZEROUPPER
 	RET

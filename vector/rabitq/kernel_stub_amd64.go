@@ -5,6 +5,9 @@ package rabitq
 // blockSumsAVX2 adds the entries of pairs of tables, 128 at most, that 32 codes select.
 func blockSumsAVX2(block *byte, tables *byte, pairs int, sums *uint32)
 
+// belowAVX2 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.
+func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
+
 // dots8AVX2 adds the products of 8-bit fields with weights, shifted left, to out.
 func dots8AVX2(weights *int16, codes *byte, ordinals *uint32, stride int, fieldBytes int, partBytes int, n int, shift uint64, out *int32)
 
@@ -19,6 +22,9 @@ func dots1AVX2(weights *int16, codes *byte, ordinals *uint32, stride int, fieldB
 
 // blockSumsAVX512 adds the entries of pairs of tables, 128 at most, that 32 codes select.
 func blockSumsAVX512(block *byte, tables *byte, pairs int, sums *uint32)
+
+// belowAVX512 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.
+func belowAVX512(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)
 
 // dots8AVX512 adds the products of 8-bit fields with weights, shifted left, to out.
 func dots8AVX512(weights *int16, codes *byte, ordinals *uint32, stride int, fieldBytes int, partBytes int, n int, shift uint64, out *int32)
@@ -52,6 +58,3 @@ func turnAVX2(a *float32, b *float32, n int)
 
 // lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.
 func lowsAVX2(sums *uint32, factors *float32, terms *float32, lows *float32) uint32
-
-// belowAVX2 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.
-func belowAVX2(blocks *byte, tables *byte, pairs int, n int, factors *float32, terms *float32, lows *float32, masks *uint32)

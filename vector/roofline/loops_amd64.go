@@ -28,29 +28,29 @@ func machineWays() (out [mixes][]way) {
 			if m == int(Lookups) {
 				rowBytes *= 2 // indexes and values
 			}
-			out[m] = append(out[m], way{loop, rowBytes})
+			out[m] = append(out[m], way{loop, rowBytes, bytes == 64})
 		}
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasF16C {
 		add(32, [mixes]func(int){
 			squaresAVX2, productsAVX2, magnitudesAVX2, halfSquaresAVX2, halfProductsAVX2, halfMagnitudesAVX2,
-			codeProductsAVX2, codeSquaresAVX2, codeMagnitudesAVX2, differingBitsAVX2, commonBitsAVX2, multiplyAddsAVX2, lookupsAVX2,
+			codeProductsAVX2, codeSquaresAVX2, codeMagnitudesAVX2, differingBitsAVX2, commonBitsAVX2, multiplyAddsAVX2, lookupsAVX2, nibbleLookupsAVX2,
 		})
 	}
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasPOPCNT {
-		out[CommonBits] = append(out[CommonBits], way{commonBitsWordsAVX2, 32})
-		out[Lookups] = append(out[Lookups], way{lookupsOneByOneAVX2, 64})
+		out[CommonBits] = append(out[CommonBits], way{commonBitsWordsAVX2, 32, false})
+		out[Lookups] = append(out[Lookups], way{lookupsOneByOneAVX2, 64, false})
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512VL &&
 		cpu.X86.HasAVX512VNNI && cpu.X86.HasAVX512VPOPCNTDQ {
 		add(64, [mixes]func(int){
 			squaresAVX512, productsAVX512, magnitudesAVX512, halfSquaresAVX512, halfProductsAVX512, halfMagnitudesAVX512,
-			codeProductsAVX512, codeSquaresAVX512, codeMagnitudesAVX512, differingBitsAVX512, commonBitsAVX512, multiplyAddsAVX512, lookupsAVX512,
+			codeProductsAVX512, codeSquaresAVX512, codeMagnitudesAVX512, differingBitsAVX512, commonBitsAVX512, multiplyAddsAVX512, lookupsAVX512, nibbleLookupsAVX512,
 		})
 	}
 	if cpu.X86.HasPOPCNT {
-		out[DifferingBits] = append(out[DifferingBits], way{differingWords, 8})
-		out[CommonBits] = append(out[CommonBits], way{commonWords, 8})
+		out[DifferingBits] = append(out[DifferingBits], way{differingWords, 8, false})
+		out[CommonBits] = append(out[CommonBits], way{commonWords, 8, false})
 	}
 	return out
 }

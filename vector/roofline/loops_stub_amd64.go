@@ -8,92 +8,98 @@ func readAVX2(p *byte, n int)
 // readAheadAVX2 loads n bytes, a multiple of 256, which are asked for ahead of time.
 func readAheadAVX2(p *byte, n int)
 
-// squaresAVX2 subtracts, multiplies and adds, 8 registers in each of n turns.
+// squaresAVX2 subtracts, multiplies and adds, 10 registers in each of n turns.
 func squaresAVX2(n int)
 
-// productsAVX2 multiplies and adds twice, 8 registers in each of n turns.
+// productsAVX2 multiplies and adds twice, 10 registers in each of n turns.
 func productsAVX2(n int)
 
-// magnitudesAVX2 subtracts, clears signs and adds, 8 registers in each of n turns.
+// magnitudesAVX2 subtracts, clears signs and adds, 10 registers in each of n turns.
 func magnitudesAVX2(n int)
 
-// halfSquaresAVX2 widens halves, subtracts, multiplies and adds, 8 registers in each of n turns.
+// halfSquaresAVX2 widens halves, subtracts, multiplies and adds, 10 registers in each of n turns.
 func halfSquaresAVX2(n int)
 
-// halfProductsAVX2 widens halves, multiplies and adds twice, 8 registers in each of n turns.
+// halfProductsAVX2 widens halves, multiplies and adds twice, 10 registers in each of n turns.
 func halfProductsAVX2(n int)
 
-// halfMagnitudesAVX2 widens halves, subtracts, clears signs and adds, 8 registers in each of n turns.
+// halfMagnitudesAVX2 widens halves, subtracts, clears signs and adds, 10 registers in each of n turns.
 func halfMagnitudesAVX2(n int)
 
-// codeProductsAVX2 widens int8, multiplies and adds in pairs, 8 registers in each of n turns.
+// codeProductsAVX2 widens int8, multiplies and adds in pairs, 10 registers in each of n turns.
 func codeProductsAVX2(n int)
 
-// codeSquaresAVX2 widens int8, shifts, subtracts, multiplies and adds in pairs, 8 registers in each of n turns.
+// codeSquaresAVX2 widens int8, shifts, subtracts, multiplies and adds in pairs, 10 registers in each of n turns.
 func codeSquaresAVX2(n int)
 
-// codeMagnitudesAVX2 widens int8, shifts, subtracts, clears signs and adds in pairs, 8 registers in each of n turns.
+// codeMagnitudesAVX2 widens int8, shifts, subtracts, clears signs and adds in pairs, 10 registers in each of n turns.
 func codeMagnitudesAVX2(n int)
 
-// differingBitsAVX2 counts the bits that differ, 8 registers in each of n turns.
+// differingBitsAVX2 counts the bits that differ, 10 registers in each of n turns.
 func differingBitsAVX2(n int)
 
-// commonBitsAVX2 counts the bits in common, and those of the row, 8 registers in each of n turns.
+// commonBitsAVX2 counts the bits in common, and those of the row, 10 registers in each of n turns.
 func commonBitsAVX2(n int)
 
-// multiplyAddsAVX2 multiplies and adds, 8 registers in each of n turns.
+// multiplyAddsAVX2 multiplies and adds, 10 registers in each of n turns.
 func multiplyAddsAVX2(n int)
 
-// lookupsAVX2 looks up, widens, multiplies and adds, 8 registers in each of n turns.
+// lookupsAVX2 looks up, widens, multiplies and adds, 10 registers in each of n turns.
 func lookupsAVX2(n int)
 
-// squaresAVX512 subtracts, multiplies and adds, 8 registers in each of n turns.
+// nibbleLookupsAVX2 looks both halves of bytes up, and adds them as words, 10 registers in each of n turns.
+func nibbleLookupsAVX2(n int)
+
+// squaresAVX512 subtracts, multiplies and adds, 10 registers in each of n turns.
 func squaresAVX512(n int)
 
-// productsAVX512 multiplies and adds twice, 8 registers in each of n turns.
+// productsAVX512 multiplies and adds twice, 10 registers in each of n turns.
 func productsAVX512(n int)
 
-// magnitudesAVX512 subtracts, clears signs and adds, 8 registers in each of n turns.
+// magnitudesAVX512 subtracts, clears signs and adds, 10 registers in each of n turns.
 func magnitudesAVX512(n int)
 
-// halfSquaresAVX512 widens halves, subtracts, multiplies and adds, 8 registers in each of n turns.
+// halfSquaresAVX512 widens halves, subtracts, multiplies and adds, 10 registers in each of n turns.
 func halfSquaresAVX512(n int)
 
-// halfProductsAVX512 widens halves, multiplies and adds twice, 8 registers in each of n turns.
+// halfProductsAVX512 widens halves, multiplies and adds twice, 10 registers in each of n turns.
 func halfProductsAVX512(n int)
 
-// halfMagnitudesAVX512 widens halves, subtracts, clears signs and adds, 8 registers in each of n turns.
+// halfMagnitudesAVX512 widens halves, subtracts, clears signs and adds, 10 registers in each of n turns.
 func halfMagnitudesAVX512(n int)
 
-// codeProductsAVX512 widens int8, multiplies and adds in pairs, 8 registers in each of n turns.
+// codeProductsAVX512 widens int8, multiplies and adds in pairs, 10 registers in each of n turns.
 func codeProductsAVX512(n int)
 
-// codeSquaresAVX512 widens int8, shifts, subtracts, multiplies and adds in pairs, 8 registers in each of n turns.
+// codeSquaresAVX512 widens int8, shifts, subtracts, multiplies and adds in pairs, 10 registers in each of n turns.
 func codeSquaresAVX512(n int)
 
-// codeMagnitudesAVX512 widens int8, shifts, subtracts, clears signs and adds in pairs, 8 registers in each of n turns.
+// codeMagnitudesAVX512 widens int8, shifts, subtracts, clears signs and adds in pairs, 10 registers in each of n turns.
 func codeMagnitudesAVX512(n int)
 
-// differingBitsAVX512 counts the bits that differ, 8 registers in each of n turns.
+// differingBitsAVX512 counts the bits that differ, 10 registers in each of n turns.
 func differingBitsAVX512(n int)
 
-// commonBitsAVX512 counts the bits in common, and those of the row, 8 registers in each of n turns.
+// commonBitsAVX512 counts the bits in common, and those of the row, 10 registers in each of n turns.
 func commonBitsAVX512(n int)
 
-// multiplyAddsAVX512 multiplies and adds, 8 registers in each of n turns.
+// multiplyAddsAVX512 multiplies and adds, 10 registers in each of n turns.
 func multiplyAddsAVX512(n int)
 
-// lookupsAVX512 looks up, widens, multiplies and adds, 8 registers in each of n turns.
+// lookupsAVX512 looks up, widens, multiplies and adds, 10 registers in each of n turns.
 func lookupsAVX512(n int)
 
-// commonBitsWordsAVX2 counts the bits in common, and those of the row by words of 64, 8 registers in each of n turns.
+// nibbleLookupsAVX512 looks both halves of bytes up, and adds them as words, 10 registers in each of n turns.
+func nibbleLookupsAVX512(n int)
+
+// commonBitsWordsAVX2 counts the bits in common, and those of the row by words of 64, 10 registers in each of n turns.
 func commonBitsWordsAVX2(n int)
 
-// lookupsOneByOneAVX2 looks up one by one, widens, multiplies and adds, 8 registers in each of n turns.
+// lookupsOneByOneAVX2 looks up one by one, widens, multiplies and adds, 10 registers in each of n turns.
 func lookupsOneByOneAVX2(n int)
 
-// differingWords counts the bits that differ, 8 words in each of n turns.
+// differingWords counts the bits that differ, 10 words in each of n turns.
 func differingWords(n int)
 
-// commonWords counts the bits in common, and those of the row, 8 words in each of n turns.
+// commonWords counts the bits in common, and those of the row, 10 words in each of n turns.
 func commonWords(n int)

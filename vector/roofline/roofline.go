@@ -44,10 +44,10 @@ type Result struct {
 }
 
 // Measure compares a kernel, which scores rows filling memory and does the
-// arithmetic of m, with its roofline. Kernel, reading and arithmetic take turns,
+// arithmetic of m, in registers of 512 bits if it is wide, with its roofline. Kernel, reading and arithmetic take turns,
 // and each is compared with the others of its turn, since what a shared machine can
 // do changes: the Result is the one in the middle by Share.
-func Measure(memory []byte, m Mix, kernel func()) Result {
+func Measure(memory []byte, m Mix, wide bool, kernel func()) Result {
 	memory = memory[:len(memory)&^255]
 	read := reads[0]
 	for _, other := range reads[1:] {
@@ -64,7 +64,7 @@ func Measure(memory []byte, m Mix, kernel func()) Result {
 			}
 		})
 	}
-	arithmetic := m.fastestWay()
+	arithmetic := m.fastestWay(wide)
 	all := make([]Result, pairs)
 	for i := range all {
 		r := Result{Bandwidth: rate(func() { read(memory) }), Rate: rate(kernel), Arithmetic: arithmetic()}
@@ -77,5 +77,16 @@ func Measure(memory []byte, m Mix, kernel func()) Result {
 		}
 		return 1
 	})
+	return all[pairs/2]
+}
+
+// Speedup is how many times as fast one kernel is as another that does the same: in
+// turns, and the one in the middle.
+func Speedup(kernel, other func()) float64 {
+	all := make([]float64, pairs)
+	for i := range all {
+		all[i] = timed(other) / timed(kernel)
+	}
+	slices.Sort(all)
 	return all[pairs/2]
 }

@@ -4,11 +4,15 @@ import "testing"
 
 func TestMeasures(t *testing.T) {
 	memory := make([]byte, 1<<16)
-	for m := range mixes {
-		r := Measure(memory, m, func() { readWords(memory) })
+	for m := range 2 * mixes {
+		m, wide := m/2, m%2 == 1
+		r := Measure(memory, m, wide, func() { readWords(memory) })
 		if !(r.Rate > 0 && r.Bandwidth > 0 && r.Arithmetic > 0) || r.Share != r.Rate/min(r.Bandwidth, r.Arithmetic) {
 			t.Errorf("mix %d: %+v", m, r)
 		}
+	}
+	if s := Speedup(func() { readWords(memory) }, func() { readWords(memory); readWords(memory) }); s < 1 {
+		t.Errorf("half the work is %v times as fast", s)
 	}
 	// The loop in Go stands in for the others.
 	if readWords(memory); sink != 0 {

@@ -76,6 +76,7 @@ func (s set) broadcastWord(value uint32) reg.VecVirtual {
 func main() {
 	for _, s := range []set{avx2, avx512} {
 		blockSums(s)
+		below(s)
 		for _, width := range []int{8, 4, 2, 1} {
 			dots(s, width)
 		}
@@ -87,7 +88,6 @@ func main() {
 	hadamard()
 	turn()
 	lows()
-	below()
 	Generate()
 }
 
@@ -352,13 +352,13 @@ func lows() {
 	Doc("lowsAVX2 writes the bounds of 32 codes, from their sums, and returns which are not at or above the limit.")
 	sums, factors := Load(Param("sums"), GP64()), Load(Param("factors"), GP64())
 	terms, out := Load(Param("terms"), GP64()), Load(Param("lows"), GP64())
-	t := loadTerms(terms)
+	t := loadTerms(avx2, terms)
 	mask := GP32()
 	XORL(mask, mask)
 	for part := range 4 {
 		v := YMM()
 		VCVTDQ2PS(Mem{Base: sums, Disp: 32 * part}, v)
-		t.bound(v, part, factors, out, mask)
+		t.boundEight(v, 8*part, factors, out, mask)
 	}
 	VZEROUPPER()
 	Store(mask, ReturnIndex(0))
@@ -368,19 +368,20 @@ func lows() {
 // terms are scale, base, add, error and limit of bounds.
 type terms [5]reg.VecVirtual
 
-func loadTerms(from reg.Register) (t terms) {
+func loadTerms(s set, from reg.Register) (t terms) {
 	for i := range t {
-		t[i] = YMM()
+		t[i] = s.register()
 		VBROADCASTSS(Mem{Base: from, Disp: 4 * i}, t[i])
 	}
 	return t
 }
 
-// bound turns eight sums of a block, those of one part of four, into bounds, writes
-// them, and adds to a mask which are not at or above the limit.
-func (t *terms) bound(v reg.VecVirtual, part int, factors, out reg.Register, mask reg.GPVirtual) {
-	at := 32 * part
-	errors, below, bits := YMM(), YMM(), GP32()
+// bound turns the sums of those codes of a block that begin at a place, as many as
+// fill a register, into bounds, and writes them; the result tells, below, which are
+// not at or above the limit.
+func (t *terms) bound(s set, v reg.VecVirtual, from int, factors, out reg.Register, below Op) {
+	at := 4 * from
+	errors := s.register()
 	VMULPS(t[0], v, v)
 	VADDPS(t[1], v, v)
 	VMULPS(Mem{Base: factors, Disp: 128 + at}, v, v)
@@ -390,46 +391,59 @@ func (t *terms) bound(v reg.VecVirtual, part int, factors, out reg.Register, mas
 	VSUBPS(errors, v, v)
 	VMOVUPS(v, Mem{Base: out, Disp: at})
 	VCMPPS(Imm(9), t[4], v, below) // not at or above
+}
+
+// boundEight is bound of eight codes, which adds to a mask.
+func (t *terms) boundEight(v reg.VecVirtual, from int, factors, out reg.Register, mask reg.GPVirtual) {
+	below, bits := YMM(), GP32()
+	t.bound(avx2, v, from, factors, out, below)
 	VMOVMSKPS(below, bits)
-	if at > 0 {
-		SHLL(Imm(uint64(at/4)), bits)
+	if from > 0 {
+		SHLL(Imm(uint64(from)), bits)
 	}
 	ORL(bits, mask)
 }
 
 // below is blockSums and lows of blocks that lie one after the other, the sums
 // staying in registers.
-func below() {
-	TEXT("belowAVX2", NOSPLIT, "func(blocks, tables *byte, pairs, n int, factors, terms, lows *float32, masks *uint32)")
-	Doc("belowAVX2 writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.")
+func below(s set) {
+	TEXT("below"+s.name, NOSPLIT, "func(blocks, tables *byte, pairs, n int, factors, terms, lows *float32, masks *uint32)")
+	Doc("below" + s.name + " writes the bounds of the codes of n blocks, by 128 pairs of tables at most, and which are not at or above the limit.")
 	blocks, tables := Load(Param("blocks"), GP64()), Load(Param("tables"), GP64())
 	pairs, n := Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
 	factors, terms := Load(Param("factors"), GP64()), Load(Param("terms"), GP64())
 	lows, masks := Load(Param("lows"), GP64()), Load(Param("masks"), GP64())
-	t := loadTerms(terms)
-	nibble := avx2.broadcastWord(0x0f0f)
+	t := loadTerms(s, terms)
+	nibble := s.broadcastWord(0x0f0f)
 	Label("block")
 	TESTQ(n, n)
 	JZ(LabelRef("end"))
-	sums := newWordSums(avx2)
-	table, left := GP64(), GP64()
-	MOVQ(tables, table)
-	MOVQ(pairs, left)
-	Label("pair")
-	sums.add(avx2, avx2.load(Mem{Base: blocks}), avx2.load(Mem{Base: table}), nibble)
-	ADDQ(Imm(32), blocks)
-	ADDQ(Imm(32), table)
-	DECQ(left)
-	JNZ(LabelRef("pair"))
-	mask := GP32()
-	XORL(mask, mask)
-	sums.each(func(part int, words reg.VecVirtual) {
-		v := YMM()
-		VPMOVZXWD(words, v)
-		VCVTDQ2PS(v, v)
-		t.bound(v, part, factors, lows, mask)
-	})
-	MOVL(mask, Mem{Base: masks})
+	sums := newWordSums(s)
+	sums.addPairs(blocks, tables, pairs, nibble)
+	if s == avx512 {
+		words, low, high, both := sums.inOrder(), K(), K(), K()
+		for half, mask := range []reg.OpmaskVirtual{low, high} {
+			eight, v := words.AsY(), ZMM()
+			if half == 1 {
+				VEXTRACTI64X4(Imm(1), words, eight)
+			}
+			VPMOVZXWD(eight, v)
+			VCVTDQ2PS(v, v)
+			t.bound(s, v, 16*half, factors, lows, mask)
+		}
+		KUNPCKWD(low, high, both)
+		KMOVD(both, Mem{Base: masks})
+	} else {
+		mask := GP32()
+		XORL(mask, mask)
+		sums.each(func(part int, words reg.VecVirtual) {
+			v := YMM()
+			VPMOVZXWD(words, v)
+			VCVTDQ2PS(v, v)
+			t.boundEight(v, 8*part, factors, lows, mask)
+		})
+		MOVL(mask, Mem{Base: masks})
+	}
 	ADDQ(Imm(4), masks)
 	ADDQ(U32(128), lows)
 	ADDQ(U32(384), factors)
@@ -457,27 +471,7 @@ func blockSums(s set) {
 	pairs, sums := Load(Param("pairs"), GP64()), Load(Param("sums"), GP64())
 	nibble := s.broadcastWord(0x0f0f)
 	words := newWordSums(s)
-	perStep := s.bytes / 32
-	Label("loop")
-	CMPQ(pairs, Imm(uint64(perStep)))
-	JL(LabelRef("rest"))
-	words.add(s, s.load(Mem{Base: block}), s.load(Mem{Base: tables}), nibble)
-	ADDQ(Imm(uint64(s.bytes)), block)
-	ADDQ(Imm(uint64(s.bytes)), tables)
-	SUBQ(Imm(uint64(perStep)), pairs)
-	JMP(LabelRef("loop"))
-	Label("rest")
-	if s == avx512 {
-		TESTQ(pairs, pairs)
-		JZ(LabelRef("sum"))
-		// One pair is left; what writes a narrow register clears the rest of
-		// the wide one, and zero entries add nothing.
-		codes, table, mask := YMM(), YMM(), avx2.broadcastWord(0x0f0f)
-		VMOVDQU(Mem{Base: block}, codes)
-		VMOVDQU(Mem{Base: tables}, table)
-		words.add(avx2, codes, table, mask)
-		Label("sum")
-	}
+	words.addPairs(block, tables, pairs, nibble)
 	words.each(func(part int, eight reg.VecVirtual) {
 		wide := YMM()
 		VPMOVZXWD(eight, wide)
@@ -504,24 +498,98 @@ func newWordSums(s set) *wordSums {
 	return w
 }
 
-// add adds the entries of tables that codes select, in registers of a set that may
-// be narrower.
-func (w *wordSums) add(s set, codes, table, mask reg.VecVirtual) {
-	low, up := s.register(), s.register()
-	s.and(mask, codes, low)
+// addPairs adds what a block selects from pairs of tables, and moves behind the
+// block.
+func (w *wordSums) addPairs(block, tables, pairs reg.Register, nibble reg.VecVirtual) {
+	s, table, left := w.set, GP64(), GP64()
+	MOVQ(tables, table)
+	MOVQ(pairs, left)
+	step := func(codes, entries reg.VecVirtual) {
+		ADDQ(Imm(uint64(s.bytes)), table)
+		w.add(codes, entries, nibble)
+	}
+	if s != avx512 {
+		Label("pair")
+		step(s.load(Mem{Base: block}), s.load(Mem{Base: table}))
+		ADDQ(Imm(32), block)
+		DECQ(left)
+		JNZ(LabelRef("pair"))
+		return
+	}
+	SUBQ(Imm(2), left)
+	JL(LabelRef("last"))
+	Label("pairs")
+	step(s.load(Mem{Base: block}), s.load(Mem{Base: table}))
+	ADDQ(Imm(64), block)
+	SUBQ(Imm(2), left)
+	JGE(LabelRef("pairs"))
+	Label("last")
+	ADDQ(Imm(2), left)
+	JZ(LabelRef("added"))
+	// One pair is left; what loads a narrow register clears the rest of the wide
+	// one, and entries of zero add nothing.
+	codes, entries := ZMM(), ZMM()
+	VMOVDQU(Mem{Base: block}, codes.AsY())
+	VMOVDQU(Mem{Base: table}, entries.AsY())
+	ADDQ(Imm(32), block)
+	step(codes, entries)
+	Label("added")
+}
+
+// add adds the entries of tables that codes select.
+func (w *wordSums) add(codes, table, nibble reg.VecVirtual) {
+	low, up := w.set.register(), w.set.register()
+	w.set.and(nibble, codes, low)
 	VPSRLW(Imm(4), codes, up)
-	s.and(mask, up, up)
+	w.set.and(nibble, up, up)
 	for i, index := range []reg.VecVirtual{low, up} {
 		VPSHUFB(index, table, index)
-		// A narrow step on wide sums goes through a wide register.
-		wide := index
-		if s != w.set {
-			wide = index.AsZ().(reg.VecVirtual)
-		}
-		VPADDW(wide, w.whole[i], w.whole[i])
-		VPSRLW(Imm(8), wide, wide)
-		VPADDW(wide, w.high[i], w.high[i])
+		VPADDW(index, w.whole[i], w.whole[i])
+		VPSRLW(Imm(8), index, index)
+		VPADDW(index, w.high[i], w.high[i])
 	}
+}
+
+// inOrder is the sums of the codes, of wide registers, one word each in order.
+func (w *wordSums) inOrder() reg.VecVirtual {
+	// The quarters of the sums of codes 0 to 15 and of 16 to 31 are added up side
+	// by side, first those two apart.
+	fold := func(of [2]reg.VecVirtual) reg.VecVirtual {
+		low, up := ZMM(), ZMM()
+		VSHUFI64X2(Imm(0x44), of[1], of[0], low)
+		VSHUFI64X2(Imm(0xee), of[1], of[0], up)
+		VPADDW(up, low, low)
+		return low
+	}
+	whole, high := fold(w.whole), fold(w.high)
+	even, odd := ZMM(), ZMM()
+	VSHUFI64X2(Imm(0x88), high, whole, even)
+	VSHUFI64X2(Imm(0xdd), high, whole, odd)
+	VPADDW(odd, even, even)
+	// Now whole and high of both, 8 words each.
+	up, down, words := YMM(), YMM(), ZMM()
+	VEXTRACTI64X4(Imm(1), even, up)
+	VPSLLW(Imm(8), up, down)
+	VPSUBW(down, even.AsY(), down)
+	VINSERTI64X4(Imm(1), up, down.AsZ(), words)
+	order := ZMM()
+	VMOVDQU64(codesInOrder(), order)
+	VPERMW(words, order, words)
+	return words
+}
+
+var codesInOrderMem Mem
+
+// codesInOrder tells where each code's word lies: those of even codes in the lower
+// half, of odd ones in the upper.
+func codesInOrder() Mem {
+	if codesInOrderMem.Symbol.Name == "" {
+		codesInOrderMem = GLOBL("codesInOrder", RODATA|NOPTR)
+		for i := range 32 {
+			DATA(2*i, U16(uint16(i/2+i%2*16)))
+		}
+	}
+	return codesInOrderMem
 }
 
 // each calls f for the sums of each eight codes, in words.

@@ -15,7 +15,7 @@ import (
 
 // chains is how many sums grow side by side, enough to hide the latency of the
 // instructions; a turn adds to each once.
-const chains = 8
+const chains = 10
 
 func main() {
 	read("readAVX2", 0)
@@ -124,6 +124,23 @@ var mixes = []mix{
 	{"lookups", "looks up, widens, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
 		k.lookup(row, sums[0])
 	}},
+	{"nibbleLookups", "looks both halves of bytes up, and adds them as words", 2, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
+		k.nibbles(row, sums)
+	}},
+}
+
+// nibbles adds what is looked up as whole words, and their upper bytes.
+func (k *kernel) nibbles(row reg.VecVirtual, sums []reg.VecVirtual) {
+	low, high := k.Register(), k.Register()
+	VPSRLW(Imm(4), row, high)
+	k.And(k.mask, row, low)
+	k.And(k.mask, high, high)
+	for _, v := range []reg.VecVirtual{low, high} {
+		VPSHUFB(v, k.query, v)
+		VPADDW(v, sums[0], sums[0])
+		VPSRLW(Imm(8), v, v)
+		VPADDW(v, sums[1], sums[1])
+	}
 }
 
 // lookup gathers from one cache line.
