@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // func sparseDotAVX2(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE2
 TEXT ·sparseDotAVX2(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -14,64 +14,103 @@ TEXT ·sparseDotAVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
-	SUBQ         $0x00000008, CX
+	SUBQ         $0x08, CX
 	JL           rest
 
 turn:
-	VMOVDQU     (DX), Y4
-	VPMINUD     Y0, Y4, Y3
-	VPCMPEQD    Y4, Y3, Y3
-	VMOVMSKPS   Y3, SI
-	CMPL        SI, $0x000000ff
+	PREFETCHT0  4096(DX)
+	PREFETCHT0  4096(BX)
+	VMOVDQU     (DX), Y3
+	VPMINUD     Y0, Y3, Y4
+	VPCMPEQD    Y3, Y4, Y4
+	VMOVMSKPS   Y4, DI
+	CMPL        DI, $0x000000ff
 	JNE         beyond
-	MOVL        (DX), SI
-	VMOVSS      (AX)(SI*4), X3
-	MOVL        4(DX), SI
-	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
-	MOVL        8(DX), SI
-	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
-	MOVL        12(DX), SI
-	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	MOVL        (DX), DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        4(DX), DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        8(DX), DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        12(DX), DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
 	VCVTPS2PD   X3, Y3
 	VCVTPS2PD   (BX), Y4
 	VFMADD231PD Y4, Y3, Y1
-	MOVL        16(DX), SI
-	VMOVSS      (AX)(SI*4), X3
-	MOVL        20(DX), SI
-	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
-	MOVL        24(DX), SI
-	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
-	MOVL        28(DX), SI
-	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	MOVL        16(DX), DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        20(DX), DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        24(DX), DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        28(DX), DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
 	VCVTPS2PD   X3, Y3
 	VCVTPS2PD   16(BX), Y4
 	VFMADD231PD Y4, Y3, Y2
 
 next:
-	ADDQ $0x00000020, DX
-	ADDQ $0x00000020, BX
-	SUBQ $0x00000008, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, CX
 	JGE  turn
 
 rest:
-	ADDQ         $0x00000008, CX
-	JZ           sum
-	LEAQ         sparseRest<>+0(SB), SI
-	NEGQ         CX
-	VMOVDQU      32(SI)(CX*4), Y5
-	VPMASKMOVD   (DX), Y5, Y3
-	VMASKMOVPS   (BX), Y5, Y4
-	VPMINUD      Y0, Y3, Y3
-	VPXOR        Y0, Y0, Y0
-	VGATHERDPS   Y5, (AX)(Y3*4), Y0
-	VCVTPS2PD    X4, Y3
-	VCVTPS2PD    X0, Y5
-	VFMADD231PD  Y3, Y5, Y1
-	VEXTRACTF128 $0x01, Y4, X3
-	VCVTPS2PD    X3, Y3
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VFMADD231PD  Y3, Y0, Y2
+	ADDQ       $0x08, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXOR      Y0, Y0, Y0
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        4(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        8(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        12(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
+	VCVTPS2PD   X3, Y4
+	VCVTPS2PD   (BX), Y3
+	VFMADD231PD Y3, Y4, Y0
+	ADDQ        $0x10, DX
+	ADDQ        $0x10, BX
+	SUBQ        $0x04, CX
+	JGE         by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X4
+	VMOVSS      (BX), X3
+	VCVTPS2PD   X4, Y4
+	VCVTPS2PD   X3, Y3
+	VFMADD231PD Y3, Y4, Y0
+	ADDQ        $0x04, DX
+	ADDQ        $0x04, BX
+	SUBQ        $0x01, CX
+	JGE         by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Y0, Y1, Y1
 
 sum:
 	VADDPD       Y2, Y1, Y1
@@ -86,8 +125,8 @@ sum:
 beyond:
 	VMOVDQU      (DX), Y3
 	VMOVDQU      (BX), Y4
-	VPCMPEQD     Y3, Y3, Y5
 	VPMINUD      Y0, Y3, Y3
+	VPCMPEQD     Y3, Y3, Y5
 	VPXOR        Y6, Y6, Y6
 	VGATHERDPS   Y5, (AX)(Y3*4), Y6
 	VCVTPS2PD    X4, Y3
@@ -100,26 +139,8 @@ beyond:
 	VFMADD231PD  Y3, Y4, Y2
 	JMP          next
 
-DATA sparseRest<>+0(SB)/4, $0xffffffff
-DATA sparseRest<>+4(SB)/4, $0xffffffff
-DATA sparseRest<>+8(SB)/4, $0xffffffff
-DATA sparseRest<>+12(SB)/4, $0xffffffff
-DATA sparseRest<>+16(SB)/4, $0xffffffff
-DATA sparseRest<>+20(SB)/4, $0xffffffff
-DATA sparseRest<>+24(SB)/4, $0xffffffff
-DATA sparseRest<>+28(SB)/4, $0xffffffff
-DATA sparseRest<>+32(SB)/4, $0x00000000
-DATA sparseRest<>+36(SB)/4, $0x00000000
-DATA sparseRest<>+40(SB)/4, $0x00000000
-DATA sparseRest<>+44(SB)/4, $0x00000000
-DATA sparseRest<>+48(SB)/4, $0x00000000
-DATA sparseRest<>+52(SB)/4, $0x00000000
-DATA sparseRest<>+56(SB)/4, $0x00000000
-DATA sparseRest<>+60(SB)/4, $0x00000000
-GLOBL sparseRest<>(SB), RODATA|NOPTR, $64
-
 // func sparseL2AVX2(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX2, FMA3, SSE2
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, SSE2
 TEXT ·sparseL2AVX2(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -130,37 +151,39 @@ TEXT ·sparseL2AVX2(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Y0
 	VPXOR        Y1, Y1, Y1
 	VPXOR        Y2, Y2, Y2
-	SUBQ         $0x00000008, CX
+	SUBQ         $0x08, CX
 	JL           rest
 
 turn:
-	VMOVDQU     (DX), Y4
-	VPMINUD     Y0, Y4, Y3
-	VPCMPEQD    Y4, Y3, Y3
-	VMOVMSKPS   Y3, SI
-	CMPL        SI, $0x000000ff
+	PREFETCHT0  4096(DX)
+	PREFETCHT0  4096(BX)
+	VMOVDQU     (DX), Y3
+	VPMINUD     Y0, Y3, Y4
+	VPCMPEQD    Y3, Y4, Y4
+	VMOVMSKPS   Y4, DI
+	CMPL        DI, $0x000000ff
 	JNE         beyond
-	MOVL        (DX), SI
-	VMOVSS      (AX)(SI*4), X3
-	MOVL        4(DX), SI
-	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
-	MOVL        8(DX), SI
-	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
-	MOVL        12(DX), SI
-	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	MOVL        (DX), DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        4(DX), DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        8(DX), DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        12(DX), DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
 	VCVTPS2PD   X3, Y3
 	VCVTPS2PD   (BX), Y4
 	VADDPD      Y3, Y3, Y3
 	VSUBPD      Y3, Y4, Y3
 	VFMADD231PD Y4, Y3, Y1
-	MOVL        16(DX), SI
-	VMOVSS      (AX)(SI*4), X3
-	MOVL        20(DX), SI
-	VINSERTPS   $0x10, (AX)(SI*4), X3, X3
-	MOVL        24(DX), SI
-	VINSERTPS   $0x20, (AX)(SI*4), X3, X3
-	MOVL        28(DX), SI
-	VINSERTPS   $0x30, (AX)(SI*4), X3, X3
+	MOVL        16(DX), DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        20(DX), DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        24(DX), DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        28(DX), DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
 	VCVTPS2PD   X3, Y3
 	VCVTPS2PD   16(BX), Y4
 	VADDPD      Y3, Y3, Y3
@@ -168,34 +191,71 @@ turn:
 	VFMADD231PD Y4, Y3, Y2
 
 next:
-	ADDQ $0x00000020, DX
-	ADDQ $0x00000020, BX
-	SUBQ $0x00000008, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, CX
 	JGE  turn
 
 rest:
-	ADDQ         $0x00000008, CX
-	JZ           sum
-	LEAQ         sparseRest<>+0(SB), SI
-	NEGQ         CX
-	VMOVDQU      32(SI)(CX*4), Y5
-	VPMASKMOVD   (DX), Y5, Y3
-	VMASKMOVPS   (BX), Y5, Y4
-	VPMINUD      Y0, Y3, Y3
-	VPXOR        Y0, Y0, Y0
-	VGATHERDPS   Y5, (AX)(Y3*4), Y0
-	VCVTPS2PD    X4, Y3
-	VCVTPS2PD    X0, Y5
-	VADDPD       Y5, Y5, Y5
-	VSUBPD       Y5, Y3, Y5
-	VFMADD231PD  Y3, Y5, Y1
-	VEXTRACTF128 $0x01, Y4, X3
-	VCVTPS2PD    X3, Y3
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y0, Y0
-	VSUBPD       Y0, Y3, Y0
-	VFMADD231PD  Y3, Y0, Y2
+	ADDQ       $0x08, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXOR      Y0, Y0, Y0
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X3
+	MOVL        4(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x10, (AX)(DI*4), X3, X3
+	MOVL        8(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x20, (AX)(DI*4), X3, X3
+	MOVL        12(DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VINSERTPS   $0x30, (AX)(DI*4), X3, X3
+	VCVTPS2PD   X3, Y4
+	VCVTPS2PD   (BX), Y3
+	VADDPD      Y4, Y4, Y4
+	VSUBPD      Y4, Y3, Y4
+	VFMADD231PD Y3, Y4, Y0
+	ADDQ        $0x10, DX
+	ADDQ        $0x10, BX
+	SUBQ        $0x04, CX
+	JGE         by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X4
+	VMOVSS      (BX), X3
+	VCVTPS2PD   X4, Y4
+	VCVTPS2PD   X3, Y3
+	VADDPD      Y4, Y4, Y4
+	VSUBPD      Y4, Y3, Y4
+	VFMADD231PD Y3, Y4, Y0
+	ADDQ        $0x04, DX
+	ADDQ        $0x04, BX
+	SUBQ        $0x01, CX
+	JGE         by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Y0, Y1, Y1
 
 sum:
 	VADDPD       Y2, Y1, Y1
@@ -210,8 +270,8 @@ sum:
 beyond:
 	VMOVDQU      (DX), Y3
 	VMOVDQU      (BX), Y4
-	VPCMPEQD     Y3, Y3, Y5
 	VPMINUD      Y0, Y3, Y3
+	VPCMPEQD     Y3, Y3, Y5
 	VPXOR        Y6, Y6, Y6
 	VGATHERDPS   Y5, (AX)(Y3*4), Y6
 	VCVTPS2PD    X4, Y3
@@ -229,7 +289,7 @@ beyond:
 	JMP          next
 
 // func sparseL1AVX2(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX2, SSE2
+// Requires: AVX, AVX2, CMOV, MMX+, SSE2
 TEXT ·sparseL1AVX2(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -238,85 +298,124 @@ TEXT ·sparseL1AVX2(SB), NOSPLIT, $0-48
 	MOVL         last+8(FP), SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Y0
-	MOVQ         $0x7fffffffffffffff, SI
-	VMOVQ        SI, X1
+	MOVQ         $0x7fffffffffffffff, DI
+	VMOVQ        DI, X1
 	VPBROADCASTQ X1, Y1
 	VPXOR        Y2, Y2, Y2
 	VPXOR        Y3, Y3, Y3
-	SUBQ         $0x00000008, CX
+	SUBQ         $0x08, CX
 	JL           rest
 
 turn:
-	VMOVDQU   (DX), Y5
-	VPMINUD   Y0, Y5, Y4
-	VPCMPEQD  Y5, Y4, Y4
-	VMOVMSKPS Y4, SI
-	CMPL      SI, $0x000000ff
-	JNE       beyond
-	MOVL      (DX), SI
-	VMOVSS    (AX)(SI*4), X4
-	MOVL      4(DX), SI
-	VINSERTPS $0x10, (AX)(SI*4), X4, X4
-	MOVL      8(DX), SI
-	VINSERTPS $0x20, (AX)(SI*4), X4, X4
-	MOVL      12(DX), SI
-	VINSERTPS $0x30, (AX)(SI*4), X4, X4
-	VCVTPS2PD X4, Y4
-	VCVTPS2PD (BX), Y5
-	VSUBPD    Y4, Y5, Y5
-	VPAND     Y1, Y5, Y5
-	VPAND     Y1, Y4, Y4
-	VSUBPD    Y4, Y5, Y5
-	VADDPD    Y5, Y2, Y2
-	MOVL      16(DX), SI
-	VMOVSS    (AX)(SI*4), X4
-	MOVL      20(DX), SI
-	VINSERTPS $0x10, (AX)(SI*4), X4, X4
-	MOVL      24(DX), SI
-	VINSERTPS $0x20, (AX)(SI*4), X4, X4
-	MOVL      28(DX), SI
-	VINSERTPS $0x30, (AX)(SI*4), X4, X4
-	VCVTPS2PD X4, Y4
-	VCVTPS2PD 16(BX), Y5
-	VSUBPD    Y4, Y5, Y5
-	VPAND     Y1, Y5, Y5
-	VPAND     Y1, Y4, Y4
-	VSUBPD    Y4, Y5, Y5
-	VADDPD    Y5, Y3, Y3
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VMOVDQU    (DX), Y4
+	VPMINUD    Y0, Y4, Y5
+	VPCMPEQD   Y4, Y5, Y5
+	VMOVMSKPS  Y5, DI
+	CMPL       DI, $0x000000ff
+	JNE        beyond
+	MOVL       (DX), DI
+	VMOVSS     (AX)(DI*4), X4
+	MOVL       4(DX), DI
+	VINSERTPS  $0x10, (AX)(DI*4), X4, X4
+	MOVL       8(DX), DI
+	VINSERTPS  $0x20, (AX)(DI*4), X4, X4
+	MOVL       12(DX), DI
+	VINSERTPS  $0x30, (AX)(DI*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VCVTPS2PD  (BX), Y5
+	VSUBPD     Y4, Y5, Y5
+	VPAND      Y1, Y5, Y5
+	VPAND      Y1, Y4, Y4
+	VSUBPD     Y4, Y5, Y5
+	VADDPD     Y5, Y2, Y2
+	MOVL       16(DX), DI
+	VMOVSS     (AX)(DI*4), X4
+	MOVL       20(DX), DI
+	VINSERTPS  $0x10, (AX)(DI*4), X4, X4
+	MOVL       24(DX), DI
+	VINSERTPS  $0x20, (AX)(DI*4), X4, X4
+	MOVL       28(DX), DI
+	VINSERTPS  $0x30, (AX)(DI*4), X4, X4
+	VCVTPS2PD  X4, Y4
+	VCVTPS2PD  16(BX), Y5
+	VSUBPD     Y4, Y5, Y5
+	VPAND      Y1, Y5, Y5
+	VPAND      Y1, Y4, Y4
+	VSUBPD     Y4, Y5, Y5
+	VADDPD     Y5, Y3, Y3
 
 next:
-	ADDQ $0x00000020, DX
-	ADDQ $0x00000020, BX
-	SUBQ $0x00000008, CX
+	ADDQ $0x20, DX
+	ADDQ $0x20, BX
+	SUBQ $0x08, CX
 	JGE  turn
 
 rest:
-	ADDQ         $0x00000008, CX
-	JZ           sum
-	LEAQ         sparseRest<>+0(SB), SI
-	NEGQ         CX
-	VMOVDQU      32(SI)(CX*4), Y6
-	VPMASKMOVD   (DX), Y6, Y4
-	VMASKMOVPS   (BX), Y6, Y5
-	VPMINUD      Y0, Y4, Y4
-	VPXOR        Y0, Y0, Y0
-	VGATHERDPS   Y6, (AX)(Y4*4), Y0
-	VCVTPS2PD    X5, Y4
-	VCVTPS2PD    X0, Y6
-	VSUBPD       Y6, Y4, Y4
-	VPAND        Y1, Y4, Y4
-	VPAND        Y1, Y6, Y6
-	VSUBPD       Y6, Y4, Y4
-	VADDPD       Y4, Y2, Y2
-	VEXTRACTF128 $0x01, Y5, X4
-	VCVTPS2PD    X4, Y4
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VSUBPD       Y0, Y4, Y4
-	VPAND        Y1, Y4, Y4
-	VPAND        Y1, Y0, Y0
-	VSUBPD       Y0, Y4, Y4
-	VADDPD       Y4, Y3, Y3
+	ADDQ       $0x08, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXOR      Y0, Y0, Y0
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL      (DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VMOVSS    (AX)(DI*4), X4
+	MOVL      4(DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VINSERTPS $0x10, (AX)(DI*4), X4, X4
+	MOVL      8(DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VINSERTPS $0x20, (AX)(DI*4), X4, X4
+	MOVL      12(DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VINSERTPS $0x30, (AX)(DI*4), X4, X4
+	VCVTPS2PD X4, Y5
+	VCVTPS2PD (BX), Y4
+	VSUBPD    Y5, Y4, Y4
+	VPAND     Y1, Y4, Y4
+	VPAND     Y1, Y5, Y5
+	VSUBPD    Y5, Y4, Y4
+	VADDPD    Y4, Y0, Y0
+	ADDQ      $0x10, DX
+	ADDQ      $0x10, BX
+	SUBQ      $0x04, CX
+	JGE       by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL      (DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VMOVSS    (AX)(DI*4), X5
+	VMOVSS    (BX), X4
+	VCVTPS2PD X5, Y5
+	VCVTPS2PD X4, Y4
+	VSUBPD    Y5, Y4, Y4
+	VPAND     Y1, Y4, Y4
+	VPAND     Y1, Y5, Y5
+	VSUBPD    Y5, Y4, Y4
+	VADDPD    Y4, Y0, Y0
+	ADDQ      $0x04, DX
+	ADDQ      $0x04, BX
+	SUBQ      $0x01, CX
+	JGE       by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Y0, Y2, Y2
 
 sum:
 	VADDPD       Y3, Y2, Y2
@@ -331,8 +430,8 @@ sum:
 beyond:
 	VMOVDQU      (DX), Y4
 	VMOVDQU      (BX), Y5
-	VPCMPEQD     Y4, Y4, Y6
 	VPMINUD      Y0, Y4, Y4
+	VPCMPEQD     Y4, Y4, Y6
 	VPXOR        Y7, Y7, Y7
 	VGATHERDPS   Y6, (AX)(Y4*4), Y7
 	VCVTPS2PD    X5, Y4
@@ -354,7 +453,7 @@ beyond:
 	JMP          next
 
 // func sparseDotAVX512(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, SSE2
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+, SSE2
 TEXT ·sparseDotAVX512(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -365,49 +464,125 @@ TEXT ·sparseDotAVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
-	SUBQ         $0x00000010, CX
+	MOVL         $0x00000002, DI
+	KMOVW        DI, K1
+	MOVL         $0x00000004, DI
+	KMOVW        DI, K2
+	MOVL         $0x00000008, DI
+	KMOVW        DI, K3
+	SUBQ         $0x10, CX
 	JL           rest
 
 turn:
-	VMOVDQU64     (DX), Z3
-	VMOVDQU64     (BX), Z4
-	VPCMPEQD      Z3, Z3, K1
-	VPMINUD       Z0, Z3, Z3
-	VPXORD        Z5, Z5, Z5
-	VGATHERDPS    (AX)(Z3*4), K1, Z5
-	VCVTPS2PD     Y4, Z3
-	VCVTPS2PD     Y5, Z7
-	VFMADD231PD   Z3, Z7, Z1
-	VEXTRACTF64X4 $0x01, Z4, Y3
-	VCVTPS2PD     Y3, Z3
-	VEXTRACTF64X4 $0x01, Z5, Y4
-	VCVTPS2PD     Y4, Z4
-	VFMADD231PD   Z3, Z4, Z2
-	ADDQ          $0x00000040, DX
-	ADDQ          $0x00000040, BX
-	SUBQ          $0x00000010, CX
-	JGE           turn
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4096(BX)
+	VMOVDQU64    (DX), Z3
+	VPCMPUD      $0x02, Z0, Z3, K4
+	KORTESTW     K4, K4
+	JNC          beyond
+	MOVL         (DX), DI
+	VMOVSS       (AX)(DI*4), X4
+	MOVL         4(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X4
+	MOVL         8(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X4
+	MOVL         12(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X4
+	MOVL         16(DX), DI
+	VMOVSS       (AX)(DI*4), X3
+	MOVL         20(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X3
+	MOVL         24(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X3
+	MOVL         28(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X3
+	VINSERTF32X4 $0x01, X3, Y4, Y4
+	VCVTPS2PD    Y4, Z3
+	VCVTPS2PD    (BX), Z8
+	VFMADD231PD  Z8, Z3, Z1
+	MOVL         32(DX), DI
+	VMOVSS       (AX)(DI*4), X5
+	MOVL         36(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X5
+	MOVL         40(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X5
+	MOVL         44(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X5
+	MOVL         48(DX), DI
+	VMOVSS       (AX)(DI*4), X3
+	MOVL         52(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X3
+	MOVL         56(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X3
+	MOVL         60(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X3
+	VINSERTF32X4 $0x01, X3, Y5, Y5
+	VCVTPS2PD    Y5, Z3
+	VCVTPS2PD    32(BX), Z8
+	VFMADD231PD  Z8, Z3, Z2
+
+next:
+	ADDQ $0x40, DX
+	ADDQ $0x40, BX
+	SUBQ $0x10, CX
+	JGE  turn
 
 rest:
-	ADDQ          $0x00000010, CX
-	JZ            sum
-	MOVQ          $0x00000001, SI
-	SHLQ          CL, SI
-	DECQ          SI
-	KMOVQ         SI, K1
-	VMOVDQU32.Z   (DX), K1, Z3
-	VMOVUPS.Z     (BX), K1, Z4
-	VPMINUD       Z0, Z3, Z3
-	VPXORD        Z6, Z6, Z6
-	VGATHERDPS    (AX)(Z3*4), K1, Z6
-	VCVTPS2PD     Y4, Z0
-	VCVTPS2PD     Y6, Z3
-	VFMADD231PD   Z0, Z3, Z1
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VCVTPS2PD     Y0, Z0
-	VEXTRACTF64X4 $0x01, Z6, Y3
-	VCVTPS2PD     Y3, Z3
-	VFMADD231PD   Z0, Z3, Z2
+	ADDQ       $0x10, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXORD     Z6, Z6, Z6
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL         (DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VMOVSS       (AX)(DI*4), X0
+	MOVL         4(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K1, X0
+	MOVL         8(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K2, X0
+	MOVL         12(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K3, X0
+	VCVTPS2PD    X0, Y3
+	VCVTPS2PD    (BX), Y0
+	VFMADD231PD  Y0, Y3, Y6
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, BX
+	SUBQ         $0x04, CX
+	JGE          by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X3
+	VMOVSS      (BX), X0
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   X0, Y0
+	VFMADD231PD Y0, Y3, Y6
+	ADDQ        $0x04, DX
+	ADDQ        $0x04, BX
+	SUBQ        $0x01, CX
+	JGE         by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Z6, Z1, Z1
 
 sum:
 	VADDPD        Z2, Z1, Z1
@@ -421,8 +596,25 @@ sum:
 	MOVSD         X1, ret+40(FP)
 	RET
 
+beyond:
+	VMOVDQU64     (DX), Z3
+	VMOVDQU64     (BX), Z8
+	VPMINUD       Z0, Z3, Z3
+	VPCMPEQD      Z3, Z3, K4
+	VPXORD        Z7, Z7, Z7
+	VGATHERDPS    (AX)(Z3*4), K4, Z7
+	VCVTPS2PD     Y8, Z3
+	VCVTPS2PD     Y7, Z9
+	VFMADD231PD   Z3, Z9, Z1
+	VEXTRACTF64X4 $0x01, Z8, Y3
+	VCVTPS2PD     Y3, Z3
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VCVTPS2PD     Y8, Z8
+	VFMADD231PD   Z3, Z8, Z2
+	JMP           next
+
 // func sparseL2AVX512(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, SSE2
+// Requires: AVX, AVX512F, AVX512VL, CMOV, FMA3, MMX+, SSE2
 TEXT ·sparseL2AVX512(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -433,57 +625,133 @@ TEXT ·sparseL2AVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTD X0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
-	SUBQ         $0x00000010, CX
+	MOVL         $0x00000002, DI
+	KMOVW        DI, K1
+	MOVL         $0x00000004, DI
+	KMOVW        DI, K2
+	MOVL         $0x00000008, DI
+	KMOVW        DI, K3
+	SUBQ         $0x10, CX
 	JL           rest
 
 turn:
-	VMOVDQU64     (DX), Z3
-	VMOVDQU64     (BX), Z4
-	VPCMPEQD      Z3, Z3, K1
-	VPMINUD       Z0, Z3, Z3
-	VPXORD        Z5, Z5, Z5
-	VGATHERDPS    (AX)(Z3*4), K1, Z5
-	VCVTPS2PD     Y4, Z3
-	VCVTPS2PD     Y5, Z7
-	VADDPD        Z7, Z7, Z7
-	VSUBPD        Z7, Z3, Z7
-	VFMADD231PD   Z3, Z7, Z1
-	VEXTRACTF64X4 $0x01, Z4, Y3
-	VCVTPS2PD     Y3, Z3
-	VEXTRACTF64X4 $0x01, Z5, Y4
-	VCVTPS2PD     Y4, Z4
-	VADDPD        Z4, Z4, Z4
-	VSUBPD        Z4, Z3, Z4
-	VFMADD231PD   Z3, Z4, Z2
-	ADDQ          $0x00000040, DX
-	ADDQ          $0x00000040, BX
-	SUBQ          $0x00000010, CX
-	JGE           turn
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4096(BX)
+	VMOVDQU64    (DX), Z3
+	VPCMPUD      $0x02, Z0, Z3, K4
+	KORTESTW     K4, K4
+	JNC          beyond
+	MOVL         (DX), DI
+	VMOVSS       (AX)(DI*4), X4
+	MOVL         4(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X4
+	MOVL         8(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X4
+	MOVL         12(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X4
+	MOVL         16(DX), DI
+	VMOVSS       (AX)(DI*4), X3
+	MOVL         20(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X3
+	MOVL         24(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X3
+	MOVL         28(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X3
+	VINSERTF32X4 $0x01, X3, Y4, Y4
+	VCVTPS2PD    Y4, Z3
+	VCVTPS2PD    (BX), Z8
+	VADDPD       Z3, Z3, Z3
+	VSUBPD       Z3, Z8, Z3
+	VFMADD231PD  Z8, Z3, Z1
+	MOVL         32(DX), DI
+	VMOVSS       (AX)(DI*4), X5
+	MOVL         36(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X5
+	MOVL         40(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X5
+	MOVL         44(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X5
+	MOVL         48(DX), DI
+	VMOVSS       (AX)(DI*4), X3
+	MOVL         52(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X3
+	MOVL         56(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X3
+	MOVL         60(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X3
+	VINSERTF32X4 $0x01, X3, Y5, Y5
+	VCVTPS2PD    Y5, Z3
+	VCVTPS2PD    32(BX), Z8
+	VADDPD       Z3, Z3, Z3
+	VSUBPD       Z3, Z8, Z3
+	VFMADD231PD  Z8, Z3, Z2
+
+next:
+	ADDQ $0x40, DX
+	ADDQ $0x40, BX
+	SUBQ $0x10, CX
+	JGE  turn
 
 rest:
-	ADDQ          $0x00000010, CX
-	JZ            sum
-	MOVQ          $0x00000001, SI
-	SHLQ          CL, SI
-	DECQ          SI
-	KMOVQ         SI, K1
-	VMOVDQU32.Z   (DX), K1, Z3
-	VMOVUPS.Z     (BX), K1, Z4
-	VPMINUD       Z0, Z3, Z3
-	VPXORD        Z6, Z6, Z6
-	VGATHERDPS    (AX)(Z3*4), K1, Z6
-	VCVTPS2PD     Y4, Z0
-	VCVTPS2PD     Y6, Z3
-	VADDPD        Z3, Z3, Z3
-	VSUBPD        Z3, Z0, Z3
-	VFMADD231PD   Z0, Z3, Z1
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VCVTPS2PD     Y0, Z0
-	VEXTRACTF64X4 $0x01, Z6, Y3
-	VCVTPS2PD     Y3, Z3
-	VADDPD        Z3, Z3, Z3
-	VSUBPD        Z3, Z0, Z3
-	VFMADD231PD   Z0, Z3, Z2
+	ADDQ       $0x10, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXORD     Z6, Z6, Z6
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL         (DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VMOVSS       (AX)(DI*4), X0
+	MOVL         4(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K1, X0
+	MOVL         8(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K2, X0
+	MOVL         12(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K3, X0
+	VCVTPS2PD    X0, Y3
+	VCVTPS2PD    (BX), Y0
+	VADDPD       Y3, Y3, Y3
+	VSUBPD       Y3, Y0, Y3
+	VFMADD231PD  Y0, Y3, Y6
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, BX
+	SUBQ         $0x04, CX
+	JGE          by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL        (DX), DI
+	CMPL        DI, SI
+	CMOVLHI     SI, DI
+	VMOVSS      (AX)(DI*4), X3
+	VMOVSS      (BX), X0
+	VCVTPS2PD   X3, Y3
+	VCVTPS2PD   X0, Y0
+	VADDPD      Y3, Y3, Y3
+	VSUBPD      Y3, Y0, Y3
+	VFMADD231PD Y0, Y3, Y6
+	ADDQ        $0x04, DX
+	ADDQ        $0x04, BX
+	SUBQ        $0x01, CX
+	JGE         by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Z6, Z1, Z1
 
 sum:
 	VADDPD        Z2, Z1, Z1
@@ -497,8 +765,29 @@ sum:
 	MOVSD         X1, ret+40(FP)
 	RET
 
+beyond:
+	VMOVDQU64     (DX), Z3
+	VMOVDQU64     (BX), Z8
+	VPMINUD       Z0, Z3, Z3
+	VPCMPEQD      Z3, Z3, K4
+	VPXORD        Z7, Z7, Z7
+	VGATHERDPS    (AX)(Z3*4), K4, Z7
+	VCVTPS2PD     Y8, Z3
+	VCVTPS2PD     Y7, Z9
+	VADDPD        Z9, Z9, Z9
+	VSUBPD        Z9, Z3, Z9
+	VFMADD231PD   Z3, Z9, Z1
+	VEXTRACTF64X4 $0x01, Z8, Y3
+	VCVTPS2PD     Y3, Z3
+	VEXTRACTF64X4 $0x01, Z7, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z8, Z8
+	VSUBPD        Z8, Z3, Z8
+	VFMADD231PD   Z3, Z8, Z2
+	JMP           next
+
 // func sparseL1AVX512(table *float32, last uint32, indexes *uint32, values *float32, n int) float64
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, SSE2
+// Requires: AVX, AVX512F, AVX512VL, CMOV, MMX+, SSE2
 TEXT ·sparseL1AVX512(SB), NOSPLIT, $0-48
 	MOVQ         table+0(FP), AX
 	MOVQ         n+32(FP), CX
@@ -507,70 +796,146 @@ TEXT ·sparseL1AVX512(SB), NOSPLIT, $0-48
 	MOVL         last+8(FP), SI
 	VMOVD        SI, X0
 	VPBROADCASTD X0, Z0
-	MOVQ         $0x7fffffffffffffff, SI
-	VMOVQ        SI, X1
+	MOVQ         $0x7fffffffffffffff, DI
+	VMOVQ        DI, X1
 	VPBROADCASTQ X1, Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
-	SUBQ         $0x00000010, CX
+	MOVL         $0x00000002, DI
+	KMOVW        DI, K1
+	MOVL         $0x00000004, DI
+	KMOVW        DI, K2
+	MOVL         $0x00000008, DI
+	KMOVW        DI, K3
+	SUBQ         $0x10, CX
 	JL           rest
 
 turn:
-	VMOVDQU64     (DX), Z4
-	VMOVDQU64     (BX), Z5
-	VPCMPEQD      Z4, Z4, K1
-	VPMINUD       Z0, Z4, Z4
-	VPXORD        Z6, Z6, Z6
-	VGATHERDPS    (AX)(Z4*4), K1, Z6
-	VCVTPS2PD     Y5, Z4
-	VCVTPS2PD     Y6, Z8
-	VSUBPD        Z8, Z4, Z4
-	VPANDD        Z1, Z4, Z4
-	VPANDD        Z1, Z8, Z8
-	VSUBPD        Z8, Z4, Z4
-	VADDPD        Z4, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z5, Y4
-	VCVTPS2PD     Y4, Z4
-	VEXTRACTF64X4 $0x01, Z6, Y5
-	VCVTPS2PD     Y5, Z5
-	VSUBPD        Z5, Z4, Z4
-	VPANDD        Z1, Z4, Z4
-	VPANDD        Z1, Z5, Z5
-	VSUBPD        Z5, Z4, Z4
-	VADDPD        Z4, Z3, Z3
-	ADDQ          $0x00000040, DX
-	ADDQ          $0x00000040, BX
-	SUBQ          $0x00000010, CX
-	JGE           turn
+	PREFETCHT0   4096(DX)
+	PREFETCHT0   4096(BX)
+	VMOVDQU64    (DX), Z4
+	VPCMPUD      $0x02, Z0, Z4, K4
+	KORTESTW     K4, K4
+	JNC          beyond
+	MOVL         (DX), DI
+	VMOVSS       (AX)(DI*4), X5
+	MOVL         4(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X5
+	MOVL         8(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X5
+	MOVL         12(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X5
+	MOVL         16(DX), DI
+	VMOVSS       (AX)(DI*4), X4
+	MOVL         20(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X4
+	MOVL         24(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X4
+	MOVL         28(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X4
+	VINSERTF32X4 $0x01, X4, Y5, Y5
+	VCVTPS2PD    Y5, Z4
+	VCVTPS2PD    (BX), Z9
+	VSUBPD       Z4, Z9, Z9
+	VPANDD       Z1, Z9, Z9
+	VPANDD       Z1, Z4, Z4
+	VSUBPD       Z4, Z9, Z9
+	VADDPD       Z9, Z2, Z2
+	MOVL         32(DX), DI
+	VMOVSS       (AX)(DI*4), X6
+	MOVL         36(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X6
+	MOVL         40(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X6
+	MOVL         44(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X6
+	MOVL         48(DX), DI
+	VMOVSS       (AX)(DI*4), X4
+	MOVL         52(DX), DI
+	VPBROADCASTD (AX)(DI*4), K1, X4
+	MOVL         56(DX), DI
+	VPBROADCASTD (AX)(DI*4), K2, X4
+	MOVL         60(DX), DI
+	VPBROADCASTD (AX)(DI*4), K3, X4
+	VINSERTF32X4 $0x01, X4, Y6, Y6
+	VCVTPS2PD    Y6, Z4
+	VCVTPS2PD    32(BX), Z9
+	VSUBPD       Z4, Z9, Z9
+	VPANDD       Z1, Z9, Z9
+	VPANDD       Z1, Z4, Z4
+	VSUBPD       Z4, Z9, Z9
+	VADDPD       Z9, Z3, Z3
+
+next:
+	ADDQ $0x40, DX
+	ADDQ $0x40, BX
+	SUBQ $0x10, CX
+	JGE  turn
 
 rest:
-	ADDQ          $0x00000010, CX
-	JZ            sum
-	MOVQ          $0x00000001, SI
-	SHLQ          CL, SI
-	DECQ          SI
-	KMOVQ         SI, K1
-	VMOVDQU32.Z   (DX), K1, Z4
-	VMOVUPS.Z     (BX), K1, Z5
-	VPMINUD       Z0, Z4, Z4
-	VPXORD        Z7, Z7, Z7
-	VGATHERDPS    (AX)(Z4*4), K1, Z7
-	VCVTPS2PD     Y5, Z0
-	VCVTPS2PD     Y7, Z4
-	VSUBPD        Z4, Z0, Z0
-	VPANDD        Z1, Z0, Z0
-	VPANDD        Z1, Z4, Z4
-	VSUBPD        Z4, Z0, Z0
-	VADDPD        Z0, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z5, Y0
-	VCVTPS2PD     Y0, Z0
-	VEXTRACTF64X4 $0x01, Z7, Y4
-	VCVTPS2PD     Y4, Z4
-	VSUBPD        Z4, Z0, Z0
-	VPANDD        Z1, Z0, Z0
-	VPANDD        Z1, Z4, Z4
-	VSUBPD        Z4, Z0, Z0
-	VADDPD        Z0, Z3, Z3
+	ADDQ       $0x10, CX
+	JZ         sum
+	PREFETCHT0 4096(DX)
+	PREFETCHT0 4096(BX)
+	VPXORD     Z7, Z7, Z7
+	SUBQ       $0x04, CX
+	JL         by4_end
+
+by4:
+	MOVL         (DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VMOVSS       (AX)(DI*4), X0
+	MOVL         4(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K1, X0
+	MOVL         8(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K2, X0
+	MOVL         12(DX), DI
+	CMPL         DI, SI
+	CMOVLHI      SI, DI
+	VPBROADCASTD (AX)(DI*4), K3, X0
+	VCVTPS2PD    X0, Y4
+	VCVTPS2PD    (BX), Y0
+	VSUBPD       Y4, Y0, Y0
+	VPANDD       Y1, Y0, Y0
+	VPANDD       Y1, Y4, Y4
+	VSUBPD       Y4, Y0, Y0
+	VADDPD       Y0, Y7, Y7
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, BX
+	SUBQ         $0x04, CX
+	JGE          by4
+
+by4_end:
+	ADDQ $0x04, CX
+	SUBQ $0x01, CX
+	JL   by1_end
+
+by1:
+	MOVL      (DX), DI
+	CMPL      DI, SI
+	CMOVLHI   SI, DI
+	VMOVSS    (AX)(DI*4), X4
+	VMOVSS    (BX), X0
+	VCVTPS2PD X4, Y4
+	VCVTPS2PD X0, Y0
+	VSUBPD    Y4, Y0, Y0
+	VPANDD    Y1, Y0, Y0
+	VPANDD    Y1, Y4, Y4
+	VSUBPD    Y4, Y0, Y0
+	VADDPD    Y0, Y7, Y7
+	ADDQ      $0x04, DX
+	ADDQ      $0x04, BX
+	SUBQ      $0x01, CX
+	JGE       by1
+
+by1_end:
+	ADDQ   $0x01, CX
+	VADDPD Z7, Z2, Z2
 
 sum:
 	VADDPD        Z3, Z2, Z2
@@ -583,3 +948,28 @@ sum:
 	VZEROUPPER
 	MOVSD         X1, ret+40(FP)
 	RET
+
+beyond:
+	VMOVDQU64     (DX), Z4
+	VMOVDQU64     (BX), Z9
+	VPMINUD       Z0, Z4, Z4
+	VPCMPEQD      Z4, Z4, K4
+	VPXORD        Z8, Z8, Z8
+	VGATHERDPS    (AX)(Z4*4), K4, Z8
+	VCVTPS2PD     Y9, Z4
+	VCVTPS2PD     Y8, Z10
+	VSUBPD        Z10, Z4, Z4
+	VPANDD        Z1, Z4, Z4
+	VPANDD        Z1, Z10, Z10
+	VSUBPD        Z10, Z4, Z4
+	VADDPD        Z4, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z9, Y4
+	VCVTPS2PD     Y4, Z4
+	VEXTRACTF64X4 $0x01, Z8, Y9
+	VCVTPS2PD     Y9, Z9
+	VSUBPD        Z9, Z4, Z4
+	VPANDD        Z1, Z4, Z4
+	VPANDD        Z1, Z9, Z9
+	VSUBPD        Z9, Z4, Z4
+	VADDPD        Z4, Z3, Z3
+	JMP           next

@@ -10,7 +10,8 @@
 // Long rows, and what is left, go one by one.
 //
 // Query and rows are filled up with zeros to whole steps of 32 elements, so
-// there are no tails. Elements are float32, or int8 against a query of int16.
+// there are no tails: 128 bytes of a row go in a turn, then the steps left. Elements
+// are float32, or int8 against a query of int16.
 package main
 
 import (
@@ -30,6 +31,9 @@ const prefetchBytesMax = 1024
 // longBytes is the length of a row from which rows go one by one: memory is read
 // faster in order.
 const longBytes = 512
+
+// turnBytes of a row are scored in a turn.
+const turnBytes = 128
 
 // stepElements is what rows are filled up to whole steps of.
 const stepElements = 32
@@ -254,7 +258,7 @@ func prefetchFirst(ids, n reg.Register) {
 
 // block scores so many rows.
 func (k *kernel) block(label string, together int, do step) {
-	// Four sums at a time, of the registers of a step in turn.
+	// Four sums: one a row, or those of one row's registers in turn.
 	sets := 4 / together
 	starts := make([]reg.GPVirtual, together)
 	sums := make([][]reg.VecVirtual, together)
@@ -275,38 +279,59 @@ func (k *kernel) block(label string, together int, do step) {
 	for r := range next {
 		next[r] = address(ids, r)
 	}
-	at := GP64() // in bytes of a row
+	at, left := GP64(), GP64() // in bytes of a row
 	XORQ(at, at)
-	rowStep := stepElements * k.rowBytes()
+	MOVQ(k.length, left)
 	scale := k.queryBytes() / k.rowBytes()
-	loop := label + "_steps"
-	Label(loop)
-	if rowStep < 64 {
-		TESTQ(U32(uint32(rowStep)), at) // halfway in a line
-		JNZ(LabelRef(loop + "_asked"))
-	}
-	for disp := 0; disp < rowStep; disp += 64 {
+	prefetch := func(disp int) {
 		for _, n := range next {
 			PREFETCHT0(Mem{Base: n, Index: at, Scale: 1, Disp: disp})
 		}
 	}
-	Label(loop + "_asked")
-	for i := 0; i < stepElements; i += k.elements() {
-		qv := k.Register()
-		VMOVUPS(Mem{Base: k.query, Index: at, Scale: uint8(max(scale, 1)), Disp: i * k.queryBytes()}, qv)
-		for r, start := range starts {
-			v, row := k.Register(), Mem{Base: start, Index: at, Scale: 1, Disp: i * k.rowBytes()}
-			if k.codes {
-				VPMOVSXBW(row, v)
-			} else {
-				VMOVUPS(row, v)
+	add := func(bytes int) {
+		elements := bytes / k.rowBytes()
+		for i := 0; i < elements; i += k.elements() {
+			qv := k.Register()
+			VMOVUPS(Mem{Base: k.query, Index: at, Scale: uint8(scale), Disp: i * k.queryBytes()}, qv)
+			for r, start := range starts {
+				v, row := k.Register(), Mem{Base: start, Index: at, Scale: 1, Disp: i * k.rowBytes()}
+				if k.codes {
+					VPMOVSXBW(row, v)
+				} else {
+					VMOVUPS(row, v)
+				}
+				do(k, qv, v, sums[r][i/k.elements()%sets])
 			}
-			do(k, qv, v, sums[r][i/k.elements()%sets])
 		}
+		ADDQ(Imm(uint64(bytes)), at)
 	}
-	ADDQ(U32(uint32(rowStep)), at)
-	CMPQ(at, k.length)
-	JL(LabelRef(loop))
+	turns, steps, done := label+"_turns", label+"_steps", label+"_done"
+	rowStep := stepElements * k.rowBytes()
+	if rowStep < turnBytes {
+		CMPQ(left, U32(turnBytes))
+		JL(LabelRef(steps))
+	}
+	Label(turns)
+	for disp := 0; disp < turnBytes; disp += 64 {
+		prefetch(disp)
+	}
+	SUBQ(U32(turnBytes), left)
+	add(turnBytes)
+	CMPQ(left, U32(turnBytes))
+	JGE(LabelRef(turns))
+	if rowStep < turnBytes {
+		TESTQ(left, left)
+		JZ(LabelRef(done))
+		Label(steps)
+		TESTQ(U32(uint32(rowStep)), at) // halfway in a line
+		JNZ(LabelRef(steps + "_asked"))
+		prefetch(0)
+		Label(steps + "_asked")
+		add(rowStep)
+		SUBQ(Imm(uint64(rowStep)), left)
+		JG(LabelRef(steps))
+		Label(done)
+	}
 	out := GP64()
 	MOVQ(simd.Argument("out"), out)
 	totals := make([]reg.VecVirtual, together)

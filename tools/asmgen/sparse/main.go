@@ -2,11 +2,11 @@
 // generate in package vector.
 //
 // Each kernel goes through the elements of one sparse vector and looks up what
-// another one has at the same index: that one is written out in a table. With
-// AVX-512 that is a gather; with AVX2 eight loads, which take half the time of a
-// gather on the processors that have no more. Terms are summed in float64. Indexes
-// beyond the table are taken for the last one, so that nothing else is read whatever
-// they are; they do not occur, and eight of which one does are gathered.
+// another one has at the same index: that one is written out in a table. They are
+// looked up by a load each, which takes less time than a gather. Terms are summed in
+// float64. Indexes beyond the table are taken for the last one, so that nothing else
+// is read whatever they are; they do not occur, and a register of which one does is
+// gathered.
 package main
 
 import (
@@ -18,6 +18,11 @@ import (
 
 	"quiver/tools/asmgen/simd"
 )
+
+// aheadBytes is how far ahead of the elements being looked up others are prefetched:
+// those of the vectors that follow. What is looked up keeps the processor from
+// reading far ahead by itself.
+const aheadBytes = 4096
 
 func main() {
 	for _, s := range []simd.Set{simd.AVX2, simd.AVX512} {
@@ -48,9 +53,13 @@ func squaredL2(_ *kernel, x, t, sum reg.VecVirtual) {
 
 // l1 adds |x-t|-|t|.
 func l1(k *kernel, x, t, sum reg.VecVirtual) {
+	var mask Op = k.absMask
+	if t.Size() < k.absMask.Size() {
+		mask = k.absMask.AsY()
+	}
 	VSUBPD(t, x, x)
-	k.And(k.absMask, x, x)
-	k.And(k.absMask, t, t)
+	k.And(mask, x, x)
+	k.And(mask, t, t)
 	VSUBPD(t, x, x)
 	VADDPD(x, sum, sum)
 }
@@ -61,8 +70,8 @@ func generate(s simd.Set, name, what string, do step) {
 	k := &kernel{Set: s}
 	table, n := Load(Param("table"), GP64()), Load(Param("n"), GP64())
 	indexes, values := Load(Param("indexes"), GP64()), Load(Param("values"), GP64())
-	last, x := s.Register(), XMM()
-	VMOVD(Load(Param("last"), GP32()), x)
+	lastIndex, last, x := Load(Param("last"), GP32()), s.Register(), XMM()
+	VMOVD(lastIndex, x)
 	VPBROADCASTD(x, last)
 	if name == "sparseL1" {
 		k.absMask = s.Register()
@@ -72,76 +81,116 @@ func generate(s simd.Set, name, what string, do step) {
 		VPBROADCASTQ(x, k.absMask)
 	}
 	sums := []reg.VecVirtual{s.Zero(), s.Zero()}
-	// Those lanes of at are looked up that the mask has; values are zero elsewhere.
-	add := func(at, v reg.VecVirtual, mask Op) {
-		VPMINUD(last, at, at)
-		t := s.Gather(table, at, mask)
-		for half, sum := range sums {
-			do(k, s.Doubles(v, half), s.Doubles(t, half), sum)
+	var lane [4]Op // masks of one lane each
+	for i := 1; s.Wide() && i < len(lane); i++ {
+		mask, bit := K(), GP32()
+		MOVL(U32(1<<i), bit)
+		KMOVW(bit, mask)
+		lane[i] = mask
+	}
+	// find puts what the index at so many bytes selects into a lane of found: with
+	// AVX-512 it is broadcast to one lane, which takes no shuffle.
+	find := func(found reg.VecVirtual, i, disp int, clamped bool) {
+		index := GP64()
+		MOVL(Mem{Base: indexes, Disp: disp}, index.As32())
+		if clamped {
+			CMPL(index.As32(), lastIndex)
+			CMOVLHI(lastIndex, index.As32())
+		}
+		switch from := (Mem{Base: table, Index: index, Scale: 4}); {
+		case i == 0:
+			VMOVSS(from, found)
+		case s.Wide():
+			VPBROADCASTD(from, lane[i], found)
+		default:
+			VINSERTPS(Imm(uint64(16*i)), from, found, found)
 		}
 	}
-	// load adds the next eight, if none is beyond the table.
-	load := func(otherwise string) {
-		within, all := s.Register(), GP32()
+	four := func(disp int, clamped bool) reg.VecVirtual {
+		found := XMM()
+		for i := range 4 {
+			find(found, i, disp+4*i, clamped)
+		}
+		return found
+	}
+	// checked goes elsewhere if any of the next indexes is beyond the table.
+	checked := func(otherwise string) {
 		at := s.Load(Mem{Base: indexes})
+		if s.Wide() {
+			const notGreater = 2
+			within := K()
+			VPCMPUD(Imm(notGreater), last, at, within)
+			KORTESTW(within, within)
+			JNC(LabelRef(otherwise))
+			return
+		}
+		within, all := s.Register(), GP32()
 		VPMINUD(last, at, within)
 		VPCMPEQD(at, within, within)
 		VMOVMSKPS(within, all)
 		CMPL(all, U32(0xff))
 		JNE(LabelRef(otherwise))
-		for half, sum := range sums {
-			t, x, found := s.Register(), s.Register(), s.Half()
-			for i := range 4 {
-				index := GP64()
-				MOVL(Mem{Base: indexes, Disp: 16*half + 4*i}, index.As32())
-				if from := (Mem{Base: table, Index: index, Scale: 4}); i == 0 {
-					VMOVSS(from, found)
-				} else {
-					VINSERTPS(Imm(uint64(16*i)), from, found, found)
-				}
-			}
-			VCVTPS2PD(found, t)
-			VCVTPS2PD(Mem{Base: values, Disp: 16 * half}, x)
-			do(k, x, t, sum)
-		}
 	}
 	lanes := s.Floats()
+	prefetch := func() {
+		PREFETCHT0(Mem{Base: indexes, Disp: aheadBytes})
+		PREFETCHT0(Mem{Base: values, Disp: aheadBytes})
+	}
+	move := func(elements int) {
+		ADDQ(Imm(uint64(4*elements)), indexes)
+		ADDQ(Imm(uint64(4*elements)), values)
+	}
 	Label("full")
-	SUBQ(U32(uint32(lanes)), n)
+	SUBQ(Imm(uint64(lanes)), n)
 	JL(LabelRef("rest"))
 	Label("turn")
-	full := func() {
-		at, v := s.Load(Mem{Base: indexes}), s.Load(Mem{Base: values})
-		add(at, v, s.AllLanes(at))
+	prefetch()
+	checked("beyond")
+	for half, sum := range sums {
+		disp := half * s.Bytes / 2
+		found, t, x := four(disp, false), s.Register(), s.Register()
+		if s.Wide() {
+			VINSERTF32X4(Imm(1), four(disp+16, false), found.AsY(), found.AsY())
+			VCVTPS2PD(found.AsY(), t)
+		} else {
+			VCVTPS2PD(found, t)
+		}
+		VCVTPS2PD(Mem{Base: values, Disp: disp}, x)
+		do(k, x, t, sum)
 	}
-	if s.Wide() {
-		full()
-	} else {
-		load("beyond")
-		Label("next")
-	}
-	ADDQ(U32(uint32(4*lanes)), indexes)
-	ADDQ(U32(uint32(4*lanes)), values)
-	SUBQ(U32(uint32(lanes)), n)
+	Label("next")
+	move(lanes)
+	SUBQ(Imm(uint64(lanes)), n)
 	JGE(LabelRef("turn"))
 	Label("rest")
-	ADDQ(U32(uint32(lanes)), n)
+	ADDQ(Imm(uint64(lanes)), n)
 	JZ(LabelRef("sum"))
-	at, v := s.Register(), s.Register()
-	if s.Wide() {
-		mask := simd.LowBits(n)
-		VMOVDQU32_Z(Mem{Base: indexes}, mask, at)
-		VMOVUPS_Z(Mem{Base: values}, mask, v)
-		add(at, v, mask)
-	} else {
-		mask, address := s.Register(), GP64()
-		LEAQ(restTable(), address)
-		NEGQ(n)
-		VMOVDQU(Mem{Base: address, Index: n, Scale: 4, Disp: 32}, mask)
-		VPMASKMOVD(Mem{Base: indexes}, mask, at)
-		VMASKMOVPS(Mem{Base: values}, mask, v)
-		add(at, v, mask)
+	prefetch()
+	few := s.Zero()
+	for _, together := range []int{4, 1} {
+		label := fmt.Sprintf("by%d", together)
+		SUBQ(Imm(uint64(together)), n)
+		JL(LabelRef(label + "_end"))
+		Label(label)
+		x, t := YMM(), YMM()
+		if together == 4 {
+			VCVTPS2PD(four(0, true), t)
+			VCVTPS2PD(Mem{Base: values}, x)
+		} else {
+			found, value := XMM(), XMM()
+			find(found, 0, 0, true)
+			VMOVSS(Mem{Base: values}, value)
+			VCVTPS2PD(found, t)
+			VCVTPS2PD(value, x)
+		}
+		do(k, x, t, few.AsY().(reg.VecVirtual))
+		move(together)
+		SUBQ(Imm(uint64(together)), n)
+		JGE(LabelRef(label))
+		Label(label + "_end")
+		ADDQ(Imm(uint64(together)), n)
 	}
+	VADDPD(few, sums[0], sums[0])
 	Label("sum")
 	VADDPD(sums[1], sums[0], sums[0])
 	total := s.Fold(sums[0], func(a, b, sum Op) { VADDPD(a, b, sum) })
@@ -152,26 +201,12 @@ func generate(s simd.Set, name, what string, do step) {
 	VZEROUPPER()
 	Store(low, ReturnIndex(0))
 	RET()
-	if !s.Wide() {
-		Label("beyond")
-		full()
-		JMP(LabelRef("next"))
+	Label("beyond")
+	at, v := s.Load(Mem{Base: indexes}), s.Load(Mem{Base: values})
+	VPMINUD(last, at, at)
+	t := s.Gather(table, at, s.AllLanes(at))
+	for half, sum := range sums {
+		do(k, s.Doubles(v, half), s.Doubles(t, half), sum)
 	}
-}
-
-var restTableMem Mem
-
-// restTable is eight words of all ones and eight of zero.
-func restTable() Mem {
-	if restTableMem.Symbol.Name == "" {
-		restTableMem = GLOBL("sparseRest", RODATA|NOPTR)
-		for i := range 16 {
-			v := U32(0)
-			if i < 8 {
-				v = 0xffffffff
-			}
-			DATA(4*i, v)
-		}
-	}
-	return restTableMem
+	JMP(LabelRef("next"))
 }
