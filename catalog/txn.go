@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Txn is a transaction's overlay over the newest Version: it is the View that
@@ -181,6 +182,20 @@ func (t *Txn) Truncated() (out []*Partition) {
 		return true
 	})
 	return out
+}
+
+// IsFresh says whether all rows that a table may have were written since the last
+// savepoint, or in this transaction if there is none: its partitions have been made,
+// truncated or rewritten since.
+func (t *Txn) IsFresh(table OID) bool {
+	before := t.base
+	if n := len(t.marks); n > 0 {
+		before = t.marks[n-1].own
+	}
+	return !slices.ContainsFunc(t.own.Partitions(table), func(p *Partition) bool {
+		was, _ := before.Descriptor(p.OID).(*Partition)
+		return was != nil && was.Storage == p.Storage
+	})
 }
 
 // DroppedStorage lists the storage ids of tables and partitions that the

@@ -28,6 +28,8 @@ type Options struct {
 	// Header: the first line is one; Match: it must name the columns.
 	Header, Match bool
 	Quote, Escape byte
+	// Freeze: the table must be of the transaction.
+	Freeze bool
 	// ForceQuote, ForceNotNull and ForceNull have an entry a column of the
 	// COPY, or are nil.
 	ForceQuote, ForceNotNull, ForceNull []bool
@@ -100,7 +102,8 @@ func (p *parser) option(o *ast.Option) error {
 		}
 		p.Format = f
 	case "freeze":
-		_, err := boolean(o)
+		on, err := Boolean(o)
+		p.Freeze = on
 		return err
 	case "delimiter", "quote", "escape", "null":
 		_, err := text(o)
@@ -113,7 +116,7 @@ func (p *parser) option(o *ast.Option) error {
 			p.Header, p.Match = true, true
 			return nil
 		}
-		on, err := boolean(o)
+		on, err := Boolean(o)
 		if err != nil {
 			return sqlerr.New(sqlerr.SyntaxError, "header requires a Boolean value or \"match\"")
 		}
@@ -145,7 +148,8 @@ func (p *parser) option(o *ast.Option) error {
 	return nil
 }
 
-func boolean(o *ast.Option) (bool, error) {
+// Boolean is the value of an option that is on or off.
+func Boolean(o *ast.Option) (bool, error) {
 	on, ok := o.Boolean()
 	if !ok {
 		return false, sqlerr.New(sqlerr.SyntaxError, "%s requires a Boolean value", o.Name)

@@ -211,10 +211,35 @@ func (c *copyFrom) run(ctx context.Context) (string, error) {
 	return string(appendCount([]byte("COPY"), c.rows)), nil
 }
 
+// checkFreeze refuses FREEZE where PostgreSQL could not write rows that everybody sees
+// at once: nobody else may know the table, nor this session read what was before.
+// Rows become visible at the commit here, with FREEZE or without.
+func (c *copyFrom) checkFreeze() error {
+	if !c.opts.freeze {
+		return nil
+	}
+	if c.table.PartitionKey != nil {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot perform COPY FREEZE on a partitioned table")
+	}
+	for _, p := range c.s.portals {
+		if p.cursor != nil || len(p.columns) > 0 {
+			return sqlerr.New(sqlerr.InvalidTransactionState, "cannot perform COPY FREEZE because of prior transaction activity")
+		}
+	}
+	if !c.s.txn.store.Catalog().IsFresh(c.table.OID) {
+		return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState,
+			"cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction")
+	}
+	return nil
+}
+
 // runStream reads the client's data and inserts it batch by batch.
 func (c *copyFrom) runStream(ctx context.Context) error {
 	s := c.s
 	if err := s.conn.CopyIn(len(c.columns), c.opts.isBinary()); err != nil {
+		return err
+	}
+	if err := c.checkFreeze(); err != nil {
 		return err
 	}
 	format := *s.format(s.view())
@@ -368,6 +393,9 @@ func (c *copyFrom) runFiles(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkFreeze(); err != nil {
+		return err
+	}
 	c.several = len(files) > 1
 	return c.insertFiles(ctx, files)
 }
@@ -405,6 +433,9 @@ func (c *copyFrom) insertFiles(ctx context.Context, files []*copyfile.File) erro
 func (c *copyFrom) runSpooled(ctx context.Context) error {
 	s := c.s
 	if err := s.conn.CopyIn(len(c.columns), c.opts.isBinary()); err != nil {
+		return err
+	}
+	if err := c.checkFreeze(); err != nil {
 		return err
 	}
 	spool, err := copyfile.TempFile(s.cfg.TempDir)

@@ -17,6 +17,7 @@ type copyOptions struct {
 	file        copyfile.Format
 	rows        *copyformat.Options
 	compression copyfile.Compression
+	freeze      bool
 }
 
 // parseCopyOptions reads the options of a COPY over the named columns. Quiver's
@@ -56,12 +57,17 @@ func parseCopyOptions(v *ast.CopyStmt, columns []string) (*copyOptions, error) {
 	}
 	var err error
 	if c.file == 0 {
-		c.rows, err = copyformat.ParseOptions(rest, v.From, columns)
+		if c.rows, err = copyformat.ParseOptions(rest, v.From, columns); err == nil {
+			c.freeze = c.rows.Freeze
+		}
 		return c, err
 	}
 	for _, o := range rest {
 		if o.Name != "freeze" {
 			return nil, sqlerr.New(sqlerr.SyntaxError, "cannot specify %s in %s mode", strings.ToUpper(o.Name), strings.ToUpper(c.file.String())).At(o.Position())
+		}
+		if c.freeze, err = copyformat.Boolean(o); err != nil {
+			return nil, err
 		}
 	}
 	if packed == nil && c.file == copyfile.Parquet && !v.From {
