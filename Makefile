@@ -71,6 +71,10 @@ soak: deps servers ## hours of faults: 1,000,000 operations against a model, eve
 recall: ## recall floors: each kind of index, type, distance and quantization on each kind of data
 	QUIVER_RECALL=all $(GO) test -timeout 4h -v ./test/recall
 
+.PHONY: memory
+memory: ## a table of MEMORY_TABLE MB (1000) on a server with MEMORY_BUDGET MB of memory (256): load, scan, join, sort, index, search
+	$(GO) run ./test/memory -table $(or $(MEMORY_TABLE),1000) -budget $(or $(MEMORY_BUDGET),256)
+
 .PHONY: bench
 bench: deps ## the figures of docs/benchmarks.md, beside their peers in the same run
 	$(GO) run ./bench -out docs/benchmarks.md
