@@ -60,15 +60,18 @@ func (t *Txn) CreatePartition(ctx context.Context, table *Table, name string) (*
 	return p, t.AddPartition(ctx, table, p)
 }
 
-// AddPartition adds a partition to a table: p has its name and bound, and its
-// schema if that is not the table's; the rest is given here.
+// AddPartition adds a partition to a table: p has its name and bound, its schema if
+// that is not the table's, and the storage id of rows that there are; the rest is
+// given here.
 func (t *Txn) AddPartition(ctx context.Context, table *Table, p *Partition) error {
 	var err error
 	if p.OID, err = t.NewOID(ctx); err != nil {
 		return err
 	}
-	if p.Storage, err = t.NewStorageID(ctx); err != nil {
-		return err
+	if p.Storage == 0 {
+		if p.Storage, err = t.NewStorageID(ctx); err != nil {
+			return err
+		}
 	}
 	if p.Schema == 0 {
 		p.Schema = table.Schema

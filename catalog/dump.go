@@ -28,7 +28,7 @@ func (c *Contents) Dump(w io.Writer) error {
 			return err
 		}
 		name := "of no table"
-		if t := c.Version.TableByStorage(s.Table); t != nil {
+		if t, _ := c.Version.PlaceOfStorage(s.Partition); t != nil {
 			name = fmt.Sprintf("of table %d %q", t.OID, t.Name)
 		}
 		fmt.Fprintf(w, "segment %d %s: %s\n", s.ID, name, text)

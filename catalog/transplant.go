@@ -227,6 +227,10 @@ func (x *transplanting) storage(ctx context.Context, old *StorageID) (err error)
 	if *old == 0 {
 		return nil
 	}
+	if fresh := x.Storage[*old]; fresh != 0 { // an index and the one that a detached partition kept
+		*old = fresh
+		return nil
+	}
 	fresh, err := x.t.NewStorageID(ctx)
 	x.Storage[*old] = fresh
 	*old = fresh

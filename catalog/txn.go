@@ -92,6 +92,9 @@ func (t *Txn) Snapshot() View { return t.View }
 // Changed says whether the transaction has DDL to commit.
 func (t *Txn) Changed() bool { return t.changes.root != nil }
 
+// PlaceOfStorage is Version's, of whatever database.
+func (t *Txn) PlaceOfStorage(id StorageID) (*Table, *Partition) { return t.own.PlaceOfStorage(id) }
+
 // NewOID hands out an OID that is never given again.
 func (t *Txn) NewOID(ctx context.Context) (OID, error) { return t.c.NewOID(ctx) }
 
@@ -199,12 +202,13 @@ func (t *Txn) IsFresh(table OID) bool {
 }
 
 // DroppedStorage lists the storage ids of tables and partitions that the
-// transaction drops or replaces; their segments go once no reader needs them.
+// transaction drops or replaces; their segments go once no reader needs them. The
+// storage of a partition that became part of another table stays.
 func (t *Txn) DroppedStorage() []StorageID {
 	var out []StorageID
 	t.changes.from(cmp.Compare[OID], 0, func(_ OID, ch change) bool {
 		if ch.from != nil {
-			if old := storageOf(ch.from); old != 0 && (ch.to == nil || storageOf(ch.to) != old) {
+			if old := storageOf(ch.from); old != 0 && (ch.to == nil || storageOf(ch.to) != old) && !t.own.hasStorage(old) {
 				out = append(out, old)
 			}
 		}

@@ -225,8 +225,8 @@ func (v *Version) Descriptors() []Descriptor {
 	return out
 }
 
-// TableByStorage returns the table whose rows lie under id, or nil: replay and
-// segments name storage, not OIDs.
+// TableByStorage returns the table that was given id, or nil. The rows of a partition
+// may lie under the id of another table; see PlaceOfStorage.
 func (v *Version) TableByStorage(id StorageID) *Table {
 	d, _ := v.storages.get(cmp.Compare[StorageID], id)
 	t, _ := d.(*Table)
@@ -238,6 +238,21 @@ func (v *Version) PartitionByStorage(id StorageID) *Partition {
 	d, _ := v.storages.get(cmp.Compare[StorageID], id)
 	p, _ := d.(*Partition)
 	return p
+}
+
+// PlaceOfStorage returns the partition whose rows lie under id, and its table; nil if
+// it is gone. Replay and segments name storage, not OIDs.
+func (v *Version) PlaceOfStorage(id StorageID) (*Table, *Partition) {
+	p := v.PartitionByStorage(id)
+	if p == nil {
+		return nil, nil
+	}
+	return v.Table(p.Table), p
+}
+
+func (v *Version) hasStorage(id StorageID) bool {
+	_, ok := v.storages.get(cmp.Compare[StorageID], id)
+	return ok
 }
 
 // Databases returns the databases in name order.

@@ -6,12 +6,18 @@ import (
 	"quiver/catalog"
 	"quiver/planner/plan"
 	"quiver/sql/funcs"
+	"quiver/storage"
 )
 
 // runQuery runs a statement of DDL's own as a further command of the transaction
 // and hands its batches to each, which borrows them.
 func (d *ddl) runQuery(ctx context.Context, stmt *plan.Statement, each func(*batch)) error {
-	snapshot, err := d.x.env.Txn.Snapshot(ctx)
+	return d.runQueryOf(ctx, stmt, d.x.env.Txn.Snapshot, each)
+}
+
+// runQueryOf is runQuery over what a snapshot sees.
+func (d *ddl) runQueryOf(ctx context.Context, stmt *plan.Statement, take func(context.Context) (storage.Snapshot, error), each func(*batch)) error {
+	snapshot, err := take(ctx)
 	if err != nil {
 		return err
 	}

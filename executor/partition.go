@@ -3,10 +3,13 @@ package executor
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"quiver/catalog"
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
+	"quiver/sql/types"
 	"quiver/storage"
 )
 
@@ -60,6 +63,8 @@ type partitionCreation struct {
 	bound       *ast.PartitionBound // nil: the partition takes the rows that name it
 	options     []*ast.Option
 	ifNotExists bool
+	// kept is what the partition has of a table that becomes it; nil for nothing.
+	kept *catalog.Partition
 }
 
 func (c *partitionCreation) create(ctx context.Context) error {
@@ -79,7 +84,11 @@ func (c *partitionCreation) create(ctx context.Context) error {
 
 // add checks the bound and puts the partition.
 func (c *partitionCreation) add(ctx context.Context) (*catalog.Partition, error) {
-	p := &catalog.Partition{Object: catalog.Object{Name: c.name}, Schema: c.schema}
+	p := &catalog.Partition{}
+	if c.kept != nil {
+		*p = *c.kept
+	}
+	p.Name, p.Schema = c.name, c.schema
 	if err := partitionParameters.set(&parameterTarget{options: &p.Options}, c.options, true); err != nil {
 		return nil, err
 	}
@@ -148,7 +157,7 @@ func (c *partitionCreation) checkDefault(ctx context.Context, other *catalog.Par
 	if err := c.x.env.Txn.LockTable(ctx, c.table.OID, storage.LockAccessExclusive, storage.WaitBlock); err != nil {
 		return err
 	}
-	stays, err := c.allBelong(ctx, c.table, other)
+	stays, err := c.allBelong(ctx, c.table, other, c.x.env.Txn.Snapshot)
 	if err != nil || stays {
 		return err
 	}
@@ -156,9 +165,9 @@ func (c *partitionCreation) checkDefault(ctx context.Context, other *catalog.Par
 		WithTable(schemaNamed(c.catalog(), other.Schema), other.Name)
 }
 
-// allBelong says whether the rows of a partition belong to it.
-func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Partition) (bool, error) {
-	stmt, err := d.x.env.Replan(ctx, "SELECT * FROM "+d.qualified(p.Schema, p.Name))
+// allBelong says whether the rows of a partition belong to it, as snapshot sees them.
+func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Partition, snapshot func(context.Context) (storage.Snapshot, error)) (bool, error) {
+	stmt, err := d.x.env.Replan(ctx, "SELECT "+partitionKeyColumns(table)+" FROM "+d.qualified(p.Schema, p.Name))
 	if err != nil {
 		return false, err
 	}
@@ -172,7 +181,7 @@ func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Pa
 	}
 	belong := true
 	var failed error
-	err = d.runQuery(ctx, stmt, func(b *batch) {
+	err = d.runQueryOf(ctx, stmt, snapshot, func(b *batch) {
 		places, err := r.places(b)
 		if err != nil {
 			failed = err
@@ -182,6 +191,23 @@ func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Pa
 		}
 	})
 	return belong, errors.Join(err, failed)
+}
+
+// partitionKeyColumns is a select list of a table's columns, nulls in place of those
+// that its partition key does not need.
+func partitionKeyColumns(table *catalog.Table) string {
+	list := make([]string, 0, len(table.Columns))
+	for _, c := range liveColumns(table) {
+		needed := slices.ContainsFunc(table.PartitionKey.Columns, func(k catalog.PartitionKeyColumn) bool {
+			return k.Number == c.Number || slices.Contains(k.Uses, c.Number)
+		})
+		if needed {
+			list = append(list, identifier(c.Name))
+		} else {
+			list = append(list, "NULL::"+types.FormatType(c.Type))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // dropPartition is DROP PARTITION p ON t: its rows go with it.

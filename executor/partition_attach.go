@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"quiver/catalog"
 	"quiver/sql/ast"
@@ -11,9 +12,8 @@ import (
 	"quiver/storage"
 )
 
-// attachPartition is ALTER TABLE … ATTACH PARTITION. Rows belong to the storage of
-// their table, under which their ids are unique: those of the table attached are
-// written anew.
+// attachPartition is ALTER TABLE … ATTACH PARTITION. The rows stay where they are if
+// they are laid out as those of the table; otherwise they are written anew.
 func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	if table.PartitionKey == nil {
 		return tableNotPartitioned(table.Name)
@@ -42,7 +42,10 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 	if err := matchColumns(table, child); err != nil {
 		return err
 	}
-	c := &partitionCreation{ddl: d, table: table, name: child.Name, schema: child.Schema, bound: cmd.Bound}
+	if err := d.matchChecks(table, child); err != nil {
+		return err
+	}
+	c := &partitionCreation{ddl: d, table: table, name: child.Name, schema: child.Schema, bound: cmd.Bound, kept: &catalog.Partition{Options: ofPartition(child.Options)}}
 	// The bound is looked at before anything is read.
 	bound, err := d.bound(table, child.Name, cmd.Bound)
 	if err != nil {
@@ -53,6 +56,9 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 	}
 	if err := d.checkBound(c.table, child.Name, bound, cmd.Bound); err != nil {
 		return err
+	}
+	if own := d.catalog().Partitions(child.OID)[0]; d.laidOutAlike(c.table, child) && !d.x.env.Txn.Wrote(own) {
+		return c.adopt(ctx, child, own)
 	}
 	var rows spool
 	rows.init(d.x)
@@ -66,6 +72,89 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 		return err
 	}
 	return d.fill(ctx, c.table, p, &rows)
+}
+
+// adopt makes the rows of a table, which lie in its one partition, those of the
+// partition to be made.
+func (c *partitionCreation) adopt(ctx context.Context, child *catalog.Table, own *catalog.Partition) (err error) {
+	c.catalog().DropTable(child.OID)
+	c.kept.Storage, c.kept.TruncatedAt = own.Storage, own.TruncatedAt
+	// Fields that the rows have of columns dropped from child are given to no column.
+	if child.NextField > c.table.NextField {
+		if c.table, err = c.update(c.table, func(t *catalog.Table) { t.NextField = child.NextField }); err != nil {
+			return err
+		}
+	}
+	p, err := c.add(ctx)
+	if err != nil {
+		return err
+	}
+	// What is committed counts, whatever this transaction sees of it.
+	belong, err := c.allBelong(ctx, c.table, p, c.x.env.Txn.LatestSnapshot)
+	if err == nil && !belong {
+		err = c.violatesBound(p)
+	}
+	return err
+}
+
+func (d *ddl) violatesBound(p *catalog.Partition) error {
+	return sqlerr.New(sqlerr.CheckViolation, "partition constraint of relation %s is violated by some row", quoted(p.Name)).
+		WithTable(schemaNamed(d.catalog(), p.Schema), p.Name)
+}
+
+// laidOutAlike says whether rows of child can be read as rows of table: the columns
+// are kept in the same fields, the keys are made of the same columns, and what child
+// has besides is of no column of table.
+func (d *ddl) laidOutAlike(table, child *catalog.Table) bool {
+	if table.Shards != child.Shards || !slices.Equal(d.keyFields(table), d.keyFields(child)) {
+		return false
+	}
+	of := map[catalog.FieldID]string{}
+	for _, c := range liveColumns(table) {
+		of[c.Field] = c.Name
+		for _, f := range c.Former {
+			of[f.Field] = c.Name
+		}
+		own := columnNamed(child, c.Name)
+		if own.Field != c.Field || !slices.Equal(own.Former, c.Former) || (own.Missing == nil) != (c.Missing == nil) || c.Missing != nil && *c.Missing != *own.Missing {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(child.Columns, func(c catalog.Column) bool { return c.Dropped() && of[c.Field] != "" })
+}
+
+// keyFields are the fields of the primary key, in its order.
+func (d *ddl) keyFields(table *catalog.Table) []catalog.FieldID {
+	return fieldsOf(primaryKeyColumns(d.catalog(), table))
+}
+
+// matchChecks refuses a table without the checks of the parent.
+func (d *ddl) matchChecks(table, child *catalog.Table) error {
+	byName := slices.SortedFunc(slices.Values(table.Constraints), func(a, b catalog.Constraint) int { return strings.Compare(a.Name, b.Name) })
+	for _, k := range byName {
+		if k.Kind != catalog.ConstraintCheck {
+			continue
+		}
+		at := slices.IndexFunc(child.Constraints, func(own catalog.Constraint) bool { return own.Kind == k.Kind && own.Name == k.Name })
+		switch {
+		case at < 0:
+			return sqlerr.New(sqlerr.DatatypeMismatch, "child table is missing constraint %s", quoted(k.Name))
+		case child.Constraints[at].Expr != k.Expr:
+			return sqlerr.New(sqlerr.DatatypeMismatch, "child table %s has different definition for check constraint %s", quoted(child.Name), quoted(k.Name))
+		}
+	}
+	return nil
+}
+
+// ofPartition are the options of a table that a partition may have.
+func ofPartition(o catalog.StorageOptions) catalog.StorageOptions {
+	for _, p := range tableParameters {
+		if p.ofTable {
+			o.ResetParameter(p.name)
+		}
+	}
+	o.ConsistencyLevel, o.DynamicFields = "", false
+	return o
 }
 
 func tableNotPartitioned(name string) error {
@@ -156,8 +245,7 @@ func (d *ddl) fillBatch(ctx context.Context, table *catalog.Table, columns []*ca
 			return err
 		}
 		if slices.ContainsFunc(places, func(at *catalog.Partition) bool { return at == nil || at.OID != p.OID }) {
-			return sqlerr.New(sqlerr.CheckViolation, "partition constraint of relation %s is violated by some row", quoted(p.Name)).
-				WithTable(schemaNamed(d.catalog(), p.Schema), p.Name)
+			return d.violatesBound(p)
 		}
 	}
 	_, _, err := d.x.env.Txn.Insert(ctx, table, partition, b.cols, false)
@@ -165,7 +253,8 @@ func (d *ddl) fillBatch(ctx context.Context, table *catalog.Table, columns []*ca
 }
 
 // detachPartition is ALTER TABLE … DETACH PARTITION: the partition becomes a table
-// with the columns and checks of its parent, and its rows are written anew there.
+// with the columns, checks and indexes of its parent, which takes over its rows. Those
+// that this transaction has changed are written anew.
 func (d *ddl) detachPartition(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	if table.PartitionKey == nil {
 		return tableNotPartitioned(table.Name)
@@ -180,6 +269,16 @@ func (d *ddl) detachPartition(ctx context.Context, table *catalog.Table, cmd *as
 		return noRelation(cmd.Partition)
 	case !ok || p.Table != table.OID:
 		return sqlerr.New(sqlerr.UndefinedTable, "relation %s is not a partition of relation %s", quoted(rel.Head().Name), quoted(table.Name))
+	}
+	if !d.x.env.Txn.Wrote(p) {
+		d.catalog().Drop(p.OID)
+		fresh, err := d.standAlone(ctx, table, p)
+		if err != nil {
+			return err
+		}
+		own := *d.catalog().Partitions(fresh.OID)[0]
+		own.Storage, own.TruncatedAt = p.Storage, p.TruncatedAt
+		return d.catalog().Put(&own)
 	}
 	var rows spool
 	rows.init(d.x)
@@ -199,7 +298,7 @@ func (d *ddl) detachPartition(ctx context.Context, table *catalog.Table, cmd *as
 func (d *ddl) standAlone(ctx context.Context, table *catalog.Table, p *catalog.Partition) (*catalog.Table, error) {
 	fresh := &catalog.Table{
 		Object: catalog.Object{Name: p.Name, Comment: p.Comment}, Schema: p.Schema, Database: p.Database, SchemaVersion: 1,
-		Shards: table.Shards, Options: p.Options,
+		Shards: table.Shards, Options: p.Options, NextField: table.NextField,
 	}
 	var err error
 	if fresh.OID, err = d.catalog().NewOID(ctx); err != nil {
@@ -208,7 +307,7 @@ func (d *ddl) standAlone(ctx context.Context, table *catalog.Table, p *catalog.P
 	numbers := map[int16]int16{}
 	for _, c := range liveColumns(table) {
 		column := *c
-		column.Number, column.Field, column.Missing = int16(len(fresh.Columns)+1), 0, nil
+		column.Number = int16(len(fresh.Columns) + 1)
 		column.Identity, column.Sequence = 0, 0 // those stay with the parent
 		numbers[c.Number] = column.Number
 		fresh.Columns = append(fresh.Columns, column)
@@ -241,7 +340,40 @@ func (d *ddl) standAlone(ctx context.Context, table *catalog.Table, p *catalog.P
 		return nil, err
 	}
 	if index != nil {
-		err = d.catalog().Put(index)
+		if err := d.catalog().Put(index); err != nil {
+			return nil, err
+		}
 	}
-	return fresh, err
+	for _, x := range d.catalog().Indexes(table.OID) {
+		if x.Primary {
+			continue
+		}
+		if err := d.copyIndex(ctx, x, table, fresh, numbers); err != nil {
+			return nil, err
+		}
+	}
+	return fresh, nil
+}
+
+// copyIndex gives a table an index like one of another, numbers being its columns by
+// theirs. The storage is the same: what segments have of the one is of the other.
+func (d *ddl) copyIndex(ctx context.Context, x *catalog.Index, from, to *catalog.Table, numbers map[int16]int16) (err error) {
+	own := *x
+	if own.OID, err = d.catalog().NewOID(ctx); err != nil {
+		return err
+	}
+	own.Table, own.Schema, own.Comment = to.OID, to.Schema, ""
+	own.Columns = slices.Clone(x.Columns)
+	column := ""
+	for i := range own.Columns {
+		c := &own.Columns[i]
+		if i == 0 {
+			if column = c.Name; c.Number != 0 {
+				column = columnByNumber(from, c.Number).Name
+			}
+		}
+		c.Number = numbers[c.Number] // 0 of an expression
+	}
+	own.Name = d.relationName(to.Schema, to.Name, column, "idx")
+	return d.catalog().Put(&own)
 }

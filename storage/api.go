@@ -235,6 +235,8 @@ type Txn interface {
 	// Catalog is the transaction's view of the catalog: the newest version (a
 	// RepeatableRead transaction too, as in Postgres) plus its own DDL.
 	Catalog() *catalog.Txn
+	// Wrote says whether the transaction has changed rows of a partition.
+	Wrote(p *catalog.Partition) bool
 	// Snapshot starts a statement's read: a new timestamp under ReadCommitted,
 	// the transaction's own under RepeatableRead. Each call is a new command:
 	// it sees the writes of earlier commands and none of its own.

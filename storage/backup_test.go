@@ -447,9 +447,7 @@ func TestRestoreCutShort(t *testing.T) {
 	r := &restore{e: w.e, place: place, spec: w.restoreSpec(d, "_new", 0), at: hlc.Timestamp(d.Timestamp), run: &BackupProgress{}}
 	r.raise()
 	tx = w.begin(TxnOptions{})
-	var err error
-	r.ids, err = tx.Catalog().Transplant(w.ctx, r.spec.Transplant)
-	w.check(err)
+	w.check(r.transplant(w.ctx, tx.Catalog()))
 	w.check(r.copy(w.ctx))
 	w.check(r.commitSegments(w.ctx))
 	for _, s := range r.made {

@@ -45,8 +45,8 @@ func (e *Engine) Check(ctx context.Context, progress func(done, total int64), re
 // table and, unless it is the default one, partition; "" if the catalog knows
 // neither.
 func TableWords(version *catalog.Version, d *catalog.Segment) string {
-	table, part := version.TableByStorage(d.Table), version.PartitionByStorage(d.Partition)
-	if table == nil || part == nil {
+	table, part := version.PlaceOfStorage(d.Partition)
+	if table == nil {
 		return ""
 	}
 	view := version.In(table.Database)

@@ -367,7 +367,7 @@ func (e *Engine) dropStorage(ids []catalog.StorageID) {
 	e.pipeline.apply.Lock()
 	defer e.pipeline.apply.Unlock()
 	for _, s := range e.allShards() {
-		if gone[s.key.partition] || gone[s.table] {
+		if gone[s.key.partition] {
 			e.drop(s)
 		}
 	}

@@ -231,7 +231,7 @@ func (f *flush) seal() bool {
 		l.retain()
 	}
 	f.horizon = f.e.horizonLocked(s, mergeSome)
-	f.table = f.e.catalog.Current().TableByStorage(s.table)
+	f.table, _ = f.e.catalog.Current().PlaceOfStorage(s.key.partition)
 	return true
 }
 

@@ -62,7 +62,7 @@ func (e *Engine) follow() {
 			shards = slices.DeleteFunc(e.allShards(), func(s *shard) bool {
 				v := s.pin()
 				defer v.release()
-				return e.followed(v) == nil || len(e.vectorIndexes(s.table)) == 0
+				return e.followed(v) == nil || len(e.vectorIndexes(s.key.partition)) == 0
 			})
 		}
 		for _, s := range shards {
@@ -93,7 +93,7 @@ func (e *Engine) followShard(ctx context.Context, s *shard) error {
 	if m == nil {
 		return nil
 	}
-	for _, x := range e.vectorIndexes(s.table) {
+	for _, x := range e.vectorIndexes(s.key.partition) {
 		g, err := m.grow(x)
 		if err == nil && g != nil {
 			err = g.follow(ctx, e, m)
@@ -222,7 +222,7 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 	for i, r := range w.refs {
 		moved[r.Position] = uint32(i)
 	}
-	known := f.e.vectorIndexes(f.s.table)
+	known := f.e.vectorIndexes(f.s.key.partition)
 	for _, g := range *m.growths.Load() {
 		if !slices.ContainsFunc(known, func(x *targetIndex) bool { return x.storage() == g.x.storage() }) {
 			continue

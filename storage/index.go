@@ -142,11 +142,11 @@ func (x *targetIndex) field() catalog.FieldID {
 	return x.column.Field
 }
 
-// vectorIndexes returns the indexes of a table whose rows lie under storage that
-// its segments should have, as the catalog has them now.
-func (e *Engine) vectorIndexes(storage catalog.StorageID) (list []*targetIndex) {
+// vectorIndexes returns the indexes that the segments of a partition should have,
+// as the catalog has them now.
+func (e *Engine) vectorIndexes(partition catalog.StorageID) (list []*targetIndex) {
 	version := e.catalog.Current()
-	table := version.TableByStorage(storage)
+	table, _ := version.PlaceOfStorage(partition)
 	if table == nil {
 		return nil
 	}

@@ -68,11 +68,11 @@ func (e *Engine) Segments() (list []SegmentInfo) {
 	version := e.catalog.Current()
 	listed := map[catalog.SegmentID]bool{}
 	for _, s := range e.allShards() {
-		place, key := placeOf(version, s.table, s.key.partition)
+		place, key := placeOf(version, s.key.partition)
 		if place == (Place{}) {
 			continue // dropped, and not yet collected
 		}
-		indexes := e.vectorIndexes(s.table)
+		indexes := e.vectorIndexes(s.key.partition)
 		v, open := e.pinWithOpen(s)
 		for _, f := range v.objects() {
 			listed[f.id()] = true
@@ -87,8 +87,8 @@ func (e *Engine) Segments() (list []SegmentInfo) {
 	}
 	for _, f := range e.sweeping.left() {
 		if d := f.descriptor(); !listed[d.ID] { // else it was replaced meanwhile
-			place, key := placeOf(version, d.Table, d.Partition)
-			list = append(list, e.flushedInfo(f.flushedSegment, f.state, place, key, e.vectorIndexes(d.Table)))
+			place, key := placeOf(version, d.Partition)
+			list = append(list, e.flushedInfo(f.flushedSegment, f.state, place, key, e.vectorIndexes(d.Partition)))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b SegmentInfo) int {
@@ -100,9 +100,9 @@ func (e *Engine) Segments() (list []SegmentInfo) {
 
 // placeOf names where the rows of a partition lie, and the first column of the
 // primary key; nothing if the partition is gone.
-func placeOf(version *catalog.Version, storage, partition catalog.StorageID) (Place, *catalog.Column) {
-	table, part := version.TableByStorage(storage), version.PartitionByStorage(partition)
-	if table == nil || part == nil {
+func placeOf(version *catalog.Version, partition catalog.StorageID) (Place, *catalog.Column) {
+	table, part := version.PlaceOfStorage(partition)
+	if table == nil {
 		return Place{}, nil
 	}
 	view := version.In(table.Database)

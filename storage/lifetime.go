@@ -18,8 +18,8 @@ type lifetime struct {
 // lifetimeOf is what the options of a shard's partition and table say now.
 func (e *Engine) lifetimeOf(s *shard) lifetime {
 	version := e.catalog.Current()
-	table, partition := version.TableByStorage(s.table), version.PartitionByStorage(s.key.partition)
-	if table == nil || partition == nil {
+	table, partition := version.PlaceOfStorage(s.key.partition)
+	if table == nil {
 		return lifetime{retention: e.retention()}
 	}
 	return e.lifetime(table, partition)

@@ -99,7 +99,7 @@ func (e *Engine) wantsIndex(s *shard) bool {
 			rows += m.Rows()
 		}
 	}
-	return rows >= sealedRowsMax*e.opts.GrowingIndexRows && len(e.vectorIndexes(s.table)) > 0
+	return rows >= sealedRowsMax*e.opts.GrowingIndexRows && len(e.vectorIndexes(s.key.partition)) > 0
 }
 
 // due returns shards to flush at a time of the wall clock, one group at most.

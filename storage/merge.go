@@ -109,7 +109,7 @@ func (m *merge) begin() bool {
 		return false
 	}
 	m.at, m.horizon, m.delta = p.appliedAt, m.e.horizonLocked(m.s, m.scope), m.s.checkpoint
-	m.table = m.e.catalog.Current().TableByStorage(m.s.table)
+	m.table, _ = m.e.catalog.Current().PlaceOfStorage(m.s.key.partition)
 	return m.table != nil
 }
 
@@ -573,7 +573,7 @@ func (m *merge) index(ctx context.Context) error {
 	if m.result == nil || m.result.Rows() == 0 {
 		return nil
 	}
-	for _, x := range m.e.vectorIndexes(m.s.table) {
+	for _, x := range m.e.vectorIndexes(m.s.key.partition) {
 		if !slices.ContainsFunc(m.inputs, func(f *flushedSegment) bool { return len(f.Current().Parts(x.storage())) > 0 }) {
 			continue
 		}

@@ -146,7 +146,7 @@ func (e *Engine) have(v *shardView, state indexState) func(*flushedSegment) bool
 	if len(v.flushed) == 0 {
 		return func(*flushedSegment) bool { return true }
 	}
-	indexes := e.vectorIndexes(v.flushed[0].Manifest.Table)
+	indexes := e.vectorIndexes(v.flushed[0].Manifest.Partition)
 	return func(f *flushedSegment) bool {
 		return !slices.ContainsFunc(indexes, func(x *targetIndex) bool { return f.indexState(x.storage()) < state })
 	}

@@ -24,11 +24,8 @@ func (e *Engine) optionsOf(s *shard) *shardOptions {
 		return o
 	}
 	o := &shardOptions{version: version}
-	if t := version.TableByStorage(s.table); t != nil {
-		o.StorageOptions = t.Options
-		if p := version.PartitionByStorage(s.key.partition); p != nil {
-			o.StorageOptions = p.Options.Over(t.Options)
-		}
+	if t, p := version.PlaceOfStorage(s.key.partition); t != nil {
+		o.StorageOptions = p.Options.Over(t.Options)
 	}
 	s.options.Store(o)
 	return o

@@ -228,6 +228,18 @@ func (p *privateWrites) deleted(table catalog.StorageID, row RowID) bool {
 	return ok
 }
 
+// touches says whether rows of a partition were changed, be it taken back since.
+func (p *privateWrites) touches(partition catalog.StorageID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for key := range p.shards {
+		if key.partition == partition {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.deletes, func(d deletion) bool { return d.target.Partition == uint64(partition) })
+}
+
 // alive looks for an own live row with a key in one shard.
 func (p *privateWrites) alive(key shardKey, hash uint64, k []byte) (found RowID) {
 	s := p.shards[key]
@@ -309,7 +321,7 @@ func (p *privateWrites) replay(change any) error {
 
 func (p *privateWrites) replayInsert(c *wal.Insert) error {
 	defer releaseAll(c.Columns)
-	table := p.e.catalog.Current().TableByStorage(catalog.StorageID(c.TableStorage))
+	table, _ := p.e.catalog.Current().PlaceOfStorage(catalog.StorageID(c.Partition))
 	fields := make([]growing.Field, len(c.Fields))
 	for i, f := range c.Fields {
 		if column := columnOf(table, catalog.FieldID(f)); column != nil {

@@ -62,7 +62,7 @@ func (e *Engine) reconcileShard(s *shard) (submitted int) {
 	if merging != nil {
 		count(e.mergeJob(s, work.kind, scope))
 	}
-	indexes, built := e.vectorIndexes(s.table), e.have(v, indexBuilt)
+	indexes, built := e.vectorIndexes(s.key.partition), e.have(v, indexBuilt)
 	for _, f := range v.flushed {
 		if scope == mergeSome && e.isSmall(s, f) && !built(f) {
 			left++ // soon
@@ -189,7 +189,7 @@ func (e *Engine) buildByID(ctx context.Context, s *shard, id catalog.SegmentID, 
 		if f.id() != id {
 			continue
 		}
-		for _, x := range e.vectorIndexes(s.table) {
+		for _, x := range e.vectorIndexes(s.key.partition) {
 			if x.storage() != storage {
 				continue
 			}
@@ -280,7 +280,7 @@ func (e *Engine) staleIndexes(s *shard, f *flushedSegment) []catalog.StorageID {
 		return nil
 	}
 	version := e.catalog.Current()
-	table := version.TableByStorage(s.table)
+	table, _ := version.PlaceOfStorage(s.key.partition)
 	if table == nil {
 		return nil // the shard goes with its table
 	}

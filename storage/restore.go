@@ -53,6 +53,7 @@ type restore struct {
 	spec  RestoreSpec
 	at    hlc.Timestamp
 	ids   *catalog.Transplanted
+	tx    *catalog.Txn // with what is restored
 	run   *BackupProgress
 	// made are the segments in the new cluster, in the order of their ids.
 	made []*restoredSegment
@@ -91,7 +92,7 @@ func (e *Engine) Restore(ctx context.Context, place *backup.Place, spec RestoreS
 	if err := tx.(*txn).writable(); err != nil {
 		return err
 	}
-	if r.ids, err = tx.Catalog().Transplant(ctx, spec.Transplant); err != nil {
+	if err := r.transplant(ctx, tx.Catalog()); err != nil {
 		return err
 	}
 	for _, s := range b.Sequences {
@@ -127,6 +128,13 @@ func (e *Engine) Restore(ctx context.Context, place *backup.Place, spec RestoreS
 	}
 	e.wake()
 	return nil
+}
+
+// transplant puts the descriptors of the backup into a transaction.
+func (r *restore) transplant(ctx context.Context, tx *catalog.Txn) (err error) {
+	r.tx = tx
+	r.ids, err = tx.Transplant(ctx, r.spec.Transplant)
+	return err
 }
 
 // raise puts ids and clock beyond those of the backup: its rows keep theirs.
@@ -171,7 +179,9 @@ func (r *restore) copy(ctx context.Context) error {
 // that have deletes after the time.
 func (r *restore) segment(ctx context.Context, s *restoredSegment, id catalog.SegmentID) error {
 	m := *s.from
-	m.Table, m.Partition, m.Segment = r.ids.Storage[m.Table], r.ids.Storage[m.Partition], id
+	m.Partition, m.Segment = r.ids.Storage[m.Partition], id
+	table, _ := r.tx.PlaceOfStorage(m.Partition)
+	m.Table = table.Storage // whatever table the partition was made in
 	m.DeltaPosition = zeroPosition
 	m.Files = nil
 	late := m.MinTimestamp > uint64(r.at) // no row of it is left

@@ -23,8 +23,10 @@ type shardKey struct {
 // changes it runs under the pipeline's apply lock or, for flushes, replaces the
 // view; readers pin the view.
 type shard struct {
-	key   shardKey
-	table catalog.StorageID // of the table
+	key shardKey
+	// table is the storage id under which its objects are named: that of the table
+	// which the partition was made in. It may be part of another since.
+	table catalog.StorageID
 
 	mu   sync.RWMutex // guards view
 	view *shardView
@@ -177,8 +179,8 @@ func (s *shard) horizons(since hlc.Timestamp) []catalog.Horizon {
 	return []catalog.Horizon{{Table: s.table, Partition: s.key.partition, Shard: s.key.shard, Since: uint64(since)}}
 }
 
-// shard returns the shard of a key, made if it is new; table is the storage id
-// of its table.
+// shard returns the shard of a key, made if it is new; table is the storage id under
+// which the objects of a new one are named. Its checkpoint keeps it from then on.
 func (e *Engine) shard(key shardKey, table catalog.StorageID) *shard {
 	if s := e.findShard(key); s != nil {
 		return s

@@ -38,11 +38,19 @@ func (e *Engine) indexSize(table, index catalog.StorageID) (bytes int64) {
 // shardsOf returns the shards of a table, or of one of its partitions if that is
 // not 0.
 func (e *Engine) shardsOf(table, partition catalog.StorageID) (shards []*shard) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, s := range e.shards {
-		if s.table == table && (partition == 0 || s.key.partition == partition) {
-			shards = append(shards, s)
+	version := e.catalog.Current()
+	t := version.TableByStorage(table)
+	if t == nil {
+		return nil
+	}
+	for _, p := range version.Partitions(t.OID) {
+		if partition != 0 && p.Storage != partition {
+			continue
+		}
+		for n := range max(t.Shards, 1) {
+			if s := e.findShard(shardKey{p.Storage, n}); s != nil {
+				shards = append(shards, s)
+			}
 		}
 	}
 	return shards

@@ -66,6 +66,9 @@ func (t *txn) ID() catalog.TxnID     { return t.id }
 func (t *txn) Options() TxnOptions   { return t.opts }
 func (t *txn) Catalog() *catalog.Txn { return t.catalog }
 
+// Wrote asks the private writes.
+func (t *txn) Wrote(p *catalog.Partition) bool { return t.writes != nil && t.writes.touches(p.Storage) }
+
 // owner returns the transaction's hold on locks.
 func (t *txn) owner() *lock.Owner {
 	if t.locks == nil {

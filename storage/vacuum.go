@@ -20,18 +20,23 @@ func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID,
 	if full {
 		scope = mergeFull
 	}
-	err := eachShard(ctx, e.shardsOf(table, partition), func(ctx context.Context, s *shard) error { return e.vacuumShard(ctx, s, scope) })
+	shards := e.shardsOf(table, partition)
+	err := eachShard(ctx, shards, func(ctx context.Context, s *shard) error { return e.vacuumShard(ctx, s, scope) })
 	if err != nil || !full {
 		return err
 	}
-	return e.awaitRemoval(ctx, table)
+	owners := map[uint64]bool{uint64(table): true}
+	for _, s := range shards {
+		owners[uint64(s.table)] = true
+	}
+	return e.awaitRemoval(ctx, owners)
 }
 
-// awaitRemoval waits until the objects of a table's segments are removed that nobody
+// awaitRemoval waits until the objects of tables' segments are removed that nobody
 // reads any more. A store that does not do so in StoreDeadline is as good as away;
 // they are removed once it is back.
-func (e *Engine) awaitRemoval(ctx context.Context, table catalog.StorageID) error {
-	err := e.jobs.WaitFor(ctx, e.opts.StoreDeadline, func(j *jobs.Job) bool { return j.Kind == collectKind && j.Owner == uint64(table) })
+func (e *Engine) awaitRemoval(ctx context.Context, owners map[uint64]bool) error {
+	err := e.jobs.WaitFor(ctx, e.opts.StoreDeadline, func(j *jobs.Job) bool { return j.Kind == collectKind && owners[j.Owner] })
 	if err == nil || ctx.Err() != nil || e.background.Err() != nil || errors.Is(err, objstore.ErrUnavailable) {
 		return err
 	}
@@ -75,7 +80,7 @@ func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) er
 	}
 	v := s.pin()
 	defer v.release()
-	for _, x := range e.vectorIndexes(s.table) {
+	for _, x := range e.vectorIndexes(s.key.partition) {
 		for _, f := range v.flushed {
 			err := e.inBackground(x, f, createInBackground, atOnce(), func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
 			if err != nil {

@@ -56,7 +56,7 @@ func (e *Engine) warmSegment(ctx context.Context, s *shard, f *flushedSegment, i
 			return bytes, err
 		}
 	}
-	for _, x := range e.vectorIndexes(s.table) {
+	for _, x := range e.vectorIndexes(s.key.partition) {
 		if index != 0 && x.storage() != index {
 			continue
 		}

@@ -58,7 +58,7 @@ func (c *Config) fillBinlogs(_ context.Context, _ catalog.View, _ types.Session,
 			}
 			add(append(place, raw, stored, cmp.Or(codec, "none"), float64(stored)/float64(raw))...)
 		}
-		names, indexed := columnNames(version, s.Manifest.Table)
+		names, indexed := columnNames(version, s.Manifest.Partition)
 		for i := range s.Manifest.Files {
 			f := &s.Manifest.Files[i]
 			if len(f.Fields) == 0 {
@@ -81,10 +81,10 @@ func (c *Config) fillBinlogs(_ context.Context, _ catalog.View, _ types.Session,
 
 // columnNames are the names of columns by field, those of the hidden fields
 // included, and by the storage ids of the vector indexes on them.
-func columnNames(version *catalog.Version, storageID catalog.StorageID) (names map[catalog.FieldID]string, indexed map[catalog.StorageID]string) {
+func columnNames(version *catalog.Version, partition catalog.StorageID) (names map[catalog.FieldID]string, indexed map[catalog.StorageID]string) {
 	names = map[catalog.FieldID]string{catalog.RowIDField: "$rowid", catalog.TimestampField: "$timestamp"}
 	indexed = map[catalog.StorageID]string{}
-	table := version.TableByStorage(storageID)
+	table, _ := version.PlaceOfStorage(partition)
 	if table == nil {
 		return names, indexed
 	}

@@ -176,16 +176,23 @@ func (w *worker) read(ctx context.Context, conn *pgx.Conn) (state, error) {
 			break
 		}
 	}
-	names, err := conn.Query(ctx, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname LIKE $1", fmt.Sprintf(`w%d\_t%%`, w.worker))
+	names, err := conn.Query(ctx, "SELECT relname, relispartition FROM pg_class WHERE relkind = 'r' AND relname LIKE $1", fmt.Sprintf(`w%d\_t%%`, w.worker))
 	if err != nil {
 		return s, err
 	}
-	tables, err := pgx.CollectRows(names, pgx.RowTo[string])
-	if err != nil {
-		return s, err
-	}
-	for _, name := range tables {
+	var name string
+	var attached bool
+	_, err = pgx.ForEachRow(names, []any{&name, &attached}, func() error {
 		s.tables[name] = map[int64]int64{}
+		if attached {
+			s.attached[name] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	for name := range s.tables {
 		rows, err := conn.Query(ctx, "SELECT id, v FROM "+name)
 		if err != nil {
 			return s, fmt.Errorf("%s: %w", name, err)

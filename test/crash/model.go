@@ -9,18 +9,20 @@ import (
 )
 
 // state is what one worker's transactions made: the rows of its key range in
-// the shared table, and its own tables with their rows.
+// the shared table, and its own tables with their rows, of which some are partitions
+// of others.
 type state struct {
-	rows   map[int64]int64
-	tables map[string]map[int64]int64
+	rows     map[int64]int64
+	tables   map[string]map[int64]int64
+	attached map[string]bool
 }
 
 func newState() state {
-	return state{rows: map[int64]int64{}, tables: map[string]map[int64]int64{}}
+	return state{rows: map[int64]int64{}, tables: map[string]map[int64]int64{}, attached: map[string]bool{}}
 }
 
 func (s state) clone() state {
-	c := state{rows: maps.Clone(s.rows), tables: map[string]map[int64]int64{}}
+	c := state{rows: maps.Clone(s.rows), tables: map[string]map[int64]int64{}, attached: maps.Clone(s.attached)}
 	for name, rows := range s.tables {
 		c.tables[name] = maps.Clone(rows)
 	}
@@ -38,6 +40,9 @@ func (s state) diff(server state) string {
 			continue
 		}
 		out = append(out, diffRows(name, rows, got)...)
+		if s.attached[name] != server.attached[name] {
+			out = append(out, fmt.Sprintf("that %s is a partition is said to be %t", name, server.attached[name]))
+		}
 	}
 	for name := range server.tables {
 		if _, ok := s.tables[name]; !ok {
@@ -209,9 +214,23 @@ func (g *generator) ddl(t *transaction) {
 		return
 	}
 	name := names[g.rnd.IntN(len(names))]
-	switch g.rnd.IntN(3) {
+	switch parent := "p_" + name; g.rnd.IntN(5) {
+	case 3, 4:
+		if t.after.attached[name] {
+			delete(t.after.attached, name)
+			t.do(fmt.Sprintf("ALTER TABLE %s DETACH PARTITION %s", parent, name), "DROP TABLE "+parent)
+			return
+		}
+		t.after.attached[name] = true
+		t.do(fmt.Sprintf("CREATE TABLE %s (id bigint PRIMARY KEY, v bigint NOT NULL) PARTITION BY RANGE (id)", parent),
+			fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (0) TO (MAXVALUE)", parent, name))
 	case 0:
 		delete(t.after.tables, name)
+		if t.after.attached[name] {
+			delete(t.after.attached, name)
+			t.do("DROP TABLE " + parent)
+			return
+		}
 		t.do("DROP TABLE " + name)
 	case 1:
 		v := g.freshValue()
