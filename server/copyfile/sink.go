@@ -19,6 +19,12 @@ import (
 // memory, and a batch of Arrow get.
 const rowGroupBytes = 64 << 20
 
+// pageBytes is about how large a page of Parquet gets before it is packed.
+const pageBytes = 1 << 20
+
+// pageNumbersMax is more than what the rows of a page have of anything.
+const pageNumbersMax = 1 << 24
+
 // Sink writes batches of rows into a file of columns. It ends in Close, which
 // does not close what it writes to.
 type Sink struct {
@@ -69,6 +75,10 @@ func (s *Sink) parquet(w io.Writer, c Compression) error {
 		// The library makes the levels of pages of version 1 in buffers that grow by
 		// a few bytes with each value, for ever.
 		parquet.WithDataPageVersion(parquet.DataPageV2),
+		// It ends pages after so many numbers, 1,024 by default, which may be within a
+		// vector; but readers pass over pages by their rows, so that each must begin
+		// with one. No part of a record has so many as this.
+		parquet.WithBatchSize(pageNumbersMax), parquet.WithDataPageSize(pageBytes),
 	}
 	for i, x := range s.exports {
 		// Numbers seldom repeat, and those of vectors, a dictionary of which takes
@@ -82,8 +92,28 @@ func (s *Sink) parquet(w io.Writer, c Compression) error {
 	if err != nil {
 		return err
 	}
-	s.write, s.newGroup, s.close = out.WriteBuffered, out.NewBufferedRowGroup, out.Close
+	s.write, s.newGroup, s.close = inPages(out.WriteBuffered), out.NewBufferedRowGroup, out.Close
 	return nil
+}
+
+// inPages writes records in parts of which no column has more than a page.
+func inPages(write func(arrow.Record) error) func(arrow.Record) error {
+	return func(rec arrow.Record) error {
+		widest := int64(1)
+		for _, a := range rec.Columns() {
+			widest = max(widest, arrayBytes(a.Data()))
+		}
+		rows := rec.NumRows()
+		for from, step := int64(0), max(1, rows*pageBytes/widest); from < rows; from += step {
+			part := rec.NewSlice(from, min(from+step, rows))
+			err := write(part)
+			part.Release()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func (s *Sink) arrow(w io.Writer, c Compression) error {
