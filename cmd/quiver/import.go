@@ -18,6 +18,7 @@ type importConfig struct {
 	columns     []string
 	format      string
 	compression string
+	create      bool
 	quiet       bool
 }
 
@@ -39,6 +40,7 @@ func importCommand() *cobra.Command {
 	f.StringSliceVar(&cfg.columns, "columns", nil, "the columns that the files have (all by default)")
 	f.StringVar(&cfg.format, "format", "", "text, csv, binary, json, parquet, arrow, npy, fvecs, bvecs, ivecs, fbin or u8bin (by extension by default)")
 	f.StringVar(&cfg.compression, "compression", "", "gzip, zstd, snappy, lz4 or none (by extension by default)")
+	f.BoolVar(&cfg.create, "create", false, "create the table with the columns of the first file (not of text, csv, binary and json)")
 	f.BoolVar(&cfg.quiet, "quiet", false, "show no progress")
 	_ = cmd.MarkFlagRequired("table") // it is a flag of the command
 	return cmd
@@ -59,10 +61,29 @@ func (c *importConfig) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	for _, name := range files {
+	if c.create {
+		sql, err := c.createTable(ctx, files)
+		if err != nil {
+			return err
+		}
+		// Without the rows of its first file the table is not there either.
+		if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
+			return err
+		}
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), sql)
+	}
+	for i, name := range files {
 		rows, err := c.load(cmd, conn, name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if c.create && i == 0 {
+			if _, err := conn.Exec(ctx, "COMMIT"); err != nil {
+				return err
+			}
 		}
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: %d rows\n", name, rows)
 	}
@@ -99,13 +120,7 @@ func (c *importConfig) statement(name string) string {
 	}
 	b.WriteString(" FROM STDIN")
 	var options []string
-	format, compression := formsOf(name)
-	if c.format != "" {
-		format = c.format
-	}
-	if c.compression != "" {
-		compression = c.compression
-	}
+	format, compression := c.formsOf(name)
 	for _, o := range [][2]string{{"FORMAT", format}, {"COMPRESSION", compression}} {
 		if o[1] != "" {
 			options = append(options, o[0]+" '"+strings.ReplaceAll(o[1], "'", "''")+"'")
@@ -115,6 +130,19 @@ func (c *importConfig) statement(name string) string {
 		b.WriteString(" (" + strings.Join(options, ", ") + ")")
 	}
 	return b.String()
+}
+
+// formsOf is the format and the compression of a file: those that were given, or
+// what its name says.
+func (c *importConfig) formsOf(name string) (format, compression string) {
+	format, compression = formsOf(name)
+	if c.format != "" {
+		format = c.format
+	}
+	if c.compression != "" {
+		compression = c.compression
+	}
+	return format, compression
 }
 
 var (

@@ -16,11 +16,12 @@ const arrowMagic = "ARROW1"
 
 // arrowSource reads record batches of either form.
 type arrowSource struct {
-	o    Options
-	r    *counted
-	at   []int
-	next func() (arrow.Record, error) // the record is valid until the next call
-	end  func() error
+	o      Options
+	r      *counted
+	schema *arrow.Schema
+	at     []int
+	next   func() (arrow.Record, error) // the record is valid until the next call
+	end    func() error
 }
 
 // counted counts what is read through it.
@@ -72,6 +73,7 @@ func openArrow(r RandomReader, size int64, o Options) (Source, error) {
 		}
 		schema, s.end, s.next = f.Schema(), func() error { f.Release(); return nil }, f.Read
 	}
+	s.schema = schema
 	names := make([]string, len(schema.Fields()))
 	for i, f := range schema.Fields() {
 		names[i] = f.Name

@@ -9,6 +9,7 @@
 //	parquet.go arrow.go vectors.go npy.go   one family of formats each
 //	convert.go     Arrow columns → columns of SQL types
 //	export.go      columns of SQL types → Arrow columns
+//	describe.go    a file → the columns of a table for it
 //	sink.go        Sink: batches out, into a Parquet or Arrow file
 //	spool.go       a file that appears whole or not at all
 //
