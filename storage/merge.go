@@ -251,12 +251,16 @@ func (m *merge) foreignDeletes(ctx context.Context) error {
 // order fills refs with the rows of the inputs by primary key; versions of one
 // key in the order of the inputs. Without a key the inputs follow each other.
 func (m *merge) order(ctx context.Context, kept [][]uint32) error {
-	with := 0
+	with, rows := 0, 0
 	for i := range kept {
-		if len(kept[i]) > 0 {
+		if rows += len(kept[i]); len(kept[i]) > 0 {
 			with++
 		}
 	}
+	// Grown as it fills, it would be copied again and again at a size at which the
+	// scheduler cannot stop the copy, and whoever a collection of garbage asks for help
+	// meanwhile waits for its end.
+	m.refs = make([]growing.Ref, 0, rows)
 	if with < 2 || m.keyField() == 0 {
 		for i, list := range kept {
 			for _, pos := range list {

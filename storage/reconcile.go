@@ -142,7 +142,7 @@ func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(paced
 	defer e.budget.Release(workers)
 	pacer := e.budget.Pace(ctx, workers)
 	defer pacer.Close()
-	return run(paced{workers: workers, rest: pacer.Rest})
+	return pacer.Behind(func() error { return run(paced{workers: workers, rest: pacer.Rest}) })
 }
 
 // paced is how fast work on segments goes: by so many workers, which rest for

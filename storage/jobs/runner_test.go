@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A job that fails does not hold up the next one.
@@ -150,4 +152,47 @@ func TestShare(t *testing.T) {
 	if n := b.working.Load(); n != 0 {
 		t.Errorf("%d workers left", n)
 	}
+}
+
+// TestBehind: f has a thread that others go ahead of, and the time that it waits for a
+// processor is rest.
+func TestBehind(t *testing.T) {
+	statements := 2
+	p := NewBudget(2, func() int { return statements }).Pace(t.Context(), 1)
+	defer p.Close()
+	failed := errors.New("no")
+	before := niceness(t)
+	err := p.Behind(func() error {
+		if now := niceness(t); now != min(before+behind, 19) {
+			t.Errorf("niceness %d, of other threads %d", now, before)
+		}
+		p.used = threadUsed() // nothing was done for an hour
+		if rest := p.due(0, time.Hour); rest > 0 {
+			t.Errorf("a rest of %v after one of an hour", rest)
+		}
+		p.used = threadUsed() - time.Hour // an hour of work
+		if rest := p.due(0, time.Hour); rest != workMax {
+			t.Errorf("half of the time is its share, and it rests %v of %v", rest, 2*workMax)
+		}
+		if rest := p.due(1, time.Hour); rest != workMax {
+			t.Errorf("another worker rests %v", rest)
+		}
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Errorf("it ends with %v", err)
+	}
+	if now := niceness(t); now != before {
+		t.Errorf("niceness %d afterwards, %d before", now, before)
+	}
+}
+
+// niceness is that of the caller's thread.
+func niceness(t *testing.T) int {
+	t.Helper()
+	answer, err := unix.Getpriority(unix.PRIO_PROCESS, currentThread())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 20 - answer
 }
