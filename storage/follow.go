@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -19,14 +20,17 @@ import (
 // index that follows the rows in the background, as fast as statements let it.
 // The rows beyond its end are compared one by one, so every row is found as soon
 // as it is visible. The flush of the segment saves the growth as the new segment's
-// index for the interim. What a large transaction brought is flushed at once and gets no growth:
-// its index is built of the flushed segment, by all processors.
+// index for the interim. What a large transaction brought is flushed at once and
+// gets no growth: its index is built of the flushed segment, by all processors.
 
 // growth is the incremental index of a segment in memory.
 type growth struct {
 	x     *targetIndex
+	kind  vector.Kind // of index
 	index vector.Growing
 	mu    sync.Mutex // one Append or Save at a time
+	// settling is set while a goroutine settles the index.
+	settling atomic.Bool
 	// indexed is how many rows the index has.
 	indexed atomic.Int64
 }
@@ -94,9 +98,11 @@ func (e *Engine) followShard(ctx context.Context, s *shard) error {
 		return nil
 	}
 	for _, x := range e.vectorIndexes(s.key.partition) {
-		g, err := m.grow(x)
+		g, err := m.grow(e, x)
 		if err == nil && g != nil {
-			err = g.follow(ctx, e, m)
+			if err = g.follow(ctx, e, m); err == nil {
+				g.settle(e, s, m)
+			}
 		}
 		if err != nil {
 			return err
@@ -107,15 +113,13 @@ func (e *Engine) followShard(ctx context.Context, s *shard) error {
 
 // grow returns the growth of an index, made if need be; nil if the kind has
 // none, and for indexes of expressions and partial ones. One goroutine calls it.
-func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
+func (m *memorySegment) grow(e *Engine, x *targetIndex) (*growth, error) {
 	if g := m.growthOf(x.storage()); g != nil || x.keys != nil {
 		return g, nil
 	}
 	g := &growth{x: x}
-	o := x.options
-	o.M, o.EfConstruction = growthM(o), growthEfConstruction
 	var err error
-	if g.index, err = x.kind.NewGrowing(x.space, o); err != nil || g.index == nil {
+	if g.kind, g.index, err = e.newGrowing(x); err != nil || g.index == nil {
 		return nil, err
 	}
 	list := []*growth{g}
@@ -125,6 +129,24 @@ func (m *memorySegment) grow(x *targetIndex) (*growth, error) {
 	m.growths.Store(&list)
 	m.OnFree(g.index.Close)
 	return g, nil
+}
+
+// growingKind takes rows in in some microseconds each, where a node of a graph takes
+// some hundreds: growing segments, and flushed ones for the interim, have an index
+// of this kind whatever their own is to be, if it can be had for their vectors.
+const growingKind = "ivfflat"
+
+// newGrowing makes the growing index of a segment; nil if there is none for it.
+func (e *Engine) newGrowing(x *targetIndex) (vector.Kind, vector.Growing, error) {
+	if k := e.opts.Kinds(growingKind); k != nil {
+		if index, err := k.NewGrowing(x.space, vector.Options{}); index != nil || err != nil {
+			return k, index, err
+		}
+	}
+	o := x.options
+	o.M, o.EfConstruction = growthM(o), growthEfConstruction
+	index, err := x.kind.NewGrowing(x.space, o)
+	return x.kind, index, err
 }
 
 // growthEfConstruction and growthM are the most that a growth takes: rows are
@@ -159,15 +181,28 @@ func (e *Engine) followers() int {
 	return workers
 }
 
-// settle does what the index has put off. The caller holds g.mu.
-func (g *growth) settle(ctx context.Context, m *memorySegment, workers int) error {
-	var h holder
-	defer h.close()
-	column, err := m.vectors(&h, g.x.column, int(g.indexed.Load()), false)
-	if err != nil {
-		return err
+// settle has the index do what it has put off, beside which rows go on to be added.
+func (g *growth) settle(e *Engine, s *shard, m *memorySegment) {
+	if !g.index.Unsettled() || !g.settling.CompareAndSwap(false, true) {
+		return
 	}
-	return g.index.Settle(ctx, column, workers)
+	v := s.pin()
+	e.tasks.Go(func() {
+		defer v.release()
+		defer g.settling.Store(false)
+		if !slices.Contains(v.memory, m) {
+			return
+		}
+		var h holder
+		defer h.close()
+		column, err := m.vectors(&h, g.x.column, int(g.indexed.Load()), false)
+		if err == nil {
+			err = g.index.Settle(e.background, column, 1)
+		}
+		if err != nil && e.background.Err() == nil {
+			e.logger.Warn("the index of a growing segment is not brought in order", "index", g.x.index.Name, "err", err)
+		}
+	})
 }
 
 // catchUp adds the rows that were published since the last call, unless it is to
@@ -239,16 +274,13 @@ func (f *flush) saveGrowths(ctx context.Context, m *memorySegment, w *writtenSeg
 func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to *flushedSegment, moved []uint32) (*segment.PartWriter, error) {
 	p := f.e.builds.begin(backgroundProgress(g.x, to, createInBackground))
 	defer p.end()
-	p.update(func(r *catalog.IndexProgress) { r.Phase = "building index: building graph" })
+	p.update(func(r *catalog.IndexProgress) { r.Phase = "building index: loading tuples" })
 	workers := f.e.followers()
 	if err := g.catchUp(ctx, m, workers, func() bool { return false }); err != nil {
 		return nil, err
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.settle(ctx, m, workers); err != nil {
-		return nil, err
-	}
 	out := f.e.partWriter(ctx, to, g.x)
 	err := g.index.Save(ctx, out, func(old uint32) (uint32, bool) {
 		if int(old) >= len(moved) {
@@ -263,7 +295,7 @@ func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to 
 	if err != nil {
 		return out, err
 	}
-	_, err = mark.Write([]byte{1})
+	_, err = io.WriteString(mark, g.kind.Name())
 	return out, errors.Join(err, mark.Close())
 }
 
@@ -271,12 +303,39 @@ func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to 
 // may have later ones, and gets more meanwhile.
 type growthView struct {
 	vector.Growing
+	growth  *growth
 	indexed int
+}
+
+// Kind is that of the index that the growth is for.
+func (v growthView) Kind() string { return v.growth.x.kind.Name() }
+
+// standInRecall is what an index of another kind, or with another number of lists,
+// is asked for where it is said how far to look: enough for whatever was meant.
+const standInRecall = 0.99
+
+// asStandIn is a request as such an index understands it.
+func asStandIn(r *vector.SearchRequest) *vector.SearchRequest {
+	if r.Effort == 0 && r.MaxLists == 0 {
+		return r
+	}
+	c := *r
+	c.Effort, c.MaxLists, c.Recall = 0, 0, max(r.Recall, standInRecall)
+	return &c
+}
+
+// ask is a request as the growth's index understands it.
+func (v growthView) ask(r *vector.SearchRequest) *vector.SearchRequest {
+	if v.growth.kind.Name() == growingKind {
+		return asStandIn(r)
+	}
+	return r
 }
 
 // Search proposes rows below indexed alone. Only where rows that came during the
 // search are in the way does it search once more.
 func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
+	r = v.ask(r)
 	if r.Keep != nil {
 		return v.Growing.Search(ctx, dst, v.bounded(r), stats)
 	}
@@ -294,7 +353,7 @@ func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vecto
 
 // Iterate proposes rows below indexed alone.
 func (v growthView) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
-	return v.Growing.Iterate(v.bounded(r), stats)
+	return v.Growing.Iterate(v.bounded(v.ask(r)), stats)
 }
 
 // growthSlack is, in bytes of a bitmap, how many rows may come during a search.

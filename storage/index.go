@@ -25,6 +25,7 @@ type targetIndex struct {
 	index   *catalog.Index
 	column  *catalog.Column // nil for an expression
 	kind    vector.Kind
+	kinds   func(name string) vector.Kind
 	space   vector.Space
 	options vector.Options
 	keys    IndexKeys // nil for a plain column of every row
@@ -105,7 +106,7 @@ func (x *targetIndex) with(pace paced, memory int64) *targetIndex {
 }
 
 func (e *Engine) newTarget(table *catalog.Table, index *catalog.Index) (*targetIndex, error) {
-	x := &targetIndex{table: table, index: index, kind: e.opts.Kinds(index.Method), options: IndexOptions(index)}
+	x := &targetIndex{table: table, index: index, kind: e.opts.Kinds(index.Method), kinds: e.opts.Kinds, options: IndexOptions(index)}
 	if e.opts.Scratch != nil {
 		x.options.Scratch = e.scratchMemory
 	}
@@ -169,9 +170,14 @@ func (e *Engine) vectorIndexes(partition catalog.StorageID) (list []*targetIndex
 // openedIndex is a segment's index and, of an expression, its values.
 type openedIndex struct {
 	vector.Index
-	values vector.Column
-	name   string // of its objects, for errors
+	values  vector.Column
+	name    string // of its objects, for errors
+	method  string // the access method
+	standIn bool   // it is of growingKind, for the interim
 }
+
+// Kind is the access method that was asked for.
+func (o *openedIndex) Kind() string { return o.method }
 
 // open opens the index of a segment, pinned; nil if it was not built.
 func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File, error) {
@@ -184,19 +190,39 @@ func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File,
 // openFirst is open of what is not open yet.
 func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
-		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex)}
-		var err error
+		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex), method: x.kind.Name()}
+		kind, err := x.kindOf(f, parts)
+		if err != nil {
+			return nil, err
+		}
+		o.standIn = kind.Name() == growingKind && f.indexState(x.storage()) == indexInterim
 		if x.column == nil {
 			if o.values, err = x.openValues(ctx, f, parts); err != nil {
 				return nil, err
 			}
 		}
 		err = o.guard(func() (err error) {
-			o.Index, err = x.kind.Open(parts)
+			o.Index, err = kind.Open(parts)
 			return err
 		})
 		return o, err
 	})
+}
+
+// kindOf is the kind that the parts of a segment's index are of: that of the index
+// or, for the interim, the one that is named by partInterim.
+func (x *targetIndex) kindOf(f *flushedSegment, parts vector.Parts) (vector.Kind, error) {
+	if f.indexState(x.storage()) != indexInterim {
+		return x.kind, nil
+	}
+	name, err := parts.Open(partInterim)
+	if err != nil {
+		return nil, err
+	}
+	if kind := x.kinds(string(name)); kind != nil {
+		return kind, nil
+	}
+	return nil, fmt.Errorf("storage: an index of segment %d is of the unknown kind %q", f.id(), name)
 }
 
 // guard turns a fault of a mapped page, and what the index finds not to be as it
@@ -211,6 +237,9 @@ func (o *openedIndex) guard(f func() error) error {
 
 // Search searches under guard.
 func (o *openedIndex) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) (out []vector.Candidate, err error) {
+	if o.standIn {
+		r = asStandIn(r)
+	}
 	err = o.guard(func() (err error) {
 		out, err = o.Index.Search(ctx, dst, r, stats)
 		return err
@@ -220,6 +249,9 @@ func (o *openedIndex) Search(ctx context.Context, dst []vector.Candidate, r *vec
 
 // Iterate proposes under guard.
 func (o *openedIndex) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
+	if o.standIn {
+		r = asStandIn(r)
+	}
 	return guardedIterator{o.Index.Iterate(r, stats), o}
 }
 

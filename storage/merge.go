@@ -615,7 +615,11 @@ func (m *merge) reorder(ctx context.Context, x *targetIndex) (*segment.PartWrite
 	w := m.e.partWriter(ctx, m.result, x)
 	err := binlog.Guard("vector index", func() error {
 		moved := m.moved[input]
-		err := x.kind.Reorder(parts, w, func(old uint32) (uint32, bool) {
+		kind, err := x.kindOf(m.inputs[input], parts)
+		if err != nil {
+			return err
+		}
+		err = kind.Reorder(parts, w, func(old uint32) (uint32, bool) {
 			if int(old) >= len(moved) {
 				return 0, false
 			}

@@ -151,7 +151,7 @@ func (s *searchSegment) Index() (vector.Index, int) {
 		return s.opened, s.rows
 	case s.growing != nil:
 		indexed := min(int(s.growing.indexed.Load()), s.rows)
-		return growthView{s.growing.index, indexed}, indexed
+		return growthView{s.growing.index, s.growing, indexed}, indexed
 	}
 	return nil, 0
 }

@@ -55,6 +55,9 @@ func (g *testGrowing) Append(_ context.Context, c vector.Column, end, _ int) err
 	return nil
 }
 
+// Unsettled: Settle has nothing to do.
+func (g *testGrowing) Unsettled() bool { return false }
+
 // Settle has nothing to do.
 func (g *testGrowing) Settle(context.Context, vector.Column, int) error { return nil }
 

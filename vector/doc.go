@@ -26,8 +26,8 @@
 // the files hnsw_*.go: codes that a walk goes by (hnsw_codec.go, scored by the
 // kernels of gather.go, hnsw_rabitq.go, or hnsw_sparse.go), the links (hnsw_graph.go and, in
 // fewer bits, hnsw_packed.go), adding nodes
-// (hnsw_insert.go, hnsw_build.go, hnsw_reach.go; as rows come hnsw_growing.go,
-// after the first of them by hnsw_signs.go), the walk itself (hnsw_walk.go), searches
+// (hnsw_insert.go, hnsw_build.go, hnsw_reach.go; as rows come hnsw_growing.go), the
+// walk itself (hnsw_walk.go), searches
 // (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
 // hnsw_effort.go) and the parts (part.go, hnsw_save.go).
 //

@@ -1,11 +1,8 @@
 package vector
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -13,22 +10,14 @@ import (
 // growingGraph is a graph of a growing segment. Searches go by a view, which is
 // replaced when positions have been added: what is in its arrays before the end
 // of the view does not change but for links, which are atomic. When the arrays
-// are full they are copied to larger ones; searches under way keep the old. The
-// first rows are searched by signRows instead: a graph of them would hardly be
-// faster, and most growing segments have no more when they are flushed. While the
-// graph catches up, it is searched for what it has, and signRows for the rest.
+// are full they are copied to larger ones; searches under way keep the old. A node
+// takes some hundred microseconds: where vectors have codes, inverted lists
+// (package ivf) take rows in faster.
 type growingGraph struct {
 	space   Space
 	options Options
 	form    codeForm
 	current atomic.Pointer[graphIndex]
-	// signs has the rows while they are few: searches go by it, and the graph is
-	// not begun, or catches up. nil after that, and for spaces that it cannot
-	// have.
-	signs atomic.Pointer[signRows]
-	// signsUntil is the number of rows above which the graph is begun, graphFrom
-	// that of the nodes from which on it is searched.
-	signsUntil, graphFrom int
 
 	mu        sync.Mutex // one Append or Save at a time; guards what follows
 	builder   *graphBuilder
@@ -48,8 +37,7 @@ func (k hnsw) NewGrowing(s Space, o Options) (Growing, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &growingGraph{space: s, options: o, form: form, signsUntil: growingSigns, graphFrom: growingNodes}
-	g.signs.Store(newSignRows(s))
+	g := &growingGraph{space: s, options: o, form: form}
 	g.view = graphIndex{graphMeta: &graphMeta{codec: newGraphCodec(s, form.built()), m: o.M, ef: o.EfConstruction, effort: defaultEffort()}}
 	g.view.graph = &graph{m: o.M}
 	g.view.graph.entry.Store(noEntry)
@@ -77,52 +65,14 @@ func (g *growingGraph) Append(ctx context.Context, column Column, end, workers i
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if signs := g.signs.Load(); signs != nil && signs.end == 0 && end > g.signsUntil {
-		g.signs.Store(nil)
-	}
-	signs := g.signs.Load()
-	if signs == nil {
-		return g.connect(ctx, column, end, workers)
-	}
-	if err := signs.append(ctx, column, end); err != nil || end <= g.signsUntil {
-		return err
-	}
-	// Little at a time: the next rows wait meanwhile.
-	return g.catchUp(ctx, column, min(end, g.end+growingStep), workers)
+	return g.connect(ctx, column, end, workers)
 }
 
-const (
-	// growingSigns is until how many rows the graph is not begun: more would be
-	// searched so much faster by it that it is worth its making.
-	growingSigns = 3 << 15
-	// growingNodes is from how many nodes on a graph that catches up is searched:
-	// fewer rows are passed over in the time.
-	growingNodes = 1 << 15
-	// growingStep is how many nodes an Append adds to catch up.
-	growingStep = 512
-)
-
-// catchUp adds positions to the graph, which then replaces the few rows if it has
-// all of them.
-func (g *growingGraph) catchUp(ctx context.Context, column Column, to, workers int) error {
-	if err := g.connect(ctx, column, to, workers); err != nil {
-		return err
-	}
-	if signs := g.signs.Load(); signs != nil && g.end >= signs.end {
-		g.signs.Store(nil)
-	}
-	return nil
-}
+// Unsettled implements Growing: Append puts nothing off.
+func (g *growingGraph) Unsettled() bool { return false }
 
 // Settle implements Growing.
-func (g *growingGraph) Settle(ctx context.Context, column Column, workers int) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if signs := g.signs.Load(); signs != nil {
-		return g.catchUp(ctx, column, signs.end, workers)
-	}
-	return nil
-}
+func (g *growingGraph) Settle(context.Context, Column, int) error { return nil }
 
 // connect adds nodes for the positions up to end.
 func (g *growingGraph) connect(ctx context.Context, column Column, end, workers int) error {
@@ -358,9 +308,6 @@ func (g *growingGraph) Save(ctx context.Context, parts PartWriter, moved func(ol
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.signs.Load() != nil {
-		return errors.New("vector: a growing index is saved before it is settled")
-	}
 	if err := g.connectNodes(ctx); err != nil {
 		return err
 	}
@@ -409,50 +356,20 @@ func (g *growingGraph) Kind() string { return hnswName }
 func (g *growingGraph) Space() Space { return g.space }
 
 // Len implements Index.
-func (g *growingGraph) Len() int {
-	if signs := g.signs.Load(); signs != nil {
-		return len(signs.current.Load().positions)
-	}
-	return g.current.Load().rows
-}
+func (g *growingGraph) Len() int { return g.current.Load().rows }
 
 // Search implements Index.
 func (g *growingGraph) Search(ctx context.Context, dst []Candidate, r *SearchRequest, stats *SearchStats) ([]Candidate, error) {
-	signs := g.signs.Load()
-	graph := g.current.Load()
-	if signs == nil {
-		return graph.Search(ctx, dst, r, stats)
-	}
-	view := signs.current.Load()
-	if r.Keep != nil || graph.ordinals < g.graphFrom {
-		return view.search(ctx, dst, r, 0, stats)
-	}
-	start := len(dst)
-	dst, err := graph.Search(ctx, dst, r, stats)
-	if err != nil {
-		return dst, err
-	}
-	dst, err = view.search(ctx, dst, r, graph.positions[graph.ordinals-1]+1, stats)
-	slices.SortStableFunc(dst[start:], func(a, b Candidate) int { return cmp.Compare(a.Distance, b.Distance) })
-	return dst[:min(len(dst), start+max(r.K, 0))], err
+	return g.current.Load().Search(ctx, dst, r, stats)
 }
 
 // Iterate implements Index.
 func (g *growingGraph) Iterate(r *SearchRequest, stats *SearchStats) Iterator {
-	if signs := g.signs.Load(); signs != nil {
-		return signs.current.Load().iterate(r, stats)
-	}
 	return g.current.Load().Iterate(r, stats)
 }
 
 // ResidentBytes implements Index.
-func (g *growingGraph) ResidentBytes() int64 {
-	n := g.current.Load().ResidentBytes()
-	if signs := g.signs.Load(); signs != nil {
-		n += signs.current.Load().residentBytes()
-	}
-	return n
-}
+func (g *growingGraph) ResidentBytes() int64 { return g.current.Load().ResidentBytes() }
 
 // Close implements Index.
 func (g *growingGraph) Close() {}

@@ -138,8 +138,11 @@ type Growing interface {
 	// Append adds positions up to end; one goroutine at a time calls it, and it
 	// may use workers of its own.
 	Append(ctx context.Context, column Column, end, workers int) error
-	// Settle does what Append has put off, with so many workers: Save needs it.
-	// column has the positions that Append has seen.
+	// Unsettled says that there is something to settle.
+	Unsettled() bool
+	// Settle does what Append has put off, for searches to be faster, with so many
+	// workers; Appends may go on beside it. column has positions that Append has
+	// seen, most of them.
 	Settle(ctx context.Context, column Column, workers int) error
 	// Save writes the parts of an Index of the same vectors at other positions:
 	// moved gives the new position of an old one, or false if it is gone.

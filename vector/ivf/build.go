@@ -69,8 +69,7 @@ func (b *builder) progress(phase string, done, total int64) {
 	}
 }
 
-// hold lists the rows that have distances: not null, and under cosine with a
-// length.
+// hold lists the rows that have distances.
 func (b *builder) hold(ctx context.Context) (err error) {
 	if b.held, _, err = b.memory.words(b.column.Len()); err != nil {
 		return err
@@ -84,19 +83,22 @@ func (b *builder) hold(ctx context.Context) (err error) {
 			}
 			b.rest(0)
 		}
-		row := b.column.Row(p)
-		if row == nil {
+		if !hold(b.space, wide, b.column.Row(p)) {
 			continue
-		}
-		if spherical(b.space) {
-			widen(b.space, wide, row)
-			if !hasLength(wide) {
-				continue
-			}
 		}
 		b.held = append(b.held, uint32(p))
 	}
 	return nil
+}
+
+// hold says whether a row has distances: not null, and under cosine with a length,
+// in which case it is widened.
+func hold(s vector.Space, wide []float32, row []byte) bool {
+	if row == nil || !spherical(s) {
+		return row != nil
+	}
+	widen(s, wide, row)
+	return hasLength(wide)
 }
 
 // hasLength is false for vectors without length, and those of which float64
@@ -302,7 +304,7 @@ func (b *builder) write(ctx context.Context, parts vector.PartWriter) error {
 		end = e.offset + e.bytes
 		b.meta.lists = append(b.meta.lists, e)
 	}
-	identity := b.identity()
+	identity := b.meta.identity()
 	if err := b.writeLists(ctx, parts, identity, end); err != nil {
 		return err
 	}
@@ -313,12 +315,6 @@ func (b *builder) write(ctx context.Context, parts vector.PartWriter) error {
 		return err
 	}
 	return writePart(parts, partCentroids, identity, b.meta.append(nil))
-}
-
-// identity tells the parts of this index from those of others.
-func (b *builder) identity() uint64 {
-	sum := crc32.Checksum(vector.EncodeFloat32s(b.meta.centroids.Values), castagnoli)
-	return uint64(sum)<<32 | uint64(uint32(len(b.held)))
 }
 
 // writeLists encodes some lists at a time by all workers and writes them in

@@ -26,6 +26,10 @@
 //     no blocks, more bits, and leaves the exact comparison to the caller. sq8 is
 //     8 bits a dimension.
 //
+// Growing segments have lists of codes, too, to which rows are added beside searches
+// (growing.go), whatever the access method of their index is: rows are added in
+// microseconds.
+//
 // Files: kind.go (options and limits), build.go and lists.go (building),
 // format.go (parts), index.go (opening), rank.go, scan.go, search.go, iterate.go
 // (searching), ranges.go (reading lists), effort.go (calibration).

@@ -71,6 +71,17 @@ func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float3
 	return int(min(math.Ceil(n), float64(lists))), float32(between(min(x, 1), func(e effort) float64 { return float64(e.angle) }))
 }
 
+// raised is the table by which a share of the misses is left.
+func (t *effortTable) raised(share float64, lists int) (out effortTable) {
+	for i, k := range effortK {
+		for j, recall := range effortRecall {
+			probes, angle := t.at(float64(k), 1-(1-recall)*share, lists)
+			out[i][j] = effort{float32(probes), angle}
+		}
+	}
+	return out
+}
+
 // calibrationPairs bounds the comparisons of a calibration, and with it its time.
 const calibrationPairs = 1 << 27
 
@@ -241,6 +252,7 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 	if err != nil {
 		return err
 	}
+	b.meta.spread = b.meta.spreads()
 	ranker, rankOf, wide := newRanker(&b.meta), make([]uint32, len(b.meta.lists)), make([]float32, b.space.Dim)
 	for i, q := range queries {
 		b.row(wide, q)

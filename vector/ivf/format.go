@@ -153,6 +153,13 @@ type meta struct {
 	effort    effortTable
 	lists     []listEntry
 	centroids *kmeans.Centroids
+	spread    []float32 // made of the others: see spreads
+}
+
+// identity tells the parts of this index from those of others.
+func (m *meta) identity() uint64 {
+	sum := crc32.Checksum(vector.EncodeFloat32s(m.centroids.Values), castagnoli)
+	return uint64(sum)<<32 | uint64(uint32(m.rows))
 }
 
 func (m *meta) append(b []byte) []byte {

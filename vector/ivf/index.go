@@ -22,7 +22,8 @@ type index struct {
 	gone      bool     // some positions are NoPosition
 	lists     []byte   // the payload, mapped
 	ranges    vector.Ranges
-	searchers sync.Pool
+	grown     []list // instead of what is saved, of an index that grows
+	searchers *sync.Pool
 }
 
 // Open opens a saved index. ivfflat verifies its lists at once; the lists of
@@ -73,18 +74,13 @@ func (x *index) open(parts vector.Parts, identity uint64, size int64) error {
 		return err
 	}
 	x.meta = *m
+	x.spread = x.spreads()
 	if x.bits > 0 {
 		if x.codec, err = rabitq.New(rabitq.Distance(x.space.Distance), x.space.Dim, x.bits, x.seed); err != nil {
 			return corrupt(partCentroids, "%v", err)
 		}
 	}
-	if x.codec != nil {
-		padded := x.codec.Padded()
-		x.rotated = make([]float32, padded*x.centroids.Len())
-		for i := range x.centroids.Len() {
-			x.codec.Rotate(x.rotated[i*padded:], x.centroids.Row(i))
-		}
-	}
+	x.rotated = x.rotateCentroids()
 	x.layout = newLayout(x.space, x.codec, x.meta.blocks)
 	for i, l := range x.meta.lists {
 		if l.bytes != x.layout.size(l.rows) {
@@ -107,8 +103,38 @@ func (x *index) open(parts vector.Parts, identity uint64, size int64) error {
 	for _, p := range x.positions {
 		x.gone = x.gone || p == vector.NoPosition
 	}
-	x.searchers.New = func() any { return newSearcher(x) }
+	x.searchers = &sync.Pool{New: func() any { return newSearcher(x) }}
 	return nil
+}
+
+// positionsOf are the positions of the rows of a list.
+func (x *index) positionsOf(id int) []uint32 {
+	if x.grown != nil {
+		return x.grown[id].positions
+	}
+	l := &x.meta.lists[id]
+	return x.positions[l.first : l.first+l.rows]
+}
+
+// searcher begins a search; close ends it.
+func (x *index) searcher(r *vector.SearchRequest, stats *vector.SearchStats) *searcher {
+	s := x.searchers.Get().(*searcher)
+	s.x = x
+	s.begin(r, stats)
+	return s
+}
+
+// rotateCentroids is the centroids as codes see them; nil without codes.
+func (x *index) rotateCentroids() []float32 {
+	if x.codec == nil {
+		return nil
+	}
+	padded := x.codec.Padded()
+	out := make([]float32, padded*x.centroids.Len())
+	for i := range x.centroids.Len() {
+		x.codec.Rotate(out[i*padded:], x.centroids.Row(i))
+	}
+	return out
 }
 
 // verify checks the bytes of a list.

@@ -31,8 +31,7 @@ func (x *index) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vect
 		it.reach.first = min(3*it.reach.first, len(x.meta.lists))
 	}
 	if x.meta.rows > 0 && r.K > 0 {
-		it.s = x.searchers.Get().(*searcher)
-		it.s.begin(r, stats)
+		it.s = x.searcher(r, stats)
 		it.ranked = atMost(it.s.ranker.rank(it.s.wide, it.reach.first), r.MaxLists)
 		it.reach.first = min(it.reach.first, len(it.ranked))
 	}
@@ -126,7 +125,7 @@ func (it *iterator) within(dst []vector.Candidate, most float32) []vector.Candid
 }
 
 func (it *iterator) candidate(c candidate) vector.Candidate {
-	return vector.Candidate{Position: it.s.x.positions[c.ordinal], Distance: it.s.distance(c.score)}
+	return vector.Candidate{Position: c.position, Distance: it.s.distance(c.score)}
 }
 
 // compares says whether rows are near by, to be compared exactly.
@@ -138,7 +137,7 @@ func (it *iterator) exact(c *candidate) bool {
 	if !it.compares() {
 		return false
 	}
-	row := s.r.Column.Row(int(s.x.positions[c.ordinal]))
+	row := s.r.Column.Row(int(c.position))
 	if row == nil {
 		return false // the column changed: not the one that was indexed
 	}
@@ -203,7 +202,7 @@ func (it *iterator) pop() candidate {
 // Close gives the searcher back.
 func (it *iterator) Close() {
 	if it.s != nil {
-		it.s.x.searchers.Put(it.s)
+		it.s.close()
 		it.s = nil
 	}
 }

@@ -8,8 +8,11 @@ import (
 	"quiver/vector/rabitq"
 )
 
+// flat is the kind of which growing indexes are, too.
+var flat = &kind{name: "ivfflat", defaultLists: ListsDefault, defaultBits: 4, blocks: true}
+
 func init() {
-	vector.Register(&kind{name: "ivfflat", defaultLists: ListsDefault, defaultBits: 4, blocks: true})
+	vector.Register(flat)
 	vector.Register(&kind{name: "diskann", defaultBits: 8})
 }
 
@@ -128,6 +131,3 @@ func (k *kind) Estimate(s vector.Space, rows int, o vector.Options) vector.Estim
 		ResidentBytes: resident, StoredBytes: stored,
 	}
 }
-
-// NewGrowing is nil: growing segments are searched exactly.
-func (k *kind) NewGrowing(vector.Space, vector.Options) (vector.Growing, error) { return nil, nil }

@@ -31,6 +31,29 @@ func newLayout(s vector.Space, codec *rabitq.Codec, blocks bool) layout {
 	return l
 }
 
+// list is the rows of a list as a search sees them. Rows beyond the blocks have
+// their signs in the records alone.
+type list struct {
+	positions []uint32
+	signs     []byte // the sign codes of blocks
+	factors   []rabitq.BlockFactors
+	rows      []byte // vectors or records
+}
+
+// open views the bytes of a list.
+func (l *layout) open(b []byte, positions []uint32) list {
+	out := list{positions: positions, rows: l.rows(b, len(positions))}
+	if n := blocksOf(len(positions)); n > 0 && l.blockBytes > 0 {
+		out.signs = b[:n*l.blockBytes]
+		factors := b[n*l.blockBytes:][:n*l.factorsBytes]
+		out.factors = unsafe.Slice((*rabitq.BlockFactors)(unsafe.Pointer(unsafe.SliceData(factors))), n)
+	}
+	return out
+}
+
+// signed is how many rows have their signs in blocks.
+func (l *list) signed() int { return min(len(l.factors)*rabitq.BlockCodes, len(l.positions)) }
+
 func blocksOf(rows int) int { return (rows + rabitq.BlockCodes - 1) / rabitq.BlockCodes }
 
 // size is the bytes of a list of rows.

@@ -47,9 +47,17 @@ func (x *index) spans(ranked []rankedList) []span {
 	return out
 }
 
-// load calls visit with the bytes of each list, in the order of rank. They are
-// valid until it returns.
-func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.SearchStats, visit func(list int, b []byte)) error {
+// load calls visit with each list, in the order of rank. What it views is valid
+// until it returns.
+func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.SearchStats, visit func(id int, l *list)) error {
+	if x.grown != nil {
+		for _, r := range ranked {
+			l := &x.grown[r.list]
+			stats.BytesRead += int64(len(l.signs) + len(l.rows))
+			visit(r.list, l)
+		}
+		return nil
+	}
 	if x.ranges == nil {
 		for _, r := range ranked {
 			l := x.meta.lists[r.list]
@@ -60,7 +68,8 @@ func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.Sea
 				}
 			}
 			stats.BytesRead += l.bytes
-			visit(r.list, b)
+			list := x.layout.open(b, x.positionsOf(r.list))
+			visit(r.list, &list)
 		}
 		return nil
 	}
@@ -90,7 +99,8 @@ func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.Sea
 		return err
 	}
 	for i, r := range ranked {
-		visit(r.list, lists[i])
+		list := x.layout.open(lists[i], x.positionsOf(r.list))
+		visit(r.list, &list)
 	}
 	return nil
 }

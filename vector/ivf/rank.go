@@ -22,28 +22,33 @@ type ranker struct {
 	scores, squares []float32
 	lists           []rankedList
 	scale           float64 // of meta.angle under InnerProduct and L1
-	// spread of a list is the greatest cosine, of so many rows that lie around the
-	// centroid in all directions, with the way to the query: times the radius.
-	spread []float32
 }
 
 func newRanker(m *meta) *ranker {
-	r := &ranker{meta: m, scores: make([]float32, len(m.lists)), squares: make([]float32, len(m.lists))}
-	if m.space.Distance == vector.InnerProduct {
-		r.spread = make([]float32, len(m.lists))
-		for i, l := range m.lists {
-			r.spread[i] = l.radius * float32(min(math.Sqrt(2*math.Log(float64(max(l.rows, 1)))/float64(m.space.Dim)), 1))
-		}
+	return &ranker{meta: m, scores: make([]float32, len(m.lists)), squares: make([]float32, len(m.lists))}
+}
+
+// spreads is, of each list, the greatest cosine that of so many rows, which lie
+// around the centroid in all directions, one has with the way to the query, times
+// the radius; nil where lists are not ranked by it.
+func (m *meta) spreads() []float32 {
+	if m.space.Distance != vector.InnerProduct {
+		return nil
 	}
-	return r
+	out := make([]float32, len(m.lists))
+	for i, l := range m.lists {
+		out[i] = l.radius * float32(min(math.Sqrt(2*math.Log(float64(max(l.rows, 1)))/float64(m.space.Dim)), 1))
+	}
+	return out
 }
 
 // rank returns all lists, the first n of them in order: under InnerProduct by the
 // product that the nearest row of the list is likely to have, by L1 under L1, else by the distance that clustered them. The
 // query is wide, and of length one under cosine.
 func (r *ranker) rank(query []float32, n int) []rankedList {
-	c := r.meta.centroids
-	switch r.meta.space.Distance {
+	m := r.meta
+	c := m.centroids
+	switch m.space.Distance {
 	case vector.InnerProduct:
 		vector.Fastest().ScoreDot(query, c.Values, c.Dim, c.Len(), r.scores, r.squares)
 		for i, s := range r.scores {
@@ -59,8 +64,8 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 	r.lists = r.lists[:0]
 	for i, s := range r.scores {
 		near := s
-		if r.spread != nil {
-			near -= float32(r.scale) * r.spread[i]
+		if m.spread != nil {
+			near -= float32(r.scale) * m.spread[i]
 		}
 		r.lists = append(r.lists, rankedList{i, s, near})
 	}

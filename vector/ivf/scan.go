@@ -1,7 +1,9 @@
 package ivf
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"slices"
 	"unsafe"
 
@@ -12,7 +14,7 @@ import (
 // candidate is a row with its score (of package rabitq, or of the same meaning)
 // and the bound below it.
 type candidate struct {
-	ordinal    uint32
+	position   uint32
 	score, low float32
 }
 
@@ -33,8 +35,11 @@ type searcher struct {
 	estimates  []rabitq.Estimate
 	ordinals   []uint32 // in the list
 	candidates []candidate
+	found      []uint32    // positions of the vectors compared
 	uppers     upperBounds // of the nearest k
 	nearest    upperBounds // their scores
+	bound      float32     // a score beyond which no row is wanted
+	below      rabitq.Below
 }
 
 func newSearcher(x *index) *searcher {
@@ -51,7 +56,12 @@ func newSearcher(x *index) *searcher {
 const epsilon = 2.75
 
 func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
-	s.r, s.stats, s.seen, s.candidates = r, stats, 0, s.candidates[:0]
+	s.ranker.meta = &s.x.meta
+	s.r, s.stats, s.seen, s.candidates, s.found = r, stats, 0, s.candidates[:0], s.found[:0]
+	s.bound = float32(math.Inf(1))
+	if r.Bounded {
+		s.bound = s.scoreOf(r.Bound)
+	}
 	widen(s.x.space, s.wide, r.Query)
 	if spherical(s.x.space) {
 		normalise(s.wide)
@@ -59,6 +69,13 @@ func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
 	if s.query != nil {
 		s.query.Reset(s.wide)
 	}
+}
+
+// close gives the searcher back.
+func (s *searcher) close() {
+	x := s.x
+	s.x, s.r, s.stats = nil, nil, nil
+	x.searchers.Put(s)
 }
 
 // around prepares the query for the codes of a list.
@@ -69,17 +86,17 @@ func (s *searcher) around(list int) {
 
 // kept sets s.keep to the rows of a list that may be proposed, and counts them;
 // nil are all.
-func (s *searcher) kept(list int) int {
-	l := &s.x.meta.lists[list]
+func (s *searcher) kept(l *list) int {
 	s.stats.Visited++
+	n := len(l.positions)
 	if s.r.Keep == nil && !s.x.gone {
 		s.keep = nil
-		return l.rows
+		return n
 	}
-	s.keep = slices.Grow(s.keep[:0], (l.rows+7)/8)[:(l.rows+7)/8]
+	s.keep = slices.Grow(s.keep[:0], (n+7)/8)[:(n+7)/8]
 	clear(s.keep)
-	n := 0
-	for i, p := range s.x.positions[l.first : l.first+l.rows] {
+	n = 0
+	for i, p := range l.positions {
 		if s.keeps(p) {
 			s.keep[i>>3] |= 1 << (i & 7)
 			n++
@@ -101,45 +118,44 @@ func (s *searcher) keptRow(i int) bool { return s.keep == nil || s.keep[i>>3]>>(
 
 // prune scores a list of codes and adds the rows that may be among the nearest k
 // to the candidates.
-func (s *searcher) prune(list int, b []byte) {
-	kept := s.kept(list)
+func (s *searcher) prune(id int, l *list) {
+	kept := s.kept(l)
 	if kept == 0 {
 		return
 	}
 	s.seen += kept
-	s.around(list)
-	l := &s.x.meta.lists[list]
+	s.around(id)
 	s.ordinals = s.ordinals[:0]
-	if s.x.layout.blockBytes == 0 {
-		for i := range l.rows {
-			if s.keptRow(i) {
-				s.ordinals = append(s.ordinals, uint32(i))
-			}
-		}
-	} else {
-		s.pruneBlocks(l, b)
-		if s.x.layout.rowBytes == 0 {
-			return
+	s.pruneBlocks(l)
+	if s.x.layout.rowBytes == 0 {
+		return
+	}
+	for i := l.signed(); i < len(l.positions); i++ {
+		if s.keptRow(i) {
+			s.ordinals = append(s.ordinals, uint32(i))
 		}
 	}
 	s.stats.Codes += int64(len(s.ordinals))
 	n := len(s.ordinals)
 	s.estimates = slices.Grow(s.estimates[:0], n)[:n]
-	s.query.ScoreGathered(s.x.layout.rows(b, l.rows), s.x.layout.rowBytes, s.ordinals, s.estimates)
+	s.query.ScoreGathered(l.rows, s.x.layout.rowBytes, s.ordinals, s.estimates)
 	for i, e := range s.estimates {
-		s.offer(uint32(l.first)+s.ordinals[i], e)
+		s.offer(l.positions[s.ordinals[i]], e)
 	}
 }
 
 // offer adds a row unless k others are nearer for sure.
-func (s *searcher) offer(ordinal uint32, e rabitq.Estimate) {
-	if e.Low > s.uppers.most() {
+func (s *searcher) offer(position uint32, e rabitq.Estimate) {
+	if e.Low > s.most() {
 		return
 	}
 	s.uppers.push(2*e.Score - e.Low)
 	s.nearest.push(e.Score)
-	s.candidates = append(s.candidates, candidate{ordinal, e.Score, e.Low})
+	s.candidates = append(s.candidates, candidate{position, e.Score, e.Low})
 }
+
+// most is the score beyond which k rows are nearer for sure.
+func (s *searcher) most() float32 { return min(s.uppers.most(), s.bound) }
 
 // kth is the score of the k-th row found, nearly. The k least of many scores are
 // those that err the farthest below, and the fewer the bits the farther: so much
@@ -147,91 +163,105 @@ func (s *searcher) offer(ordinal uint32, e rabitq.Estimate) {
 // many lists as those of four.
 func (s *searcher) kth() float64 {
 	least, most := float64(s.nearest.most()), float64(s.uppers.most())
-	if math.IsInf(most, 1) {
-		return most
+	if !math.IsInf(most, 1) {
+		most = least + kthShare*(most-least)
 	}
-	return least + kthShare*(most-least)
+	return min(most, float64(s.bound))
 }
 
 const kthShare = 0.3
 
 // pruneBlocks leaves the rows of a list that their signs do not rule out in
 // s.ordinals; if there is nothing but signs, it offers them.
-func (s *searcher) pruneBlocks(l *listEntry, b []byte) {
-	var out [rabitq.BlockCodes]rabitq.Estimate
-	most := s.uppers.most()
-	for block := range blocksOf(l.rows) {
-		first := block * rabitq.BlockCodes
-		n := min(rabitq.BlockCodes, l.rows-first)
-		if s.keep != nil {
-			any := byte(0)
-			for _, k := range s.keep[first/8 : (first+n+7)/8] {
-				any |= k
-			}
-			if any == 0 {
-				continue
-			}
-		}
-		signs, factors := s.x.layout.block(b, l.rows, block)
-		s.query.ScoreBlock(signs, factors, &out)
-		s.stats.Codes += int64(n)
-		for i := range n {
-			switch {
-			case out[i].Low > most || !s.keptRow(first+i):
-			case s.x.layout.rowBytes == 0:
-				s.offer(uint32(l.first+first+i), out[i])
-				most = s.uppers.most()
-			default:
-				s.ordinals = append(s.ordinals, uint32(first+i))
+func (s *searcher) pruneBlocks(l *list) {
+	size := s.x.layout.blockBytes
+	for first := 0; first < len(l.factors); first += rabitq.BelowBlocks {
+		end := min(first+rabitq.BelowBlocks, len(l.factors))
+		s.query.ScoreBelow(l.signs[first*size:end*size], l.factors[first:end], s.most(), &s.below)
+		for b, mask := range s.below.Masks[:end-first] {
+			block := first + b
+			for mask &= s.keptOfBlock(block, len(l.positions)); mask != 0; mask &= mask - 1 {
+				i := bits.TrailingZeros32(mask)
+				row := block*rabitq.BlockCodes + i
+				if s.x.layout.rowBytes > 0 {
+					s.ordinals = append(s.ordinals, uint32(row))
+					continue
+				}
+				low := s.below.Lows[b][i]
+				s.offer(l.positions[row], rabitq.Estimate{Score: low + s.query.Spread(&l.factors[block], i)/2, Low: low})
 			}
 		}
 	}
+	s.stats.Codes += int64(l.signed())
+}
+
+// keptOfBlock has a bit for each row of a block of a list of so many rows that may
+// be proposed.
+func (s *searcher) keptOfBlock(block, rows int) uint32 {
+	mask := ^uint32(0)
+	if left := rows - block*rabitq.BlockCodes; left < rabitq.BlockCodes {
+		mask = 1<<left - 1
+	}
+	if s.keep == nil {
+		return mask
+	}
+	var kept [4]byte
+	copy(kept[:], s.keep[block*rabitq.BlockCodes/8:])
+	return mask & binary.LittleEndian.Uint32(kept[:])
 }
 
 // all scores every kept row of a list and adds them to the candidates.
-func (s *searcher) all(list int, b []byte) {
-	kept := s.kept(list)
+func (s *searcher) all(id int, l *list) {
+	kept := s.kept(l)
 	if kept == 0 {
 		return
 	}
 	s.seen += kept
-	l := &s.x.meta.lists[list]
 	if s.query == nil {
-		s.allVectors(l, b)
+		s.allVectors(l)
 		return
 	}
-	s.around(list)
-	n := blocksOf(l.rows) * rabitq.BlockCodes
+	s.around(id)
+	rows := len(l.positions)
+	n := blocksOf(rows) * rabitq.BlockCodes
 	s.estimates = slices.Grow(s.estimates[:0], n)[:n]
 	if s.x.layout.rowBytes == 0 {
-		for block := range blocksOf(l.rows) {
-			signs, factors := s.x.layout.block(b, l.rows, block)
+		size := s.x.layout.blockBytes
+		for block := range l.factors {
 			out := s.estimates[block*rabitq.BlockCodes:]
-			s.query.ScoreBlock(signs, factors, (*[rabitq.BlockCodes]rabitq.Estimate)(unsafe.Pointer(unsafe.SliceData(out))))
+			s.query.ScoreBlock(l.signs[block*size:][:size], &l.factors[block], (*[rabitq.BlockCodes]rabitq.Estimate)(unsafe.Pointer(unsafe.SliceData(out))))
 		}
 	} else {
-		s.query.ScoreRows(s.x.layout.rows(b, l.rows), s.x.layout.rowBytes, l.rows, s.estimates)
+		s.query.ScoreRows(l.rows, s.x.layout.rowBytes, rows, s.estimates)
 	}
-	s.stats.Codes += int64(l.rows)
-	for i, e := range s.estimates[:l.rows] {
+	s.stats.Codes += int64(rows)
+	for i, e := range s.estimates[:rows] {
 		if s.keptRow(i) {
-			s.candidates = append(s.candidates, candidate{uint32(l.first + i), e.Score, e.Low})
+			s.candidates = append(s.candidates, candidate{l.positions[i], e.Score, e.Low})
 		}
 	}
 }
 
-func (s *searcher) allVectors(l *listEntry, b []byte) {
+func (s *searcher) allVectors(l *list) {
 	rowBytes := s.x.layout.rowBytes
-	s.stats.Distances += int64(l.rows)
-	for i := range l.rows {
+	s.stats.Distances += int64(len(l.positions))
+	for i, p := range l.positions {
 		if s.keptRow(i) {
-			d := float32(s.x.space.Exact(s.r.Query, b[i*rowBytes:(i+1)*rowBytes]))
+			d := float32(s.x.space.Exact(s.r.Query, l.rows[i*rowBytes:(i+1)*rowBytes]))
 			if s.x.space.Distance == vector.L2 {
 				d *= d
 			}
-			s.candidates = append(s.candidates, candidate{uint32(l.first + i), d, d})
+			s.candidates = append(s.candidates, candidate{p, d, d})
 		}
 	}
+}
+
+// scoreOf is what a code would have for a distance.
+func (s *searcher) scoreOf(distance float32) float32 {
+	if s.x.space.Distance == vector.L2 {
+		return distance * distance
+	}
+	return distance
 }
 
 // distance is what a score stands for.

@@ -39,9 +39,8 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 	if r.K <= 0 || x.meta.rows == 0 {
 		return dst, ctx.Err()
 	}
-	s := x.searchers.Get().(*searcher)
-	defer x.searchers.Put(s)
-	s.begin(r, stats)
+	s := x.searcher(r, stats)
+	defer s.close()
 	if s.query == nil {
 		return s.exactly(ctx, dst)
 	}
@@ -57,7 +56,7 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 // found so far, of package rabitq or of the same meaning. Under a filter the K
 // rows kept are the nearest of many more, by the share that is kept of the rows
 // passed: so far is looked.
-func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kth func() float64) error {
+func (s *searcher) probe(ctx context.Context, score func(id int, l *list), kth func() float64) error {
 	reach := s.x.reach(s.r)
 	next := reach.first
 	rest := atMost(s.ranker.rank(s.wide, next), s.r.MaxLists)
@@ -69,7 +68,7 @@ func (s *searcher) probe(ctx context.Context, score func(list int, b []byte), kt
 		rest = rest[len(batch):]
 		done += len(batch)
 		for _, l := range batch {
-			passed += s.x.meta.lists[l.list].rows
+			passed += len(s.x.positionsOf(l.list))
 		}
 		if err := s.x.load(ctx, s.withKept(batch), s.stats, score); err != nil {
 			return err
@@ -140,8 +139,7 @@ func (s *searcher) withKept(lists []rankedList) []rankedList {
 	}
 	s.wanted = s.wanted[:0]
 	for _, r := range lists {
-		l := &s.x.meta.lists[r.list]
-		if slices.ContainsFunc(s.x.positions[l.first:l.first+l.rows], s.keeps) {
+		if slices.ContainsFunc(s.x.positionsOf(r.list), s.keeps) {
 			s.wanted = append(s.wanted, r)
 		}
 	}
@@ -151,14 +149,14 @@ func (s *searcher) withKept(lists []rankedList) []rankedList {
 // exactly searches lists of vectors.
 func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vector.Candidate, error) {
 	search := vector.NewSpaceSearch(s.x.space, s.r.Query, s.r.K)
-	err := s.probe(ctx, func(list int, b []byte) {
-		kept := s.kept(list)
+	err := s.probe(ctx, func(_ int, l *list) {
+		kept := s.kept(l)
 		if s.seen += kept; kept == 0 {
 			return
 		}
-		l := &s.x.meta.lists[list]
-		rows := encodedRows(s.x.space, b, l.rows)
-		rows.Keep, rows.FirstID = s.keep, uint64(l.first)
+		rows := encodedRows(s.x.space, l.rows, len(l.positions))
+		rows.Keep, rows.FirstID = s.keep, uint64(len(s.found))
+		s.found = append(s.found, l.positions...)
 		search.Add(rows)
 	}, func() float64 {
 		top := search.Top()
@@ -176,7 +174,7 @@ func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vecto
 		return dst, err
 	}
 	for _, n := range search.Top().Sorted() {
-		dst = append(dst, vector.Candidate{Position: s.x.positions[n.Row], Distance: float32(n.Distance)})
+		dst = append(dst, vector.Candidate{Position: s.found[n.Row], Distance: float32(n.Distance)})
 	}
 	return dst, nil
 }
@@ -185,7 +183,7 @@ func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vecto
 // that is left can be among the nearest k. Without a column, and where rows are
 // far away, what the codes say is the answer: all that may be among them.
 func (s *searcher) finish(ctx context.Context, dst []vector.Candidate) ([]vector.Candidate, error) {
-	most := s.uppers.most()
+	most := s.most()
 	left := s.candidates[:0]
 	for _, c := range s.candidates {
 		if !(c.low > most) {
@@ -195,7 +193,7 @@ func (s *searcher) finish(ctx context.Context, dst []vector.Candidate) ([]vector
 	if s.r.Column == nil || !s.x.k.blocks {
 		slices.SortFunc(left, func(a, b candidate) int { return compareScores(a, b, a.score, b.score) })
 		for _, c := range left {
-			dst = append(dst, vector.Candidate{Position: s.x.positions[c.ordinal], Distance: s.distance(c.score)})
+			dst = append(dst, vector.Candidate{Position: c.position, Distance: s.distance(c.score)})
 		}
 		return dst, nil
 	}
@@ -212,15 +210,14 @@ func (s *searcher) finish(ctx context.Context, dst []vector.Candidate) ([]vector
 				return dst, err
 			}
 		}
-		position := s.x.positions[c.ordinal]
-		row := s.r.Column.Row(int(position))
+		row := s.r.Column.Row(int(c.position))
 		if row == nil {
 			continue // the column changed: not the one that was indexed
 		}
 		d := s.x.space.Exact(s.r.Query, row)
 		s.stats.Reranked++
 		s.stats.BytesRead += rowBytes
-		if top.Push(vector.Neighbor{Row: uint64(position), Distance: d}) && top.Full() {
+		if top.Push(vector.Neighbor{Row: uint64(c.position), Distance: d}) && top.Full() {
 			limit = top.Farthest().Distance
 			if s.x.space.Distance == vector.L2 {
 				limit *= limit
@@ -238,7 +235,7 @@ func (s *searcher) finish(ctx context.Context, dst []vector.Candidate) ([]vector
 
 func compareScores(a, b candidate, x, y float32) int {
 	if x == y {
-		return cmp.Compare(a.ordinal, b.ordinal)
+		return cmp.Compare(a.position, b.position)
 	}
-	return cmp.Or(vector.Compare(float64(x), float64(y)), cmp.Compare(a.ordinal, b.ordinal))
+	return cmp.Or(vector.Compare(float64(x), float64(y)), cmp.Compare(a.position, b.position))
 }
