@@ -55,6 +55,13 @@ func newSearcher(x *index) *searcher {
 // very edge of the nearest k, one in 300 is lost.
 const epsilon = 2.75
 
+// signEpsilon is that of the bounds by signs alone, after which there are codes: of
+// the rows at the very edge half of what may be missed is lost, and hardly any of
+// those that are nearer.
+func signEpsilon(recall float64) float32 {
+	return float32(min(math.Sqrt2*math.Erfinv(min(max(recall, 0.5), 0.999)), epsilon))
+}
+
 func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
 	s.ranker.meta = &s.x.meta
 	s.r, s.stats, s.seen, s.candidates, s.found = r, stats, 0, s.candidates[:0], s.found[:0]
@@ -67,6 +74,9 @@ func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
 		normalise(s.wide)
 	}
 	if s.query != nil {
+		if s.x.layout.rowBytes > 0 {
+			s.query.SignEpsilon = signEpsilon(orDefault(r.Recall))
+		}
 		s.query.Reset(s.wide)
 	}
 }

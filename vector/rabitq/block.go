@@ -29,12 +29,11 @@ func (e *Encoder) PackSigns(block []byte, i int) {
 // blockTables are the sums that each 4 bits of a code stand for.
 type blockTables struct {
 	ready bool
-	exact []int32 // 16 a table
-	// bytes are the same in 8 bits: (exact - least of the table) / step.
+	// bytes are the sums in 8 bits, 16 a table: (sum - least of the table) / step.
 	bytes []uint8
 	base  float32 // Σ of the leasts
 	step  float32
-	// terms of bounds, and rounding, which is in their base: Epsilon times that
+	// terms of bounds, and rounding, which is in their base: SignEpsilon times that
 	// of the bytes.
 	terms    boundTerms
 	rounding float32
@@ -48,43 +47,50 @@ func (q *Query) prepareBlocks() {
 	}
 	b.ready = true
 	tables := q.codec.padded / 4
-	if b.exact == nil {
-		b.exact, b.bytes = make([]int32, 16*tables), make([]uint8, 16*tables)
+	if b.bytes == nil {
+		b.bytes = make([]uint8, 16*tables)
 	}
-	var widest int32
-	base := 0
+	// The greatest entry of a table less the least is the sum of the absolutes.
+	var widest, absolutes, sum int32
+	for t := range tables {
+		wide := int32(0)
+		for _, v := range q.flat[4*t : 4*t+4] {
+			wide += max(int32(v), -int32(v))
+			sum += int32(v)
+		}
+		widest = max(widest, wide)
+		absolutes += wide
+	}
+	b.base = float32((sum - absolutes) / 2)
+	widest = max(widest, 1)
+	b.step = float32(widest) / 255
+	// Bytes are the upper half of what is summed.
+	inverse := (255 << 32) / int64(widest)
 	for t := range tables {
 		w := q.flat[4*t : 4*t+4]
-		sums := b.exact[16*t : 16*t+16]
-		var low, high int32
-		sums[0] = 0
-		for i, v := range w {
-			v := int32(v)
-			for j := range 1 << i {
-				sums[1<<i+j] = sums[j] + v
-			}
-			low, high = low+min(v, 0), high+max(v, 0)
+		var entries [16]int64
+		entries[0] = 1 << 31
+		for _, v := range w {
+			entries[0] -= min(int64(v), 0) * inverse
 		}
-		widest = max(widest, high-low)
-		base += int(low)
-	}
-	b.base = float32(base)
-	b.step = float32(max(widest, 1)) / 255
-	inverse := 1 / b.step
-	for t := range tables {
-		sums := b.exact[16*t : 16*t+16]
-		var low int32
-		for _, v := range q.flat[4*t : 4*t+4] {
-			low += min(int32(v), 0)
+		for i, v := range w {
+			v := int64(v) * inverse
+			for j := range 1 << i {
+				entries[1<<i+j] = entries[j] + v
+			}
 		}
 		bytes := b.bytes[16*t : 16*t+16]
-		for i, v := range sums {
-			bytes[i] = uint8(min(float32(v-low)*inverse+0.5, 255))
+		for i, e := range entries {
+			bytes[i] = uint8(e >> 32)
 		}
 	}
 	scale := b.step * q.scale
-	b.rounding = q.Epsilon * scale * float32(math.Sqrt(float64(tables)/12))
-	b.terms = boundTerms{scale: scale, base: b.base*q.scale + q.signSum + b.rounding, error: q.Epsilon * q.length}
+	epsilon := q.SignEpsilon
+	if epsilon == 0 {
+		epsilon = q.Epsilon
+	}
+	b.rounding = epsilon * scale * float32(math.Sqrt(float64(tables)/12))
+	b.terms = boundTerms{scale: scale, base: b.base*q.scale + q.signSum + b.rounding, error: epsilon * q.length}
 }
 
 // ScoreBlock estimates the 32 codes of a block by their sign bits, with the
@@ -160,15 +166,4 @@ const tablesMax = 256
 // Set sets the factors of code i.
 func (b *BlockFactors) Set(i int, f Factors) {
 	b.Add[i], b.Rescale[i], b.Error[i] = f.Add, f.Rescale, f.Error
-}
-
-// SignDot is ⟨s,q'⟩ of the sign bits s of code i of a block, in integers.
-func (q *Query) SignDot(block []byte, i int) (sum int32) {
-	q.prepareBlocks()
-	shift := i / 16 * 4
-	exact := q.tables.exact
-	for t, at := 0, i%16; t < len(exact); t, at = t+16, at+16 {
-		sum += exact[t+int(block[at]>>shift&15)]
-	}
-	return sum
 }

@@ -26,7 +26,7 @@
 //     code (Encoder.Record, Query.ScoreGathered, Query.ScoreRows);
 //   - blocks of 32 (block.go) of the sign bits alone, 16 bytes for 4 dimensions,
 //     scored together by look-ups in tables that fit a register (Query.ScoreBlock).
-//     Their sums are rounded to 8 bits a table; SignDot has the exact one.
+//     Their sums are rounded to 8 bits a table.
 //
 // A Codec does not change and serves any number of goroutines; an Encoder and a
 // Query belong to one.

@@ -18,8 +18,9 @@ type Estimate struct {
 // Query estimates the distances of one vector to codes. It belongs to one
 // goroutine and is used again by Reset and Centre.
 type Query struct {
-	// Epsilon is the number of standard errors of a bound.
-	Epsilon float32
+	// Epsilon is the number of standard errors of a bound, SignEpsilon that of those of
+	// ScoreBelow; it is the same if 0.
+	Epsilon, SignEpsilon float32
 
 	codec   *Codec
 	rotated []float32

@@ -274,7 +274,7 @@ func TestLayoutsAgree(t *testing.T) {
 						t.Fatalf("%s, %d dimensions, %d bits: sum %d, want %d", k.name, dim, bits, got[0], sum)
 					}
 				}
-				if got := q.SignDot(block, i); got != signSum {
+				if got := signDot(q, block, i); got != signSum {
 					t.Fatalf("%d dimensions: sign sum %d, want %d", dim, got, signSum)
 				}
 				exact := factors.Add[i] + q.add + factors.Rescale[i]*(float32(signSum)*q.scale+q.signSum)
@@ -284,4 +284,14 @@ func TestLayoutsAgree(t *testing.T) {
 			}
 		}
 	}
+}
+
+// signDot is ⟨s,q'⟩ of the sign bits s of code i of a block, in integers.
+func signDot(q *Query, block []byte, i int) (sum int32) {
+	for dim, v := range q.flat {
+		if block[dim/4*16+i%16]>>(i/16*4+dim%4)&1 != 0 {
+			sum += int32(v)
+		}
+	}
+	return sum
 }
