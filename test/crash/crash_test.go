@@ -287,7 +287,7 @@ func checkSearches(ctx context.Context, conn *pgx.Conn, rnd *rand.Rand) error {
 					return err
 				}
 				if !slices.ContainsFunc(own, func(f foundRow) bool { return f.ID == row.ID }) {
-					return fmt.Errorf("%s: row %d is not in the index: a search for it finds %v\n%s", order, row.ID, own, explain(ctx, conn, fmt.Sprintf(search, vectorOf(row.V))))
+					return fmt.Errorf("%s: row %d is not in the index: a search for it finds %v\n%s", order, row.ID, own, explain(ctx, conn, fmt.Sprintf(search, vectorOf(row.V)), row.ID))
 				}
 			}
 		}
@@ -295,20 +295,35 @@ func checkSearches(ctx context.Context, conn *pgx.Conn, rnd *rand.Rand) error {
 	return nil
 }
 
-// explain tells how a search went, and what the segments of the table are.
-func explain(ctx context.Context, conn *pgx.Conn, order string) string {
+// explain says by which searches an index finds a row, how they look for it, and
+// what the segments are.
+func explain(ctx context.Context, conn *pgx.Conn, order string, id int64) string {
 	var out strings.Builder
+	for _, recall := range []string{"0.999", "1"} {
+		for _, limit := range []int{1, 200, 5000} {
+			if _, err := conn.Exec(ctx, "SET quiver.target_recall = "+recall); err != nil {
+				return err.Error()
+			}
+			found, err := nearest(ctx, conn, true, order, limit)
+			if err != nil {
+				return err.Error()
+			}
+			at := slices.IndexFunc(found, func(f foundRow) bool { return f.ID == id })
+			fmt.Fprintf(&out, "recall %s, limit %d: at place %d of %d\n", recall, limit, at, len(found))
+		}
+	}
 	for _, sql := range []string{
-		"EXPLAIN ANALYZE SELECT id FROM kv ORDER BY " + order + " LIMIT 1",
-		"SELECT s::text FROM quiver.segments s WHERE table_name = 'kv'",
+		"SET quiver.target_recall = 0.999",
+		"EXPLAIN ANALYZE SELECT id FROM kv ORDER BY " + order + " LIMIT 200",
+		"SELECT concat_ws(' ', segment_id, state, rows, deleted_rows, index_state, min_key, max_key, min_ts, max_ts) FROM quiver.segments WHERE table_name = 'kv'",
 	} {
 		rows, err := conn.Query(ctx, sql)
 		if err != nil {
-			return err.Error()
+			return out.String() + err.Error()
 		}
 		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		if err != nil {
-			return err.Error()
+			return out.String() + err.Error()
 		}
 		fmt.Fprintln(&out, strings.Join(lines, "\n"))
 	}

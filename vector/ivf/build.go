@@ -327,9 +327,16 @@ func (b *builder) writeLists(ctx context.Context, parts vector.PartWriter, ident
 	if _, err := w.Write(header(partLists, identity, int(size), 0)); err != nil {
 		return abort(w, err)
 	}
+	var base []float32
+	if b.codec != nil {
+		base = baseOf(b.codec, b.meta.centroids)
+	}
 	encoders := make([]*encoder, b.plan.workers)
 	for i := range encoders {
 		encoders[i] = newEncoder(b.space, b.codec, b.plan.blocks)
+		if b.codec != nil {
+			encoders[i].enc.Base = base
+		}
 		encoders[i].rest = func() { b.rest(i) }
 	}
 	var batch []byte

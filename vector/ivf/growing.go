@@ -123,7 +123,8 @@ func (g *growing) cluster(ctx context.Context, column vector.Column, end, worker
 		end: end, trained: len(b.held), spread: sum / float64(max(len(b.held), 1)),
 	}
 	x := &out.view
-	x.rotated = x.rotateCentroids()
+	x.rotateCentroids()
+	out.encoder.enc.Base = x.base
 	x.searchers = &sync.Pool{New: func() any { return newSearcher(x) }}
 	for l := range n {
 		for i, p := range b.positions[b.starts[l]:b.starts[l+1]] {

@@ -8,22 +8,25 @@ import (
 	"unsafe"
 
 	"quiver/vector"
+	"quiver/vector/kmeans"
 	"quiver/vector/rabitq"
 )
 
 // index is an opened index.
 type index struct {
 	meta
-	k         *kind
-	codec     *rabitq.Codec // nil: vectors as they are
-	rotated   []float32     // centroids, as codes see them
-	layout    layout
-	positions []uint32 // by ordinal
-	gone      bool     // some positions are NoPosition
-	lists     []byte   // the payload, mapped
-	ranges    vector.Ranges
-	grown     []list // instead of what is saved, of an index that grows
-	searchers *sync.Pool
+	k     *kind
+	codec *rabitq.Codec // nil: vectors as they are
+	// Centroids as codes see them, their mean, from where the query is seen, and the
+	// squares of their lengths.
+	rotated, base, squares []float32
+	layout                 layout
+	positions              []uint32 // by ordinal
+	gone                   bool     // some positions are NoPosition
+	lists                  []byte   // the payload, mapped
+	ranges                 vector.Ranges
+	grown                  []list // instead of what is saved, of an index that grows
+	searchers              *sync.Pool
 }
 
 // Open opens a saved index. ivfflat verifies its lists at once; the lists of
@@ -80,7 +83,7 @@ func (x *index) open(parts vector.Parts, identity uint64, size int64) error {
 			return corrupt(partCentroids, "%v", err)
 		}
 	}
-	x.rotated = x.rotateCentroids()
+	x.rotateCentroids()
 	x.layout = newLayout(x.space, x.codec, x.meta.blocks)
 	for i, l := range x.meta.lists {
 		if l.bytes != x.layout.size(l.rows) {
@@ -124,17 +127,34 @@ func (x *index) searcher(r *vector.SearchRequest, stats *vector.SearchStats) *se
 	return s
 }
 
-// rotateCentroids is the centroids as codes see them; nil without codes.
-func (x *index) rotateCentroids() []float32 {
+// rotateCentroids makes what codes need of the centroids.
+func (x *index) rotateCentroids() {
 	if x.codec == nil {
-		return nil
+		return
 	}
-	padded := x.codec.Padded()
-	out := make([]float32, padded*x.centroids.Len())
-	for i := range x.centroids.Len() {
-		x.codec.Rotate(out[i*padded:], x.centroids.Row(i))
+	padded, n := x.codec.Padded(), x.centroids.Len()
+	x.rotated, x.squares = make([]float32, padded*n), make([]float32, n)
+	for i := range n {
+		x.codec.Rotate(x.rotated[i*padded:], x.centroids.Row(i))
+		x.squares[i] = square(x.centroids.Row(i))
 	}
-	return out
+	x.base = baseOf(x.codec, x.centroids)
+}
+
+// baseOf is from where queries see codes: the rotated mean of the centroids.
+func baseOf(codec *rabitq.Codec, c *kmeans.Centroids) []float32 {
+	sums, mean := make([]float64, c.Dim), make([]float32, c.Dim)
+	for i := range c.Len() {
+		for j, v := range c.Row(i) {
+			sums[j] += float64(v)
+		}
+	}
+	for j, s := range sums {
+		mean[j] = float32(s / float64(max(c.Len(), 1)))
+	}
+	base := make([]float32, codec.Padded())
+	codec.Rotate(base, mean)
+	return base
 }
 
 // verify checks the bytes of a list.

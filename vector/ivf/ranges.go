@@ -49,12 +49,12 @@ func (x *index) spans(ranked []rankedList) []span {
 
 // load calls visit with each list, in the order of rank. What it views is valid
 // until it returns.
-func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.SearchStats, visit func(id int, l *list)) error {
+func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.SearchStats, visit func(r rankedList, l *list)) error {
 	if x.grown != nil {
 		for _, r := range ranked {
 			l := &x.grown[r.list]
 			stats.BytesRead += int64(len(l.signs) + len(l.rows))
-			visit(r.list, l)
+			visit(r, l)
 		}
 		return nil
 	}
@@ -69,7 +69,7 @@ func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.Sea
 			}
 			stats.BytesRead += l.bytes
 			list := x.layout.open(b, x.positionsOf(r.list))
-			visit(r.list, &list)
+			visit(r, &list)
 		}
 		return nil
 	}
@@ -100,7 +100,7 @@ func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.Sea
 	}
 	for i, r := range ranked {
 		list := x.layout.open(lists[i], x.positionsOf(r.list))
-		visit(r.list, &list)
+		visit(r, &list)
 	}
 	return nil
 }

@@ -78,6 +78,7 @@ func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
 			s.query.SignEpsilon = signEpsilon(orDefault(r.Recall))
 		}
 		s.query.Reset(s.wide)
+		s.query.Centre(s.x.base)
 	}
 }
 
@@ -89,9 +90,14 @@ func (s *searcher) close() {
 }
 
 // around prepares the query for the codes of a list.
-func (s *searcher) around(list int) {
-	padded := s.x.codec.Padded()
-	s.query.Centre(s.x.rotated[list*padded:][:padded])
+func (s *searcher) around(l rankedList) {
+	square := max(l.score, 0)
+	if s.x.space.Distance == vector.InnerProduct {
+		// Its rounding is not to have bounds too near.
+		squares := s.x.squares[l.list] + float32(s.ranker.scale*s.ranker.scale)
+		square = max(squares+2*l.score, 0) + 1e-6*squares
+	}
+	s.query.Toward(square, -l.score)
 }
 
 // kept sets s.keep to the rows of a list that may be proposed, and counts them;
@@ -128,13 +134,13 @@ func (s *searcher) keptRow(i int) bool { return s.keep == nil || s.keep[i>>3]>>(
 
 // prune scores a list of codes and adds the rows that may be among the nearest k
 // to the candidates.
-func (s *searcher) prune(id int, l *list) {
+func (s *searcher) prune(r rankedList, l *list) {
 	kept := s.kept(l)
 	if kept == 0 {
 		return
 	}
 	s.seen += kept
-	s.around(id)
+	s.around(r)
 	s.ordinals = s.ordinals[:0]
 	s.pruneBlocks(l)
 	if s.x.layout.rowBytes == 0 {
@@ -221,7 +227,7 @@ func (s *searcher) keptOfBlock(block, rows int) uint32 {
 }
 
 // all scores every kept row of a list and adds them to the candidates.
-func (s *searcher) all(id int, l *list) {
+func (s *searcher) all(r rankedList, l *list) {
 	kept := s.kept(l)
 	if kept == 0 {
 		return
@@ -231,7 +237,7 @@ func (s *searcher) all(id int, l *list) {
 		s.allVectors(l)
 		return
 	}
-	s.around(id)
+	s.around(r)
 	rows := len(l.positions)
 	n := blocksOf(rows) * rabitq.BlockCodes
 	s.estimates = slices.Grow(s.estimates[:0], n)[:n]

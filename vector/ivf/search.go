@@ -56,7 +56,7 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 // found so far, of package rabitq or of the same meaning. Under a filter the K
 // rows kept are the nearest of many more, by the share that is kept of the rows
 // passed: so far is looked.
-func (s *searcher) probe(ctx context.Context, score func(id int, l *list), kth func() float64) error {
+func (s *searcher) probe(ctx context.Context, score func(r rankedList, l *list), kth func() float64) error {
 	reach := s.x.reach(s.r)
 	next := reach.first
 	rest := atMost(s.ranker.rank(s.wide, next), s.r.MaxLists)
@@ -149,7 +149,7 @@ func (s *searcher) withKept(lists []rankedList) []rankedList {
 // exactly searches lists of vectors.
 func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vector.Candidate, error) {
 	search := vector.NewSpaceSearch(s.x.space, s.r.Query, s.r.K)
-	err := s.probe(ctx, func(_ int, l *list) {
+	err := s.probe(ctx, func(_ rankedList, l *list) {
 		kept := s.kept(l)
 		if s.seen += kept; kept == 0 {
 			return

@@ -30,9 +30,10 @@ func (e *Encoder) PackSigns(block []byte, i int) {
 type blockTables struct {
 	ready bool
 	// bytes are the sums in 8 bits, 16 a table: (sum - least of the table) / step.
-	bytes []uint8
-	base  float32 // Σ of the leasts
-	step  float32
+	bytes   []uint8
+	base    float32 // Σ of the leasts
+	step    float32
+	epsilon float32
 	// terms of bounds, and rounding, which is in their base: SignEpsilon times that
 	// of the bytes.
 	terms    boundTerms
@@ -90,7 +91,8 @@ func (q *Query) prepareBlocks() {
 		epsilon = q.Epsilon
 	}
 	b.rounding = epsilon * scale * float32(math.Sqrt(float64(tables)/12))
-	b.terms = boundTerms{scale: scale, base: b.base*q.scale + q.signSum + b.rounding, error: epsilon * q.length}
+	b.terms = boundTerms{scale: scale, base: b.base*q.scale + q.signSum + b.rounding}
+	b.epsilon = epsilon
 }
 
 // ScoreBlock estimates the 32 codes of a block by their sign bits, with the
@@ -122,7 +124,7 @@ type Below struct {
 func (q *Query) ScoreBelow(blocks []byte, factors []BlockFactors, limit float32, out *Below) {
 	q.prepareBlocks()
 	terms := &q.tables.terms
-	terms.add, terms.limit = q.add, limit
+	terms.add, terms.limit, terms.error = q.add, limit, q.tables.epsilon*q.length
 	size := q.codec.BlockBytes()
 	blocks = blocks[:len(factors)*size]
 	if size <= tablesMax*16 {

@@ -33,6 +33,10 @@ func ReadFactors(b []byte) Factors {
 
 // Encoder makes codes; it belongs to one goroutine.
 type Encoder struct {
+	// Base, if set, is from where queries see codes around whatever centre, rotated:
+	// see Query.Toward. The caller owns it and does not change it.
+	Base []float32
+
 	codec *Codec
 	o     []float32 // the rotated residual
 	u     []uint8   // the code, a byte a dimension
@@ -75,7 +79,32 @@ func (e *Encoder) Encode(code []byte, x, centre []float32) Factors {
 		so += math.Abs(float64(o)) / 2
 	}
 	e.sign = c.factors(add, length2, so, float64(c.padded)/4)
-	return c.factors(add, length2, yo, yy)
+	f := c.factors(add, length2, yo, yy)
+	if e.Base != nil {
+		e.rebase(&f, centre, half)
+	}
+	return f
+}
+
+// rebase takes from the factors what ⟨y,q'⟩ is more where q' is seen from Base: the
+// part of the centre.
+func (e *Encoder) rebase(f *Factors, centre []float32, half float64) {
+	var code, sign float64
+	top := uint8(1) << (e.codec.bits - 1)
+	for i, b := range e.Base[:e.codec.padded] {
+		way := -float64(b)
+		if centre != nil {
+			way += float64(centre[i])
+		}
+		code += (float64(e.u[i]) - half) * way
+		if e.u[i]&top != 0 {
+			sign += way / 2
+		} else {
+			sign -= way / 2
+		}
+	}
+	f.Add -= f.Rescale * float32(code)
+	e.sign.Add -= e.sign.Rescale * float32(sign)
 }
 
 // Sign returns the factors of the sign bits alone of the vector encoded last.

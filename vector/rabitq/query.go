@@ -143,6 +143,22 @@ func (q *Query) Centre(centre []float32) {
 	}
 }
 
+// Toward prepares for codes around another centre by an Encoder whose Base is what
+// Centre was called with: nothing is computed for each dimension. square is the
+// squared distance of query and centre, product their inner product, which
+// InnerProduct alone has use for.
+func (q *Query) Toward(square, product float32) {
+	q.length = float32(math.Sqrt(float64(square)))
+	switch q.codec.distance {
+	case L2:
+		q.add = square
+	case Cosine:
+		q.add = square / 2
+	default:
+		q.add = -product
+	}
+}
+
 // estimate finishes ⟨u,q'⟩ in integers.
 func (q *Query) estimate(f Factors, dot int32) Estimate {
 	score := f.Add + q.add + f.Rescale*(float32(dot)*q.scale+q.sum)
