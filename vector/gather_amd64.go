@@ -60,7 +60,7 @@ func assemblyGather(dot codesDotFunc, l2, l1 codesFunc, fdot, fl2, fl1 floatsFun
 func rowsAhead(bytes int) int { return (aheadBytes + bytes - 1) / bytes }
 
 // aheadBytes is how much is under way at a time.
-const aheadBytes = 3 << 10
+const aheadBytes = 6 << 10
 
 // prefetch asks for so many lines from p on.
 func prefetch(p *uint32, lines int) {

@@ -2,7 +2,6 @@ package vector
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -25,7 +24,8 @@ type yard struct {
 	rowBytes int
 	mix      roofline.Mix
 	score    func(at, n int)
-	memory   []byte // of its own, if not nil
+	memory   []byte   // of its own, if not nil
+	ids      []uint32 // in which order rows are scored, if not as they lie
 }
 
 // A form is the kernels of one instruction set.
@@ -56,15 +56,17 @@ func (f form) yards(memory []byte, dim int) []yard {
 	r := rand.New(rand.NewPCG(1, 1))
 	floats, halves := Float32sOf(memory), HalvesOf(memory)
 	out, squares := make([]float32, together), make([]float32, together)
-	query, codeQuery, ids := make([]float32, dim), make([]int16, dim+gatherStep), make([]uint32, together)
+	query, codeQuery := make([]float32, dim), make([]int16, dim+gatherStep)
 	for i := range query {
 		query[i] = r.Float32()
 		codeQuery[i] = int16(r.IntN(200) - 100)
 	}
-	for i := range ids {
-		ids[i] = uint32(i)
-	}
 	codes := (dim + gatherStep - 1) / gatherStep * gatherStep
+	// Nodes of a graph lie anywhere.
+	ids := make([]uint32, len(memory)/codes)
+	for i, id := range r.Perm(len(ids)) {
+		ids[i] = uint32(id)
+	}
 	bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
 	return []yard{
 		{name: "squaredL2", rowBytes: 4 * dim, mix: roofline.Squares, score: func(at, n int) { f.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
@@ -73,33 +75,30 @@ func (f form) yards(memory []byte, dim int) []yard {
 		{name: "half/squaredL2", rowBytes: 2 * dim, mix: roofline.HalfSquares, score: func(at, n int) { f.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
 		{name: "half/dot", rowBytes: 2 * dim, mix: roofline.HalfProducts, score: func(at, n int) { f.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
 		{name: "half/L1", rowBytes: 2 * dim, mix: roofline.HalfMagnitudes, score: func(at, n int) { f.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
-		{name: "codes/dot", rowBytes: codes, mix: roofline.CodeProducts, score: func(at, n int) {
-			f.codesDot(codeQuery, memory[at*codes:], codes, codes, ids[:n], out)
+		{name: "codes/dot", rowBytes: codes, ids: ids, mix: roofline.CodeProducts, score: func(at, n int) {
+			f.codesDot(codeQuery, memory, codes, codes, ids[at:at+n], out)
 		}},
-		{name: "codes/squaredL2", rowBytes: codes, mix: roofline.CodeSquares, score: func(at, n int) {
-			f.codesL2(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+		{name: "codes/squaredL2", rowBytes: codes, ids: ids, mix: roofline.CodeSquares, score: func(at, n int) {
+			f.codesL2(codeQuery, memory, codes, codes, ids[at:at+n], out, 1)
 		}},
-		{name: "codes/L1", rowBytes: codes, mix: roofline.CodeMagnitudes, score: func(at, n int) {
-			f.codesL1(codeQuery, memory[at*codes:], codes, codes, ids[:n], out, 1)
+		{name: "codes/L1", rowBytes: codes, ids: ids, mix: roofline.CodeMagnitudes, score: func(at, n int) {
+			f.codesL1(codeQuery, memory, codes, codes, ids[at:at+n], out, 1)
 		}},
 		{name: "hamming", rowBytes: bits, mix: roofline.DifferingBits, score: func(at, n int) { f.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
 		{name: "jaccard", rowBytes: bits, mix: roofline.CommonBits, score: func(at, n int) { f.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
 	}
 }
 
-// sparseYard is that of sparse vectors of so many elements, of as many dimensions as
-// a vocabulary has words, each as frequent as one over its rank: most of what is
-// looked up is near at hand, as that of texts is.
+// sparseYard is that of sparse vectors of so many elements, words as frequent as those
+// of texts.
 func (f form) sparseYard(bytes, elements int) yard {
-	const dim = 30522
-	r := rand.New(rand.NewPCG(2, 2))
 	memory := make([]byte, bytes)
 	indexes, values := wordsOf(memory[:bytes/2]), Float32sOf(memory[bytes/2:])
-	for i := range indexes {
-		rank := uint32(math.Pow(dim, r.Float64()))
-		indexes[i], values[i] = rank*7919%dim, 1 // 7919 has no factor in common with dim
+	roofline.Words(indexes)
+	for i := range values {
+		values[i] = 1
 	}
-	table, out := make([]float32, dim), make([]float64, together)
+	table, out := make([]float32, roofline.WordsDim), make([]float64, together)
 	return yard{name: "sparse/dot", rowBytes: 8 * elements, mix: roofline.Lookups, memory: memory, score: func(at, n int) {
 		for i := range n {
 			from, to := (at+i)*elements, (at+i+1)*elements
@@ -157,7 +156,11 @@ func (y *yard) measure(b *testing.B, memory []byte, wide bool, other *yard) {
 	var r roofline.Result
 	speedup := 1.0
 	for b.Loop() {
-		r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, wide, y.scorer(rows))
+		if y.ids != nil {
+			r = roofline.MeasureRows(memory, y.ids, y.rowBytes, y.mix, wide, y.scorer(rows))
+		} else {
+			r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, wide, y.scorer(rows))
+		}
 		if other != nil {
 			speedup = roofline.Speedup(y.scorer(rows), other.scorer(rows))
 		}

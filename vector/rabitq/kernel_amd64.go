@@ -1,6 +1,7 @@
 package rabitq
 
 import (
+	"math/bits"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -8,36 +9,40 @@ import (
 
 // machineImplementations are the assembly kernels that this processor allows.
 func machineImplementations() (out []implementation) {
+	narrow := fieldDots{dots1AVX2, dots2AVX2, dots4AVX2, dots8AVX2}
 	if cpu.X86.HasAVX2 {
-		out = append(out, assembly("AVX2", dots8AVX2, dots4AVX2, dots2AVX2, dots1AVX2, blockSumsAVX2, belowAVX2))
+		out = append(out, assembly("AVX2", narrow, narrow, blockSumsAVX2, belowAVX2))
 	}
 	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VNNI {
-		out = append(out, assembly("AVX-512", dots8AVX512, dots4AVX512, dots2AVX512, dots1AVX512, blockSumsAVX512, belowAVX512))
+		wide := fieldDots{dots1AVX512, dots2AVX512, dots4AVX512, dots8AVX512}
+		out = append(out, assembly("AVX-512", narrow, wide, blockSumsAVX512, belowAVX512))
 	}
 	return out
 }
+
+// fieldDots are dots of fields of 1, 2, 4 and 8 bits.
+type fieldDots [4]dotsFunc
 
 type belowFunc = func(blocks, tables *byte, pairs, n int, factors, terms, lows *float32, masks *uint32)
 
 type dotsFunc = func(weights *int16, codes *byte, ordinals *uint32, stride, fieldBytes, partBytes, n int, shift uint64, out *int32)
 
-func assembly(name string, dots8, dots4, dots2, dots1 dotsFunc, blockSums func(block, tables *byte, pairs int, sums *uint32), below belowFunc) implementation {
+// shortBytes is how long fields are at most that narrow registers take at once, and
+// sooner than wide ones.
+const shortBytes = 16
+
+func assembly(name string, short, long fieldDots, blockSums func(block, tables *byte, pairs int, sums *uint32), below belowFunc) implementation {
 	return implementation{
 		name: name,
 		dots: func(f *field, weights []int16, codes []byte, stride int, ordinals []uint32, out []int32) {
 			if len(ordinals) == 0 {
 				return
 			}
-			dots := dots1
-			switch f.width {
-			case 8:
-				dots = dots8
-			case 4:
-				dots = dots4
-			case 2:
-				dots = dots2
+			dots := &long
+			if f.n <= shortBytes {
+				dots = &short
 			}
-			dots(&weights[0], &codes[0], &ordinals[0], stride, f.n, padPart(f.n), len(ordinals), uint64(f.shift), &out[:len(ordinals)][0])
+			dots[bits.TrailingZeros(uint(f.width))](&weights[0], &codes[0], &ordinals[0], stride, f.n, padPart(f.n), len(ordinals), uint64(f.shift), &out[:len(ordinals)][0])
 		},
 		blockSums: func(block, tables []byte, sums *[BlockCodes]uint32) {
 			if len(tables) > 0 {

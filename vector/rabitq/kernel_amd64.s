@@ -909,45 +909,47 @@ TEXT ·dots8AVX512(SB), NOSPLIT, $0-72
 	MOVQ  out+64(FP), R9
 	VMOVQ shift+56(FP), X0
 	SHLQ  $0x01, CX
+	MOVQ  DI, CX
+	ANDQ  $0x1f, CX
+	MOVQ  $0x00000001, R10
+	SHLQ  CL, R10
+	DECQ  R10
+	KMOVD R10, K1
 
 code:
 	TESTQ      R8, R8
 	JZ         end
-	MOVL       (BX), R10
-	IMULQ      SI, R10
-	ADDQ       DX, R10
-	LEAQ       4(BX), CX
-	CMPQ       R8, $0x01
-	CMOVQEQ    BX, CX
-	MOVL       (CX), CX
+	MOVL       (BX), CX
 	IMULQ      SI, CX
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
+	ADDQ       DX, CX
+	LEAQ       4(BX), R10
+	CMPQ       R8, $0x01
+	CMOVQEQ    BX, R10
+	MOVL       (R10), R10
+	IMULQ      SI, R10
+	PREFETCHT0 (DX)(R10*1)
+	PREFETCHT0 64(DX)(R10*1)
 	VPXORD     Z1, Z1, Z1
-	MOVQ       AX, R11
-	MOVQ       DI, CX
+	MOVQ       AX, R10
+	MOVQ       DI, R11
 
 bytes:
-	CMPQ      CX, $0x20
+	CMPQ      R11, $0x20
 	JL        tail
-	VPMOVZXBW (R10), Z2
-	MOVQ      R11, R12
+	VPMOVZXBW (CX), Z2
+	MOVQ      R10, R12
 	VPDPWSSD  (R12), Z2, Z1
-	ADDQ      $0x20, R10
-	ADDQ      $0x40, R11
-	SUBQ      $0x20, CX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, R10
+	SUBQ      $0x20, R11
 	JMP       bytes
 
 tail:
-	TESTQ      CX, CX
+	TESTQ      R11, R11
 	JZ         sum
-	MOVQ       $0x00000001, R12
-	SHLQ       CL, R12
-	DECQ       R12
-	KMOVD      R12, K1
-	VMOVDQU8.Z (R10), K1, Y2
+	VMOVDQU8.Z (CX), K1, Y2
 	VPMOVZXBW  Y2, Z2
-	MOVQ       R11, CX
+	MOVQ       R10, CX
 	VPDPWSSD   (CX), Z2, Z1
 
 sum:
@@ -988,49 +990,51 @@ TEXT ·dots4AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x0000000f, CX
 	VMOVD        CX, X1
 	VPBROADCASTW X1, Z1
+	MOVQ         DI, CX
+	ANDQ         $0x1f, CX
+	MOVQ         $0x00000001, R11
+	SHLQ         CL, R11
+	DECQ         R11
+	KMOVD        R11, K1
 
 code:
 	TESTQ      R9, R9
 	JZ         end
-	MOVL       (BX), R11
-	IMULQ      SI, R11
-	ADDQ       DX, R11
-	LEAQ       4(BX), CX
-	CMPQ       R9, $0x01
-	CMOVQEQ    BX, CX
-	MOVL       (CX), CX
+	MOVL       (BX), CX
 	IMULQ      SI, CX
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
+	ADDQ       DX, CX
+	LEAQ       4(BX), R11
+	CMPQ       R9, $0x01
+	CMOVQEQ    BX, R11
+	MOVL       (R11), R11
+	IMULQ      SI, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
 	VPXORD     Z2, Z2, Z2
-	MOVQ       AX, R12
-	MOVQ       DI, CX
+	MOVQ       AX, R11
+	MOVQ       DI, R12
 
 bytes:
-	CMPQ      CX, $0x20
+	CMPQ      R12, $0x20
 	JL        tail
-	VPMOVZXBW (R11), Z3
-	MOVQ      R12, R13
+	VPMOVZXBW (CX), Z3
+	MOVQ      R11, R13
 	VPANDD    Z1, Z3, Z4
 	VPDPWSSD  (R13), Z4, Z2
 	ADDQ      R8, R13
 	VPSRLW    $0x04, Z3, Z3
 	VPDPWSSD  (R13), Z3, Z2
-	ADDQ      $0x20, R11
-	ADDQ      $0x40, R12
-	SUBQ      $0x20, CX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, R11
+	SUBQ      $0x20, R12
 	JMP       bytes
 
 tail:
-	TESTQ      CX, CX
+	TESTQ      R12, R12
 	JZ         sum
-	MOVQ       $0x00000001, R13
-	SHLQ       CL, R13
-	DECQ       R13
-	KMOVD      R13, K1
-	VMOVDQU8.Z (R11), K1, Y3
+	VMOVDQU8.Z (CX), K1, Y3
 	VPMOVZXBW  Y3, Z3
-	MOVQ       R12, CX
+	MOVQ       R11, CX
 	VPANDD     Z1, Z3, Z4
 	VPDPWSSD   (CX), Z4, Z2
 	ADDQ       R8, CX
@@ -1075,29 +1079,35 @@ TEXT ·dots2AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00000003, CX
 	VMOVD        CX, X1
 	VPBROADCASTW X1, Z1
+	MOVQ         DI, CX
+	ANDQ         $0x1f, CX
+	MOVQ         $0x00000001, R11
+	SHLQ         CL, R11
+	DECQ         R11
+	KMOVD        R11, K1
 
 code:
 	TESTQ      R9, R9
 	JZ         end
-	MOVL       (BX), R11
-	IMULQ      SI, R11
-	ADDQ       DX, R11
-	LEAQ       4(BX), CX
-	CMPQ       R9, $0x01
-	CMOVQEQ    BX, CX
-	MOVL       (CX), CX
+	MOVL       (BX), CX
 	IMULQ      SI, CX
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
+	ADDQ       DX, CX
+	LEAQ       4(BX), R11
+	CMPQ       R9, $0x01
+	CMOVQEQ    BX, R11
+	MOVL       (R11), R11
+	IMULQ      SI, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
 	VPXORD     Z2, Z2, Z2
-	MOVQ       AX, R12
-	MOVQ       DI, CX
+	MOVQ       AX, R11
+	MOVQ       DI, R12
 
 bytes:
-	CMPQ      CX, $0x20
+	CMPQ      R12, $0x20
 	JL        tail
-	VPMOVZXBW (R11), Z3
-	MOVQ      R12, R13
+	VPMOVZXBW (CX), Z3
+	MOVQ      R11, R13
 	VPANDD    Z1, Z3, Z4
 	VPDPWSSD  (R13), Z4, Z2
 	ADDQ      R8, R13
@@ -1111,21 +1121,17 @@ bytes:
 	ADDQ      R8, R13
 	VPSRLW    $0x06, Z3, Z3
 	VPDPWSSD  (R13), Z3, Z2
-	ADDQ      $0x20, R11
-	ADDQ      $0x40, R12
-	SUBQ      $0x20, CX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, R11
+	SUBQ      $0x20, R12
 	JMP       bytes
 
 tail:
-	TESTQ      CX, CX
+	TESTQ      R12, R12
 	JZ         sum
-	MOVQ       $0x00000001, R13
-	SHLQ       CL, R13
-	DECQ       R13
-	KMOVD      R13, K1
-	VMOVDQU8.Z (R11), K1, Y3
+	VMOVDQU8.Z (CX), K1, Y3
 	VPMOVZXBW  Y3, Z3
-	MOVQ       R12, CX
+	MOVQ       R11, CX
 	VPANDD     Z1, Z3, Z4
 	VPDPWSSD   (CX), Z4, Z2
 	ADDQ       R8, CX
@@ -1178,29 +1184,35 @@ TEXT ·dots1AVX512(SB), NOSPLIT, $0-72
 	MOVL         $0x00000001, CX
 	VMOVD        CX, X1
 	VPBROADCASTW X1, Z1
+	MOVQ         DI, CX
+	ANDQ         $0x1f, CX
+	MOVQ         $0x00000001, R11
+	SHLQ         CL, R11
+	DECQ         R11
+	KMOVD        R11, K1
 
 code:
 	TESTQ      R9, R9
 	JZ         end
-	MOVL       (BX), R11
-	IMULQ      SI, R11
-	ADDQ       DX, R11
-	LEAQ       4(BX), CX
-	CMPQ       R9, $0x01
-	CMOVQEQ    BX, CX
-	MOVL       (CX), CX
+	MOVL       (BX), CX
 	IMULQ      SI, CX
-	PREFETCHT0 (DX)(CX*1)
-	PREFETCHT0 64(DX)(CX*1)
+	ADDQ       DX, CX
+	LEAQ       4(BX), R11
+	CMPQ       R9, $0x01
+	CMOVQEQ    BX, R11
+	MOVL       (R11), R11
+	IMULQ      SI, R11
+	PREFETCHT0 (DX)(R11*1)
+	PREFETCHT0 64(DX)(R11*1)
 	VPXORD     Z2, Z2, Z2
-	MOVQ       AX, R12
-	MOVQ       DI, CX
+	MOVQ       AX, R11
+	MOVQ       DI, R12
 
 bytes:
-	CMPQ      CX, $0x20
+	CMPQ      R12, $0x20
 	JL        tail
-	VPMOVZXBW (R11), Z3
-	MOVQ      R12, R13
+	VPMOVZXBW (CX), Z3
+	MOVQ      R11, R13
 	VPANDD    Z1, Z3, Z4
 	VPDPWSSD  (R13), Z4, Z2
 	ADDQ      R8, R13
@@ -1230,21 +1242,17 @@ bytes:
 	ADDQ      R8, R13
 	VPSRLW    $0x07, Z3, Z3
 	VPDPWSSD  (R13), Z3, Z2
-	ADDQ      $0x20, R11
-	ADDQ      $0x40, R12
-	SUBQ      $0x20, CX
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, R11
+	SUBQ      $0x20, R12
 	JMP       bytes
 
 tail:
-	TESTQ      CX, CX
+	TESTQ      R12, R12
 	JZ         sum
-	MOVQ       $0x00000001, R13
-	SHLQ       CL, R13
-	DECQ       R13
-	KMOVD      R13, K1
-	VMOVDQU8.Z (R11), K1, Y3
+	VMOVDQU8.Z (CX), K1, Y3
 	VPMOVZXBW  Y3, Z3
-	MOVQ       R12, CX
+	MOVQ       R11, CX
 	VPANDD     Z1, Z3, Z4
 	VPDPWSSD   (CX), Z4, Z2
 	ADDQ       R8, CX

@@ -13,3 +13,10 @@ func readWords(b []byte) {
 	}
 	sink = or
 }
+
+// readRowsWords is readRows in Go: it asks for nothing ahead.
+func readRowsWords(b []byte, ids []uint32, n, bytes int) {
+	for _, id := range ids[:n] {
+		readWords(b[int(id)*bytes:][:bytes])
+	}
+}

@@ -8,6 +8,9 @@ func readAVX2(p *byte, n int)
 // readAheadAVX2 loads n bytes, a multiple of 256, which are asked for ahead of time.
 func readAheadAVX2(p *byte, n int)
 
+// readRowsAVX2 loads n rows of so many bytes, a multiple of 64, by their numbers, of which there are ahead more; that far ahead they are asked for.
+func readRowsAVX2(p *byte, ids *uint32, n int, bytes int, ahead int)
+
 // squaresAVX2 subtracts, multiplies and adds, 10 registers in each of n turns.
 func squaresAVX2(n int)
 
@@ -44,11 +47,14 @@ func commonBitsAVX2(n int)
 // multiplyAddsAVX2 multiplies and adds, 10 registers in each of n turns.
 func multiplyAddsAVX2(n int)
 
-// lookupsAVX2 looks up, widens, multiplies and adds, 10 registers in each of n turns.
-func lookupsAVX2(n int)
-
 // nibbleLookupsAVX2 looks both halves of bytes up, and adds them as words, 10 registers in each of n turns.
 func nibbleLookupsAVX2(n int)
+
+// lookupsAVX2 gathers what indexes select, widens, multiplies and adds, 10 registers in each of n turns.
+func lookupsAVX2(n int, table *float32, indexes *uint32, count int)
+
+// lookupsOneByOneAVX2 loads one by one what indexes select, widens, multiplies and adds, 10 registers in each of n turns.
+func lookupsOneByOneAVX2(n int, table *float32, indexes *uint32, count int)
 
 // squaresAVX512 subtracts, multiplies and adds, 10 registers in each of n turns.
 func squaresAVX512(n int)
@@ -86,17 +92,17 @@ func commonBitsAVX512(n int)
 // multiplyAddsAVX512 multiplies and adds, 10 registers in each of n turns.
 func multiplyAddsAVX512(n int)
 
-// lookupsAVX512 looks up, widens, multiplies and adds, 10 registers in each of n turns.
-func lookupsAVX512(n int)
-
 // nibbleLookupsAVX512 looks both halves of bytes up, and adds them as words, 10 registers in each of n turns.
 func nibbleLookupsAVX512(n int)
 
+// lookupsAVX512 gathers what indexes select, widens, multiplies and adds, 10 registers in each of n turns.
+func lookupsAVX512(n int, table *float32, indexes *uint32, count int)
+
+// lookupsOneByOneAVX512 loads one by one what indexes select, widens, multiplies and adds, 10 registers in each of n turns.
+func lookupsOneByOneAVX512(n int, table *float32, indexes *uint32, count int)
+
 // commonBitsWordsAVX2 counts the bits in common, and those of the row by words of 64, 10 registers in each of n turns.
 func commonBitsWordsAVX2(n int)
-
-// lookupsOneByOneAVX2 looks up one by one, widens, multiplies and adds, 10 registers in each of n turns.
-func lookupsOneByOneAVX2(n int)
 
 // differingWords counts the bits that differ, 10 words in each of n turns.
 func differingWords(n int)

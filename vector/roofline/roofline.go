@@ -49,16 +49,46 @@ type Result struct {
 // do changes: the Result is the one in the middle by Share.
 func Measure(memory []byte, m Mix, wide bool, kernel func()) Result {
 	memory = memory[:len(memory)&^255]
+	var all []func()
+	for _, read := range reads {
+		all = append(all, func() { read(memory) })
+	}
+	return compare(len(memory), all, m, wide, kernel)
+}
+
+// rowsAheadMax is how many rows before they are read others are asked for, at most.
+const rowsAheadMax = 64
+
+// MeasureRows is Measure of a kernel that scores rows of so many bytes, a multiple of
+// 64, in the order of ids: what reads them goes by the same numbers.
+func MeasureRows(memory []byte, ids []uint32, bytes int, m Mix, wide bool, kernel func()) Result {
+	for _, id := range ids {
+		_ = memory[int(id)*bytes:][:bytes]
+	}
+	n := len(ids)
+	ids = slices.Clone(ids)
+	for i := range rowsAheadMax {
+		ids = append(ids, ids[i])
+	}
+	var all []func()
+	for _, read := range rowReads {
+		all = append(all, func() { read(memory, ids, n, bytes) })
+	}
+	return compare(n*bytes, all, m, wide, kernel)
+}
+
+// compare is Measure with what reads so many bytes, of which the fastest counts.
+func compare(bytes int, reads []func(), m Mix, wide bool, kernel func()) Result {
 	read := reads[0]
 	for _, other := range reads[1:] {
-		if fastest(func() { other(memory) }) < fastest(func() { read(memory) }) {
+		if fastest(other) < fastest(read) {
 			read = other
 		}
 	}
 	// So often that the clock is fine enough.
-	times := max(1<<22/len(memory), 1)
+	times := max(1<<22/bytes, 1)
 	rate := func(f func()) float64 {
-		return float64(times*len(memory)) / timed(func() {
+		return float64(times*bytes) / timed(func() {
 			for range times {
 				f()
 			}
@@ -67,7 +97,7 @@ func Measure(memory []byte, m Mix, wide bool, kernel func()) Result {
 	arithmetic := m.fastestWay(wide)
 	all := make([]Result, pairs)
 	for i := range all {
-		r := Result{Bandwidth: rate(func() { read(memory) }), Rate: rate(kernel), Arithmetic: arithmetic()}
+		r := Result{Bandwidth: rate(read), Rate: rate(kernel), Arithmetic: arithmetic()}
 		r.Share = r.Rate / min(r.Bandwidth, r.Arithmetic)
 		all[i] = r
 	}

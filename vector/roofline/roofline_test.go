@@ -11,6 +11,10 @@ func TestMeasures(t *testing.T) {
 			t.Errorf("mix %d: %+v", m, r)
 		}
 	}
+	r := MeasureRows(memory, []uint32{3, 1023, 0}, 64, Squares, false, func() { readRowsWords(memory, []uint32{3, 1023, 0}, 3, 64) })
+	if !(r.Rate > 0 && r.Bandwidth > 0) {
+		t.Errorf("rows: %+v", r)
+	}
 	if s := Speedup(func() { readWords(memory) }, func() { readWords(memory); readWords(memory) }); s < 1 {
 		t.Errorf("half the work is %v times as fast", s)
 	}

@@ -640,6 +640,17 @@ func dots(s set, width int) {
 		mask = s.broadcastWord(1<<width - 1)
 	}
 	words := s.bytes / 2
+	var last Op // the mask of what is left of a code
+	if s == avx512 {
+		bits, mask := GP64(), K()
+		MOVQ(length, reg.RCX)
+		ANDQ(Imm(uint64(words-1)), reg.RCX)
+		MOVQ(U32(1), bits)
+		SHLQ(reg.CL, bits)
+		DECQ(bits)
+		KMOVD(bits.As32(), mask)
+		last = mask
+	}
 
 	Label("code")
 	TESTQ(n, n)
@@ -703,15 +714,8 @@ func dots(s set, width int) {
 	TESTQ(left, left)
 	JZ(LabelRef("sum"))
 	if s == avx512 {
-		bits := GP64()
-		MOVQ(U32(1), bits)
-		MOVQ(left, reg.RCX)
-		SHLQ(reg.CL, bits)
-		DECQ(bits)
-		k := K()
-		KMOVD(bits.As32(), k)
 		bytes, wide := YMM(), ZMM()
-		VMOVDQU8_Z(Mem{Base: at}, k, bytes)
+		VMOVDQU8_Z(Mem{Base: at}, last, bytes)
 		VPMOVZXBW(bytes, wide)
 		add(wide)
 	} else {

@@ -20,15 +20,15 @@ const chains = 10
 func main() {
 	read("readAVX2", 0)
 	read("readAheadAVX2", 2048)
+	readRows()
 	for _, s := range []simd.Set{simd.AVX2, simd.AVX512} {
 		for _, m := range mixes {
 			arithmetic(s, m)
 		}
+		lookups(s, "lookups", "gathers", (*kernel).lookup)
+		lookups(s, "lookupsOneByOne", "loads one by one", (*kernel).lookupOneByOne)
 	}
 	arithmetic(simd.AVX2, mix{"commonBitsWords", "counts the bits in common, and those of the row by words of 64", 1, commonBitsWords})
-	arithmetic(simd.AVX2, mix{"lookupsOneByOne", "looks up one by one, widens, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
-		k.lookupOneByOne(sums[0])
-	}})
 	words(false)
 	words(true)
 	Generate()
@@ -61,6 +61,38 @@ func read(name string, ahead int) {
 	RET()
 }
 
+// readRows loads rows of a multiple of 64 bytes, each line while the one of a row
+// ahead is asked for.
+func readRows() {
+	TEXT("readRowsAVX2", NOSPLIT, "func(p *byte, ids *uint32, n, bytes, ahead int)")
+	Doc("readRowsAVX2 loads n rows of so many bytes, a multiple of 64, by their numbers, of which there are ahead more; that far ahead they are asked for.")
+	p, ids := Load(Param("p"), GP64()), Load(Param("ids"), GP64())
+	n, bytes, ahead := Load(Param("n"), GP64()), Load(Param("bytes"), GP64()), Load(Param("ahead"), GP64())
+	sums := []reg.VecVirtual{simd.AVX2.Zero(), simd.AVX2.Zero()}
+	Label("row")
+	row, next, at := GP64(), GP64(), GP64()
+	MOVL(Mem{Base: ids}, row.As32())
+	MOVL(Mem{Base: ids, Index: ahead, Scale: 4}, next.As32())
+	for _, r := range []reg.GPVirtual{row, next} {
+		IMULQ(bytes, r)
+		ADDQ(p, r)
+	}
+	XORQ(at, at)
+	Label("line")
+	PREFETCHT0(Mem{Base: next, Index: at, Scale: 1})
+	for i, sum := range sums {
+		VPOR(Mem{Base: row, Index: at, Scale: 1, Disp: 32 * i}, sum, sum)
+	}
+	ADDQ(Imm(64), at)
+	CMPQ(at, bytes)
+	JL(LabelRef("line"))
+	ADDQ(Imm(4), ids)
+	DECQ(n)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 // mix is what a kernel does to one register of a row.
 type mix struct {
 	name, what string
@@ -73,7 +105,11 @@ type kernel struct {
 	simd.Set
 	query, mask reg.VecVirtual
 	table       reg.Register
-	words       [2]reg.GPVirtual // sums
+	// Of lookups: where the next indexes are, and masks of a lane each.
+	indexes reg.Register
+	at      reg.GPVirtual
+	lane    [4]Op
+	words   [2]reg.GPVirtual // sums
 }
 
 var mixes = []mix{
@@ -121,9 +157,6 @@ var mixes = []mix{
 	{"multiplyAdds", "multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
 		VFMADD231PS(k.query, row, sums[0])
 	}},
-	{"lookups", "looks up, widens, multiplies and adds", 1, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
-		k.lookup(row, sums[0])
-	}},
 	{"nibbleLookups", "looks both halves of bytes up, and adds them as words", 2, func(k *kernel, row reg.VecVirtual, sums []reg.VecVirtual) {
 		k.nibbles(row, sums)
 	}},
@@ -143,8 +176,9 @@ func (k *kernel) nibbles(row reg.VecVirtual, sums []reg.VecVirtual) {
 	}
 }
 
-// lookup gathers from one cache line.
-func (k *kernel) lookup(row, sum reg.VecVirtual) {
+// lookup gathers what the next indexes select.
+func (k *kernel) lookup(disp int, sum reg.VecVirtual) {
+	row := k.Load(Mem{Base: k.indexes, Index: k.at, Scale: 1, Disp: disp})
 	t := k.Gather(k.table, row, k.AllLanes(row))
 	for half := range 2 {
 		a, b := k.Doubles(row, half), k.Doubles(t, half)
@@ -152,23 +186,72 @@ func (k *kernel) lookup(row, sum reg.VecVirtual) {
 	}
 }
 
-// lookupOneByOne loads indexes and what lies there from one cache line.
-func (k *kernel) lookupOneByOne(sum reg.VecVirtual) {
-	for half := range 2 {
-		found, x, t := k.Half(), k.Register(), k.Register()
+// lookupOneByOne loads what the next indexes select, into the lanes of registers by
+// masks or shuffles.
+func (k *kernel) lookupOneByOne(disp int, sum reg.VecVirtual) {
+	four := func(disp int) reg.VecVirtual {
+		found := XMM()
 		for i := range 4 {
 			index := GP64()
-			MOVL(Mem{Base: k.table, Disp: 16*half + 4*i}, index.As32())
-			if from := (Mem{Base: k.table, Index: index, Scale: 4}); i == 0 {
+			MOVL(Mem{Base: k.indexes, Index: k.at, Scale: 1, Disp: disp + 4*i}, index.As32())
+			switch from := (Mem{Base: k.table, Index: index, Scale: 4}); {
+			case i == 0:
 				VMOVSS(from, found)
-			} else {
+			case k.Wide():
+				VPBROADCASTD(from, k.lane[i], found)
+			default:
 				VINSERTPS(Imm(uint64(16*i)), from, found, found)
 			}
 		}
-		VCVTPS2PD(found, t)
-		VCVTPS2PD(Mem{Base: k.table, Disp: 16 * half}, x)
+		return found
+	}
+	for half := range 2 {
+		at := disp + half*k.Bytes/2
+		found, x, t := four(at), k.Register(), k.Register()
+		if k.Wide() {
+			VINSERTF32X4(Imm(1), four(at+16), found.AsY(), found.AsY())
+			VCVTPS2PD(found.AsY(), t)
+		} else {
+			VCVTPS2PD(found, t)
+		}
+		VCVTPS2PD(Mem{Base: k.indexes, Index: k.at, Scale: 1, Disp: at}, x)
 		VFMADD231PD(x, t, sum)
 	}
+}
+
+// lookups writes a loop that goes through indexes again and again, a multiple of
+// the registers of a turn.
+func lookups(s simd.Set, name, how string, step func(k *kernel, disp int, sum reg.VecVirtual)) {
+	TEXT(name+s.Name, NOSPLIT, "func(n int, table *float32, indexes *uint32, count int)")
+	Doc(fmt.Sprintf("%s%s %s what indexes select, widens, multiplies and adds, %d registers in each of n turns.", name, s.Name, how, chains))
+	n, end := Load(Param("n"), GP64()), Load(Param("count"), GP64())
+	k := &kernel{Set: s, at: GP64()}
+	k.table, k.indexes = Load(Param("table"), GP64()), Load(Param("indexes"), GP64())
+	for i := 1; s.Wide() && i < len(k.lane); i++ {
+		mask, bit := K(), GP32()
+		MOVL(U32(1<<i), bit)
+		KMOVW(bit, mask)
+		k.lane[i] = mask
+	}
+	SHLQ(Imm(2), end)
+	XORQ(k.at, k.at)
+	zero := GP64()
+	XORQ(zero, zero)
+	var sums [4]reg.VecVirtual
+	for i := range sums {
+		sums[i] = s.Zero()
+	}
+	Label("again")
+	for i := range chains {
+		step(k, i*s.Bytes, sums[i%len(sums)])
+	}
+	ADDQ(U32(uint32(chains*s.Bytes)), k.at)
+	CMPQ(k.at, end)
+	CMOVQGE(zero, k.at)
+	DECQ(n)
+	JNZ(LabelRef("again"))
+	VZEROUPPER()
+	RET()
 }
 
 // commonBitsWords counts bits in common as a register, those of the row as words,
