@@ -62,7 +62,7 @@ func (b *bench) firstAnswer(start time.Time, dsn, sql string) (float64, error) {
 // empty is how long it takes without.
 func (b *bench) replays(q *servers.Quiver, empty float64) error {
 	var counts []string
-	for n := range 2 { // more would be flushed meanwhile, and the log cut
+	for n := range 2 { // of more, some would be flushed for want of memory
 		table := fmt.Sprintf("words%d", n)
 		if err := b.run(q.DSN(), "CREATE TABLE "+table+" (id int PRIMARY KEY, word text NOT NULL, length int, embedding vector(100))"); err != nil {
 			return err
@@ -77,6 +77,9 @@ func (b *bench) replays(q *servers.Quiver, empty float64) error {
 	size, err := logBytes(log)
 	if err != nil {
 		return err
+	}
+	if least := int64(len(counts)*len(b.words.rows)) * dimensions * 4 * 9 / 10; size < least {
+		return fmt.Errorf("the log has %d bytes, the vectors alone have more than %d: they were flushed", size, least)
 	}
 	read := func() (float64, error) {
 		took, err := b.readCold(size)

@@ -40,19 +40,20 @@ import (
 //
 // Objects of a flush that did not reach step 3 are swept at the next start.
 type flush struct {
-	e        *Engine
-	s        *shard
-	table    *catalog.Table
-	memory   []*memorySegment
-	loaded   []*flushedSegment // of bulk loads, to be listed
-	listings []listing         // of loaded, those that commit lists
-	deltas   []deltalog.Entry
-	at       hlc.Timestamp // of the last commit below position
-	position wal.Position
-	dirty    wal.Position
-	horizon  horizon
-	since    hlc.Timestamp // see merge
-	written  []*writtenSegment
+	e          *Engine
+	s          *shard
+	table      *catalog.Table
+	memory     []*memorySegment
+	loaded     []*flushedSegment // of bulk loads, to be listed
+	listings   []listing         // of loaded, those that commit lists
+	deltas     []deltalog.Entry
+	at         hlc.Timestamp // of the last commit below position
+	position   wal.Position
+	dirty      wal.Position
+	dirtySince hlc.Timestamp
+	horizon    horizon
+	since      hlc.Timestamp // see merge
+	written    []*writtenSegment
 	// options are those of the shard when it was written.
 	options         *catalog.StorageOptions
 	segmentBytesMax int64
@@ -219,7 +220,7 @@ func (f *flush) seal() bool {
 		return false
 	}
 	s.seal()
-	f.at, f.position, f.dirty = p.appliedAt, p.behindApplied(), s.dirty
+	f.at, f.position, f.dirty, f.dirtySince = p.appliedAt, p.behindApplied(), s.dirty, s.dirtySince
 	f.deltas, s.deltas = s.deltas, nil
 	s.flushFrom, s.dirty = s.dirty, wal.Position{}
 	f.memory, f.loaded = slices.Clone(s.view.memory), slices.Clone(s.view.loaded)
@@ -249,7 +250,7 @@ func (f *flush) giveUp() {
 	f.e.pipeline.apply.Lock()
 	defer f.e.pipeline.apply.Unlock()
 	f.s.deltas = append(f.deltas, f.s.deltas...)
-	f.s.dirty, f.s.flushFrom = f.dirty, wal.Position{}
+	f.s.dirty, f.s.dirtySince, f.s.flushFrom = f.dirty, f.dirtySince, wal.Position{}
 	for _, w := range f.written {
 		w.flushed.release()
 	}
@@ -680,4 +681,4 @@ func (e *Engine) neededFrom() wal.Position {
 }
 
 // age is how long a shard has held rows that are not in objects.
-func (s *shard) age(now time.Time) time.Duration { return now.Sub(s.born.Time()) }
+func (s *shard) age(now time.Time) time.Duration { return now.Sub(s.dirtySince.Time()) }

@@ -407,7 +407,7 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		if err := p.applyLoads(ctx, s, ps.loads, at); err != nil {
 			return err
 		}
-		s.markDirty(pos)
+		s.markDirty(pos, at)
 	}
 	for i := range p.deletes {
 		d := &p.deletes[i]
@@ -421,7 +421,7 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		if err := s.deleteRow(ctx, d, p.lastSuccessor(d.successor), at); err != nil {
 			return err
 		}
-		s.markDirty(pos)
+		s.markDirty(pos, at)
 	}
 	return nil
 }
@@ -439,7 +439,7 @@ func (s *shard) take(ctx context.Context, e *Engine, g *memorySegment, at hlc.Ti
 		s.adopt(g.Segment)
 		return nil
 	}
-	into := s.appendable(e, g.Schema(), at)
+	into := s.appendable(e, g.Schema())
 	for start := 0; start < g.Rows(); {
 		_, end := g.ChunkAt(start)
 		if err := s.copyRows(into, g, start, end, at); err != nil {
@@ -528,9 +528,9 @@ func (p *privateWrites) lastSuccessor(row RowID) RowID {
 	return 0
 }
 
-func (s *shard) markDirty(pos wal.Position) {
+func (s *shard) markDirty(pos wal.Position, at hlc.Timestamp) {
 	if s.dirty == (wal.Position{}) {
-		s.dirty = pos
+		s.dirty, s.dirtySince = pos, at
 	}
 }
 

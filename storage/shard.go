@@ -37,13 +37,12 @@ type shard struct {
 	deltas []deltalog.Entry
 	// flushFrom is what dirty was for a flush that is under way.
 	flushFrom wal.Position
-	// dirty is the position of the oldest commit that objects do not hold;
-	// zero when there is none.
-	dirty wal.Position
+	// dirty is the position of the oldest commit that objects do not hold, and
+	// dirtySince its timestamp; zero when there is none.
+	dirty      wal.Position
+	dirtySince hlc.Timestamp
 	// checkpoint is where replay may begin.
 	checkpoint wal.Position
-	// born is when the growing segment got its first row.
-	born hlc.Timestamp
 	// half says that the catalog lists segments which the log at or after the
 	// checkpoint names: a flush that listed many was cut short.
 	half bool
@@ -216,7 +215,7 @@ func (e *Engine) allShards() []*shard {
 
 // appendable returns the growing segment that rows of a schema go to. One that has
 // reached its largest size is sealed.
-func (s *shard) appendable(e *Engine, schema *growing.Schema, at hlc.Timestamp) *memorySegment {
+func (s *shard) appendable(e *Engine, schema *growing.Schema) *memorySegment {
 	v := s.view // only the apply lock's holder changes it
 	if n := len(v.memory); n > 0 {
 		m := v.memory[n-1]
@@ -230,7 +229,6 @@ func (s *shard) appendable(e *Engine, schema *growing.Schema, at hlc.Timestamp) 
 	}
 	s.seal()
 	m := &memorySegment{Segment: growing.NewShared(schema, e.mem.Unlimited()), open: true}
-	s.born = at
 	s.change(append(s.view.memory[:len(s.view.memory):len(s.view.memory)], m), s.view.flushed)
 	m.release() // the view's now
 	return m

@@ -149,8 +149,20 @@ func TestSealing(t *testing.T) {
 	insert(1)
 	flushDue(first, true)
 
+	// A segment that is taken as the transaction made it ages, too.
+	third := insert(adoptBytes)
+	flushDue(third, false)
+	flushDue(third.Add(11*time.Minute), true)
+	// And so do deletes alone.
+	tx := w.begin(TxnOptions{})
+	w.change(tx, table, 1, "-")
+	w.check(tx.Commit(w.ctx))
+	at := w.e.pipeline.visible().Time()
+	flushDue(at, false)
+	flushDue(at.Add(11*time.Minute), true)
+
 	w.e.opts.SegmentBytesMax = 1 << 20
-	at := insert(1 << 10)
+	at = insert(1 << 10)
 	flushDue(at, false)
 	at = insert(1 << 20)
 	flushDue(at, true)
