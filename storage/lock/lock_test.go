@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -231,4 +232,41 @@ func TestRandomLoad(t *testing.T) {
 	}
 	sessions.Wait()
 	m.mustBeEmpty(t)
+}
+
+// TestLocksGiveMemoryBack: a million locks leave nothing behind, though others are held
+// meanwhile; and those are still held.
+func TestLocksGiveMemoryBack(t *testing.T) {
+	m := NewManager()
+	few, many := m.NewOwner(1), m.NewOwner(2)
+	for i := range uint64(100) {
+		few.mustLock(t, Row(i), ForUpdate)
+	}
+	heap := func() int64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	before := heap()
+	const locks = 1_000_000
+	for i := range uint64(locks) {
+		many.mustLock(t, Key(i), ForUpdate)
+	}
+	if held := heap() - before; held < 8*locks {
+		t.Errorf("a million locks take %d bytes", held)
+	}
+	many.ReleaseAll()
+	if left := heap() - before; left > 1<<20 {
+		t.Errorf("%d bytes are left of a million locks", left)
+	}
+	other := m.NewOwner(3)
+	for i := range uint64(100) {
+		if _, err := other.Lock(ctx, Row(i), ForUpdate, Wait{No: true}); !errors.Is(err, ErrNotAvailable) {
+			t.Fatalf("lock %d: %v", i, err)
+		}
+	}
+	few.ReleaseAll()
+	other.mustLock(t, Row(7), ForUpdate)
+	other.ReleaseAll()
 }

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 )
@@ -41,6 +42,28 @@ type shard struct {
 	// transaction may hold millions. objects has the others.
 	simple  map[Resource]simple
 	objects map[Resource]*object
+	// most is how many simple had since it was made.
+	most int
+}
+
+// mapKept is up to how large a map may stay: one does not shrink by itself.
+const mapKept = 1 << 10
+
+// add puts a lock into simple.
+func (s *shard) add(r Resource, e simple) {
+	s.simple[r] = e
+	s.most = max(s.most, len(s.simple))
+}
+
+// remove takes a lock out of simple, and gives memory back when hardly any is left:
+// a load of many rows would keep its for ever.
+func (s *shard) remove(r Resource) {
+	delete(s.simple, r)
+	if n := len(s.simple); s.most > mapKept && n < s.most/8 {
+		left := make(map[Resource]simple, n)
+		maps.Copy(left, s.simple)
+		s.simple, s.most = left, n
+	}
 }
 
 // simple is a lock with one holder and no waiter.

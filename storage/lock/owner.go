@@ -15,7 +15,7 @@ func (o *Owner) Lock(ctx context.Context, r Resource, mode Mode, wait Wait) (hel
 	e, locked := s.simple[r]
 	switch {
 	case x == nil && !locked:
-		s.simple[r] = simple{o.id, setOf(mode)}
+		s.add(r, simple{o.id, setOf(mode)})
 		s.mu.Unlock()
 		o.list = append(o.list, r)
 		return false, nil
@@ -30,7 +30,7 @@ func (o *Owner) Lock(ctx context.Context, r Resource, mode Mode, wait Wait) (hel
 	if x == nil {
 		x = &object{resource: r, holders: []holder{{o.m.owners[e.owner], e.held}}}
 		s.objects[r] = x
-		delete(s.simple, r)
+		s.remove(r)
 	}
 	mine, granted := x.tryGrant(o, mode)
 	var w *waiter
@@ -131,7 +131,7 @@ func (o *Owner) release(r Resource) {
 	x := s.objects[r]
 	if x == nil {
 		if s.simple[r].owner == o.id {
-			delete(s.simple, r)
+			s.remove(r)
 		}
 		return
 	}
