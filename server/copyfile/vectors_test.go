@@ -8,7 +8,10 @@ import (
 	"math"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
 
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
@@ -127,21 +130,81 @@ func TestVectorFiles(t *testing.T) {
 	}
 }
 
-// FuzzFiles: no file of any format makes a reader panic, and every error has a
-// SQLSTATE.
-func FuzzFiles(f *testing.F) {
-	f.Add(byte(Fvecs), join(ints(2), floats(1, 2.5)))
-	f.Add(byte(Fbin), join(ints(2, 2), floats(1, 2, 3, 4)))
-	f.Add(byte(Npy), npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }", floats(1, 2, 3, 4)))
-	for _, format := range []Format{Parquet, Arrow} {
-		f.Add(byte(format), sample(f, format))
-	}
-	f.Fuzz(func(t *testing.T, format byte, data []byte) {
-		which := Parquet + Format(format)%U8bin // one of all
-		columns := []Column{idColumn, vectorColumn}
-		_, err := rowsOf(which, data, columns...)
-		if err != nil && sqlerr.CodeOf(err) == sqlerr.InternalError {
-			t.Errorf("%s: %v", which, err)
+// fuzzColumns are names and types that FuzzFiles reads.
+var fuzzColumns = [][]Column{
+	{idColumn, vectorColumn},
+	{looseColumn},
+	{{"v", types.Of(types.Float8ArrayOID)}, {"id", types.Of(types.TextOID)}},
+	{{"note", types.Of(types.TextOID)}, {"at", types.Of(types.TimestamptzOID)}, {"n", types.T{OID: types.NumericOID, Mod: -1}}},
+	{{"note", types.Of(types.JSONBOID)}, {"v", types.Of(types.HalfvecOID)}, {"at", types.Of(types.DateOID)}},
+}
+
+// mixed is a small file of columns of many types, with nulls.
+func mixed(t testing.TB, format Format, c Compression) []byte {
+	t.Helper()
+	columns := []Column{idColumn, {"v", types.T{OID: types.VectorOID, Mod: 3}}, {"note", types.Of(types.TextOID)},
+		{"at", types.Of(types.TimestamptzOID)}, {"n", types.T{OID: types.NumericOID, Mod: -1}}, {"list", types.Of(types.TextArrayOID)}}
+	rows := [][]string{{"1", "[1,2,3]", "a", "2030-01-31 12:00+00", "1.5", "{a,NULL}"}, {"", "", "", "", "", ""}, {"3", "[4,5,6]", "a", "1970-01-01", "NaN", "{}"}}
+	fields, arrays := make([]arrow.Field, len(columns)), make([]arrow.Array, len(columns))
+	for i, c := range columns {
+		b := types.NewBuilder(c.Type, memory.DefaultAllocator)
+		for _, row := range rows {
+			if row[i] == "" {
+				b.AppendNull()
+			} else if err := c.Type.Type().ParseText(b, row[i], c.Type.Mod, types.DefaultFormat()); err != nil {
+				t.Fatal(err)
+			}
 		}
+		arrays[i] = b.NewArray()
+		fields[i] = arrow.Field{Name: c.Name, Type: arrays[i].DataType()}
+	}
+	var out bytes.Buffer
+	s, err := NewSink(&out, format, c, columns, types.DefaultFormat(), memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(array.NewRecord(arrow.NewSchema(fields, nil), arrays, int64(len(rows)))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// FuzzFiles: no file of any format makes a reader panic, whatever columns it is to
+// fill, and every error has a SQLSTATE.
+func FuzzFiles(f *testing.F) {
+	add := func(format Format, data []byte) {
+		for i := range fuzzColumns {
+			f.Add(byte(format-Parquet), byte(i), data)
+		}
+	}
+	add(Fvecs, join(ints(2), floats(1, 2.5)))
+	add(Bvecs, join(ints(2), []byte{0, 255}))
+	add(Ivecs, join(ints(2), ints(7, math.MaxUint32)))
+	add(Fbin, join(ints(2, 2), floats(1, 2, 3, 4)))
+	add(U8bin, join(ints(1, 2), []byte{1, 2}))
+	for _, descr := range []string{"<f4", "<f2", "|u1", "<i8"} {
+		add(Npy, npy("{'descr': '"+descr+"', 'fortran_order': False, 'shape': (2, 2), }", make([]byte, 32)))
+	}
+	for _, format := range []Format{Parquet, Arrow} {
+		add(format, sample(f, format))
+		add(format, mixed(f, format, None))
+	}
+	add(Parquet, mixed(f, Parquet, Snappy))
+	add(Parquet, parquetOf(f, testVectors{{1, 2}, nil, {3, 4}}, 2, parquet.WithDataPageVersion(parquet.DataPageV1)))
+	add(Parquet, parquetOf(f, testVectors{{1, 2}, {3, 4}}, 2, parquet.WithDictionaryDefault(false), parquet.WithDataPageVersion(parquet.DataPageV2)))
+	f.Fuzz(func(t *testing.T, format, columns byte, data []byte) {
+		which := Parquet + Format(format)%U8bin // one of all
+		check := func(err error) {
+			if err != nil && sqlerr.CodeOf(err) == sqlerr.InternalError {
+				t.Errorf("%s: %v", which, err)
+			}
+		}
+		_, err := rowsOf(which, data, fuzzColumns[int(columns)%len(fuzzColumns)]...)
+		check(err)
+		_, err = described(which, data)
+		check(err)
 	})
 }

@@ -206,8 +206,10 @@ func FuzzRead(f *testing.F) {
 	f.Add(byte(0), "1\ta\n2\t\\N\n")
 	f.Add(byte(1), "1,\"a\"\"b\"\n")
 	f.Add(byte(2), binarySignature+"\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff")
+	f.Add(byte(2), binarySignature+"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x04\x00\x00\x00\x01\xff\xff\xff\xff\xff\xff")
+	f.Add(byte(3), "{\"id\": 1, \"name\": \"a\\u00e4\"}\n{\"name\": null}\r\n\n{\"id\": \"2\", \"name\": [1, {\"x\": 1e3}]}")
 	f.Fuzz(func(t *testing.T, format byte, input string) {
-		opts, err := ParseOptions([]*ast.Option{option("format", []string{"text", "csv", "binary"}[format%3])}, true, nil)
+		opts, err := ParseOptions([]*ast.Option{option("format", []string{"text", "csv", "binary", "json"}[format%4])}, true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
