@@ -17,7 +17,7 @@ const joinPruningRowsMax = 1024
 // other side has no rows. nil prunes nothing.
 type joinPruner struct {
 	x     *execution
-	scans []prunedScan
+	scans []*prunedScan
 }
 
 // prunedScan is one of them: values are over the rows of the other side.
@@ -35,22 +35,31 @@ func (b *builder) newJoinPruner(list []plan.JoinPruning) (*joinPruner, error) {
 	}
 	out := &joinPruner{x: b.x}
 	for _, p := range list {
-		values, err := b.pruningValues(p.Pruning)
+		one, err := b.newPrunedScan(p.Scan.Table, p.Pruning, b.pruners[p.Scan])
 		if err != nil {
 			return nil, err
 		}
-		one := prunedScan{table: p.Scan.Table, pruning: p.Pruning, values: values, out: &joinedPartitions{}}
-		b.pruners[p.Scan].joins = append(b.pruners[p.Scan].joins, one.out)
 		out.scans = append(out.scans, one)
 	}
 	return out, nil
+}
+
+// newPrunedScan compiles p, which prunes with of.
+func (b *builder) newPrunedScan(table *catalog.Table, p *plan.Pruning, of *partitionPruner) (*prunedScan, error) {
+	values, err := b.pruningValues(p)
+	if err != nil {
+		return nil, err
+	}
+	one := &prunedScan{table: table, pruning: p, values: values, out: &joinedPartitions{}}
+	of.joins = append(of.joins, one.out)
+	return one, nil
 }
 
 // forget lets the scans read everything.
 func (p *joinPruner) forget() {
 	if p != nil {
 		for i := range p.scans {
-			*p.scans[i].out = joinedPartitions{}
+			p.scans[i].forget()
 		}
 	}
 }
@@ -60,32 +69,50 @@ func (p *joinPruner) learn(batches ...*batch) error {
 	if p == nil {
 		return nil
 	}
-	rows := 0
-	for _, b := range batches {
-		rows += b.rows
-	}
-	if rows > joinPruningRowsMax {
-		return nil
-	}
-	for i := range p.scans {
-		if err := p.scans[i].learn(p.x, batches); err != nil {
-			return err
+	for _, s := range p.scans {
+		var rows prunedRows
+		rows.begin(p.x, s)
+		for _, b := range batches {
+			if err := rows.add(b); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s *prunedScan) learn(x *execution, batches []*batch) error {
+func (s *prunedScan) forget() { *s.out = joinedPartitions{} }
+
+// prunedRows are the rows that a scan is pruned by, as they come. The zero value
+// prunes nothing.
+type prunedRows struct {
+	x    *execution
+	s    *prunedScan
+	rows int
+	seen map[string]bool
+}
+
+func (p *prunedRows) begin(x *execution, s *prunedScan) {
+	*p = prunedRows{x: x, s: s, seen: map[string]bool{}}
 	*s.out = joinedPartitions{known: true, set: map[catalog.OID]bool{}}
-	seen := map[string]bool{}
-	for _, b := range batches {
-		all, err := s.learnBatch(x, b, seen)
-		if all || err != nil {
-			*s.out = joinedPartitions{}
-			return err
-		}
+}
+
+// add takes more rows, which it borrows. Too many, or some for all partitions, and the
+// scan reads everything.
+func (p *prunedRows) add(b *batch) error {
+	if p.s == nil {
+		return nil
 	}
-	return nil
+	p.rows += b.rows
+	all, err := p.rows > joinPruningRowsMax, error(nil)
+	if !all {
+		all, err = p.s.learnBatch(p.x, b, p.seen)
+	}
+	if all || err != nil {
+		p.s.forget()
+		p.s = nil
+	}
+	return err
 }
 
 // learnBatch adds the partitions that the rows of a batch may find partners in, of

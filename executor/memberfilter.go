@@ -24,6 +24,8 @@ type memberSet struct {
 	rows    int
 	hasNull bool
 	loaded  bool
+	// prune, unless nil, leaves out partitions of the search by what is loaded.
+	prune *prunedScan
 }
 
 // load reads the relation.
@@ -33,8 +35,15 @@ func (m *memberSet) load(ctx context.Context) error {
 	}
 	m.held, m.loaded = map[string]struct{}{}, true
 	bytes := int64(0)
+	var learner prunedRows
+	if m.prune != nil {
+		learner.begin(m.x, m.prune)
+	}
 	err := drain(ctx, m.input, func(b *batch) error {
 		defer b.release()
+		if err := learner.add(b); err != nil {
+			return err
+		}
 		k, err := m.keys.encode(m.x, b)
 		if err != nil {
 			return err
@@ -90,6 +99,11 @@ func (b *builder) addMembers(s *vectorSearcher, n *plan.VectorSearch) error {
 	for _, m := range n.Members {
 		set := &memberSet{x: b.x, node: m}
 		var err error
+		if m.Pruning != nil {
+			if set.prune, err = b.newPrunedScan(n.Table, m.Pruning, s.prune); err != nil {
+				return err
+			}
+		}
 		if set.input, err = b.build(m.Set); err != nil {
 			return err
 		}

@@ -391,12 +391,16 @@ func (d *describer) vectorSearch(e *entry, n *plan.VectorSearch) {
 		e.text("Order By", by)
 	}
 	d.subplans(e, n.Query)
+	var members []string
 	for _, m := range n.Members {
 		d.member(e, n, m)
+		if m.Pruning != nil {
+			members = append(members, pruningText(n.Table, m.Pruning, over(m.Set).expr))
+		}
 	}
 	d.condition(e, "Filter", n.Filter)
 	d.partitions(e, n.Partitions)
-	d.pruned(e, n.Table, n.Pruning)
+	d.pruned(e, n.Table, n.Pruning, members...)
 }
 
 func (d *describer) vectorFusion(e *entry, n *plan.VectorFusion) {

@@ -139,6 +139,9 @@ type Membership struct {
 	Keys, SetKeys   []plan.Expr
 	Set             Node
 	Anti, NullAware bool
+	// Pruning says what partitions have rows for one of Set, over whose columns its
+	// values are; nil if nothing is known.
+	Pruning *plan.Pruning
 }
 
 // WidenSearch yields Input's rows, found by a VectorSearch that is Wide: see

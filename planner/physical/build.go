@@ -241,6 +241,7 @@ func (b *builder) vectorSearch(v *logical.VectorSearch) *built {
 		set := b.build(m.Set)
 		node.Members = append(node.Members, &plan.Membership{
 			Keys: l.exprs(m.Keys), SetKeys: b.layout(set).exprs(m.SetKeys), Set: set.node, Anti: m.Anti, NullAware: m.NullAware,
+			Pruning: b.layout(set).pruning(m.Pruning),
 		})
 		cost.Total += set.node.Estimate().Total
 		cost.Rows = clampRows(cost.Rows / 2)

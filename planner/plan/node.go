@@ -148,6 +148,9 @@ type Membership struct {
 	Keys, SetKeys   []Expr
 	Set             Node
 	Anti, NullAware bool
+	// Pruning, over the rows of Set, says which partitions have rows to keep; nil if
+	// that is not known.
+	Pruning *Pruning
 }
 
 // WidenSearch yields the rows of Input, in which a VectorSearch is Wide: the

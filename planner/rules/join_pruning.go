@@ -70,3 +70,30 @@ func pruneSide(c *Context, j *logical.Join, s *logical.Scan, side logical.Node) 
 		j.Pruned = append(j.Pruned, logical.JoinPruning{Scan: s, Left: side == j.Left, Pruning: p})
 	}
 }
+
+// pruneByMembers notes what memberships say of the partition key of a search.
+func pruneByMembers(c *Context, v *logical.VectorSearch) {
+	if v.Table == nil || v.Table.PartitionKey == nil || c.View == nil || len(v.Members) == 0 {
+		return
+	}
+	g := newPruningGatherer(c, &v.Scan)
+	if g == nil {
+		return
+	}
+	g.join = true
+	for _, m := range v.Members {
+		p := &plan.Pruning{}
+		for i, key := range m.Keys {
+			at := g.find(key)
+			if m.Anti || at < 0 || !g.free(m.SetKeys[i]) {
+				continue
+			}
+			if value := asPruningKey(c, m.SetKeys[i], g.key[at].typ); value != nil {
+				p.Terms = append(p.Terms, plan.PruningTerm{Column: at, Op: plan.PruneEqual, Value: value})
+			}
+		}
+		if !p.Empty() {
+			m.Pruning = p
+		}
+	}
+}

@@ -27,7 +27,11 @@ func pruneBelow(c *Context, n logical.Node, above plan.Expr) {
 	case *logical.Scan:
 		prunePartition(c, n, above)
 	case *logical.VectorSearch:
-		prunePartition(c, &n.Scan, nil)
+		if !n.Wide && n.Limit != nil {
+			above = nil // it is of the nearest rows, whatever it leaves of them
+		}
+		prunePartition(c, &n.Scan, above)
+		pruneByMembers(c, n)
 	case *logical.VectorFusion:
 		prunePartition(c, &n.Scan, nil)
 	case *logical.Join:
