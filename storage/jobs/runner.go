@@ -87,6 +87,7 @@ type Runner struct {
 
 	mu      sync.Mutex // guards what follows and the fields of entry
 	jobs    []*entry   // waiting and running, in the order of priority, then of arrival
+	retries int        // of those running, that failed before
 	byID    map[int64]*entry
 	byKey   map[string]*entry
 	groups  map[string]bool // of the running
@@ -324,15 +325,9 @@ func (r *Runner) take() *entry {
 	for r.ctx.Err() == nil {
 		now := time.Now()
 		var next time.Time
-		retries := 0
-		for _, e := range r.jobs {
-			if e.running && e.attempts > 1 {
-				retries++
-			}
-		}
 		for _, e := range r.jobs {
 			switch {
-			case e.running || r.groups[e.Group] || e.attempts > 0 && retries >= r.retriesMax:
+			case e.running || r.groups[e.Group] || e.attempts > 0 && r.retries >= r.retriesMax:
 			case e.notBefore.After(now):
 				if next.IsZero() || e.notBefore.Before(next) {
 					next = e.notBefore
@@ -340,6 +335,9 @@ func (r *Runner) take() *entry {
 			default:
 				e.running, e.started = true, now
 				e.attempts++
+				if e.attempts > 1 {
+					r.retries++
+				}
 				if e.Group != "" {
 					r.groups[e.Group] = true
 				}
@@ -361,6 +359,9 @@ func (r *Runner) finish(e *entry, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.running = false
+	if e.attempts > 1 {
+		r.retries--
+	}
 	delete(r.groups, e.Group)
 	if e.err = err; err == nil {
 		r.completed++

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -181,8 +182,37 @@ func (f *osFile) Allocate(size int64) error {
 	return f.wrap("fallocate", retryEINTR(func() error { return allocate(f.f, size) }))
 }
 
+// Linux lets a process have 65,530 mappings, each of a page at least, and a table of
+// 10,000 partitions has more files than that. What is shorter than mapBytesMin is read
+// instead, which takes no more memory; and what is not longer than unmappedBytesMax,
+// once there can be no more mappings.
+const (
+	mapBytesMin      = 4 << 10
+	unmappedBytesMax = 1 << 20
+)
+
 func (f *osFile) Map(length int64) ([]byte, func() error, error) {
-	return f.mmap(length, unix.PROT_READ)
+	if length > 0 && length < mapBytesMin {
+		return f.read(length)
+	}
+	data, unmap, err := f.mmap(length, unix.PROT_READ)
+	if errors.Is(err, unix.ENOMEM) && length <= unmappedBytesMax {
+		return f.read(length)
+	}
+	return data, unmap, err
+}
+
+// read is Map by a copy, aligned as words are.
+func (f *osFile) read(length int64) ([]byte, func() error, error) {
+	data := make([]byte, (length+15)&^15)[:length:length]
+	switch n, err := f.f.ReadAt(data, 0); {
+	case n == len(data):
+	case err == io.EOF:
+		return nil, nil, f.wrap("read", fs.ErrInvalid) // as of a page past the end
+	default:
+		return nil, nil, f.wrap("read", err)
+	}
+	return data, func() error { return nil }, nil
 }
 
 func (f *osFile) MapWritable(length int64) ([]byte, func() error, error) {
