@@ -11,11 +11,12 @@ import (
 // and then no walk comes there. reach finds such nodes and leads a link to each
 // from the nearest node that a walk does come to.
 //
-// The links that reach finds nodes by make a tree, whose edges never give way to
-// the links added: what was within reach stays so.
+// A walk comes to layer 0 by the nodes of the layers above, so these are where reach
+// begins. The links that it finds nodes by make trees, whose edges never give way
+// to the links added: what was within reach stays so.
 type reach struct {
 	*inserter
-	// parent of each node in the tree; of the root itself; noNode out of reach.
+	// parent of each node in its tree; of a root itself; noNode out of reach.
 	// stack has room for as many.
 	parent, stack []uint32
 }
@@ -23,14 +24,17 @@ type reach struct {
 // connectAll brings all nodes into reach that have links; skip says which have
 // none.
 func (r *reach) connectAll(ctx context.Context, skip func(node uint32) bool) error {
-	entry, _, ok := r.entryPoint()
-	if !ok {
+	if _, _, ok := r.entryPoint(); !ok {
 		return nil
 	}
 	for i := range r.parent {
 		r.parent[i] = noNode
 	}
-	r.follow(entry, entry)
+	for _, root := range r.fromAbove() {
+		if r.parent[root] == noNode {
+			r.follow(root, root)
+		}
+	}
 	for node := range uint32(len(r.parent)) {
 		if r.parent[node] != noNode || skip(node) {
 			continue
@@ -40,6 +44,30 @@ func (r *reach) connectAll(ctx context.Context, skip func(node uint32) bool) err
 		}
 	}
 	return nil
+}
+
+// fromAbove is the nodes by which walks come to layer 0: what the entry leads to on
+// each layer above, and that on the next.
+func (r *reach) fromAbove() []uint32 {
+	entry, top, _ := r.entryPoint()
+	nodes := []uint32{entry}
+	for layer := top; layer > 0; layer-- {
+		r.seen.reset(r.room)
+		for _, node := range nodes {
+			r.seen.mark(node)
+		}
+		for i := 0; i < len(nodes); i++ {
+			for _, to := range r.block(nodes[i], layer) {
+				if to == noNode {
+					break
+				}
+				if r.seen.mark(to) {
+					nodes = append(nodes, to)
+				}
+			}
+		}
+	}
+	return nodes
 }
 
 // follow adds a node and all that it leads to to the tree. Each node comes onto

@@ -833,3 +833,54 @@ type discard struct{}
 func (discard) Create(string) (io.WriteCloser, error) { return discard{}, nil }
 func (discard) Write(b []byte) (int, error)           { return len(b), nil }
 func (discard) Close() error                          { return nil }
+
+// TestReachBeginsAbove: the clusters of two are joined on the upper layers alone, and
+// some nodes of the one without the entry lead to each other but nothing leads to
+// them: they are brought within reach from their own cluster.
+func TestReachBeginsAbove(t *testing.T) {
+	r := rand.New(rand.NewPCG(71, 72))
+	vectors := generate(2000, 4, func(i, j int) float32 { return float32(r.NormFloat64()) + 1000*float32(i%2) })
+	s := Space{Float32, L2, 4}
+	o := hnswDefaults(s, Options{Workers: 2})
+	form, err := codeFormOf(s, "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &graphBuild{space: s, options: o, column: floatColumn(Float32, vectors), codec: newGraphCodec(s, form.built()), form: form}
+	if err := errors.Join(b.encode(context.Background()), b.connect(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	entry, _, _ := b.entryPoint()
+	var island []uint32
+	for node := range uint32(b.room) {
+		if node%2 != entry%2 && b.level(node) == 0 && len(island) < 3 {
+			island = append(island, node)
+		}
+	}
+	for node := range uint32(b.room) {
+		block, kept := b.block(node, 0), []uint32{}
+		for _, to := range block {
+			if to != noNode && to%2 == node%2 && (!slices.Contains(island, to) || slices.Contains(island, node)) {
+				kept = append(kept, to)
+			}
+		}
+		setLinks(block, kept)
+	}
+	in := reach{inserter: b.newInserter(), parent: make([]uint32, b.room), stack: make([]uint32, b.room)}
+	if err := in.connectAll(context.Background(), func(uint32) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	for i := range in.parent {
+		in.parent[i] = noNode
+	}
+	for _, root := range in.fromAbove() {
+		if in.parent[root] == noNode {
+			in.follow(root, root)
+		}
+	}
+	for _, node := range island {
+		if in.parent[node] == noNode {
+			t.Errorf("node %d is out of reach", node)
+		}
+	}
+}
