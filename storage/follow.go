@@ -324,18 +324,22 @@ func asStandIn(r *vector.SearchRequest) *vector.SearchRequest {
 	return &c
 }
 
-// ask is a request as the growth's index understands it.
-func (v growthView) ask(r *vector.SearchRequest) *vector.SearchRequest {
-	if v.growth.kind.Name() == growingKind {
-		return asStandIn(r)
-	}
-	return r
+// isLists says that the index leaves out rows beyond the column itself.
+func (v growthView) isLists() bool { return v.growth.kind.Name() == growingKind }
+
+// ofLists is a request of the rows below indexed as lists understand it.
+func (v growthView) ofLists(r *vector.SearchRequest) *vector.SearchRequest {
+	c := *asStandIn(r)
+	c.Column = vector.Prefix{Column: r.Column, Rows: v.indexed}
+	return &c
 }
 
-// Search proposes rows below indexed alone. Only where rows that came during the
-// search are in the way does it search once more.
+// Search proposes rows below indexed alone. In graphs rows that came during the search
+// may be in the way: only then is it made once more.
 func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vector.SearchRequest, stats *vector.SearchStats) ([]vector.Candidate, error) {
-	r = v.ask(r)
+	if v.isLists() {
+		return v.Growing.Search(ctx, dst, v.ofLists(r), stats)
+	}
 	if r.Keep != nil {
 		return v.Growing.Search(ctx, dst, v.bounded(r), stats)
 	}
@@ -353,7 +357,10 @@ func (v growthView) Search(ctx context.Context, dst []vector.Candidate, r *vecto
 
 // Iterate proposes rows below indexed alone.
 func (v growthView) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
-	return v.Growing.Iterate(v.bounded(v.ask(r)), stats)
+	if v.isLists() {
+		return v.Growing.Iterate(v.ofLists(r), stats)
+	}
+	return v.Growing.Iterate(v.bounded(r), stats)
 }
 
 // growthSlack is, in bytes of a bitmap, how many rows may come during a search.

@@ -39,6 +39,15 @@ type Column interface {
 	Row(position int) []byte
 }
 
+// Prefix is the first rows of a column.
+type Prefix struct {
+	Column
+	Rows int
+}
+
+// Len implements Column.
+func (p Prefix) Len() int { return p.Rows }
+
 // Runs is implemented by Columns whose rows lie side by side in memory.
 type Runs interface {
 	// Run returns n rows from position on, one after the other, none of them
@@ -76,7 +85,8 @@ type SearchRequest struct {
 	// proposed. nil keeps all. Kept is the number of bits set.
 	Keep []byte
 	Kept int
-	// Column has the vectors that the index was built from, for re-ranking.
+	// Column has the vectors that the index was built from, for re-ranking. Rows that
+	// an index which grows has beyond its end are not proposed.
 	Column Column
 }
 

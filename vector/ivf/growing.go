@@ -86,18 +86,10 @@ type openBlock struct {
 	factors rabitq.BlockFactors
 }
 
-// prefix is the first rows of a column.
-type prefix struct {
-	vector.Column
-	rows int
-}
-
-func (p prefix) Len() int { return p.rows }
-
 // cluster makes a generation of the first rows of a column.
 func (g *growing) cluster(ctx context.Context, column vector.Column, end, workers int) (*generation, error) {
 	o := vector.Options{Quantization: "rabitq", Bits: growingBits, Lists: max(1, min(int(growingLists*math.Sqrt(float64(end))), end/sampleRows, ListsMax)), Workers: workers}
-	b := &builder{kind: g.k, space: g.space, column: prefix{column, end}, o: o, plan: g.k.plan(g.space, end, o)}
+	b := &builder{kind: g.k, space: g.space, column: vector.Prefix{Column: column, Rows: end}, o: o, plan: g.k.plan(g.space, end, o)}
 	if err := b.hold(ctx); err != nil {
 		return nil, err
 	}
@@ -243,7 +235,7 @@ func (n *generation) meta() meta {
 func (g *growing) publish(n *generation) {
 	view := n.view
 	view.grown = slices.Clone(n.view.grown)
-	view.meta = n.meta()
+	view.meta, view.end = n.meta(), n.end
 	g.now = n
 	g.current.Store(&view)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,6 +86,13 @@ func testGrowing(t *testing.T, r *rand.Rand, p *problem) {
 			t.Fatal(err)
 		}
 		end.Store(int64(to))
+		if before := to - 30; before > 0 { // as a snapshot of then
+			r := &vector.SearchRequest{Query: p.queries[0], K: 10, Recall: 0.95, Column: p.rows[:before]}
+			got, err := g.Search(context.Background(), nil, r, new(vector.SearchStats))
+			if err != nil || before > 20 && len(got) < 10 || slices.ContainsFunc(got, func(c vector.Candidate) bool { return int(c.Position) >= before }) {
+				t.Fatalf("%v of the first %d rows, %v", got, before, err)
+			}
+		}
 		checkFindsLast(t, g, p, to)
 		if g.now != last {
 			clustered, last = clustered+1, g.now

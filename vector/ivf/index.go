@@ -26,6 +26,7 @@ type index struct {
 	lists                  []byte   // the payload, mapped
 	ranges                 vector.Ranges
 	grown                  []list // instead of what is saved, of an index that grows
+	end                    int    // of its positions
 	searchers              *sync.Pool
 }
 
@@ -110,11 +111,8 @@ func (x *index) open(parts vector.Parts, identity uint64, size int64) error {
 	return nil
 }
 
-// positionsOf are the positions of the rows of a list.
+// positionsOf are the positions of the rows of a saved list.
 func (x *index) positionsOf(id int) []uint32 {
-	if x.grown != nil {
-		return x.grown[id].positions
-	}
 	l := &x.meta.lists[id]
 	return x.positions[l.first : l.first+l.rows]
 }

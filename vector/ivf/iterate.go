@@ -90,7 +90,7 @@ func (it *iterator) more(ctx context.Context) error {
 		orderFirst(it.ranked[it.done:], next-it.done)
 	}
 	s.candidates = it.heap
-	err := s.x.load(ctx, it.ranked[it.done:next], s.stats, s.all)
+	err := s.load(ctx, it.ranked[it.done:next], s.all)
 	it.heap, s.candidates = s.candidates, nil
 	if err != nil {
 		return err

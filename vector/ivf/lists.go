@@ -1,6 +1,7 @@
 package ivf
 
 import (
+	"slices"
 	"unsafe"
 
 	"quiver/vector"
@@ -48,6 +49,15 @@ func (l *layout) open(b []byte, positions []uint32) list {
 		factors := b[n*l.blockBytes:][:n*l.factorsBytes]
 		out.factors = unsafe.Slice((*rabitq.BlockFactors)(unsafe.Pointer(unsafe.SliceData(factors))), n)
 	}
+	return out
+}
+
+// before is the rows of a list that grows whose positions lie before an end.
+func (l *list) before(end int) list {
+	n, _ := slices.BinarySearch(l.positions, uint32(end))
+	out := *l
+	out.positions = l.positions[:n]
+	out.factors = l.factors[:min(len(l.factors), blocksOf(n))]
 	return out
 }
 

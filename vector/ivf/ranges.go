@@ -49,12 +49,13 @@ func (x *index) spans(ranked []rankedList) []span {
 
 // load calls visit with each list, in the order of rank. What it views is valid
 // until it returns.
-func (x *index) load(ctx context.Context, ranked []rankedList, stats *vector.SearchStats, visit func(r rankedList, l *list)) error {
+func (s *searcher) load(ctx context.Context, ranked []rankedList, visit func(r rankedList, l *list)) error {
+	x, stats := s.x, s.stats
 	if x.grown != nil {
 		for _, r := range ranked {
-			l := &x.grown[r.list]
-			stats.BytesRead += int64(len(l.signs) + len(l.rows))
-			visit(r, l)
+			l := s.grown(r.list)
+			stats.BytesRead += int64(len(l.factors)*(x.layout.blockBytes+x.layout.factorsBytes) + len(l.positions)*x.layout.rowBytes)
+			visit(r, &l)
 		}
 		return nil
 	}

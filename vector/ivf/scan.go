@@ -89,6 +89,24 @@ func (s *searcher) close() {
 	x.searchers.Put(s)
 }
 
+// grown is a list of an index that grows, without the rows that came since the
+// request.
+func (s *searcher) grown(id int) list {
+	if s.r.Column != nil && s.r.Column.Len() < s.x.end {
+		return s.x.grown[id].before(s.r.Column.Len())
+	}
+	return s.x.grown[id]
+}
+
+// positionsOf are the positions of the rows of a list that a search sees.
+func (s *searcher) positionsOf(id int) []uint32 {
+	if s.x.grown != nil {
+		l := s.grown(id)
+		return l.positions
+	}
+	return s.x.positionsOf(id)
+}
+
 // around prepares the query for the codes of a list.
 func (s *searcher) around(l rankedList) {
 	square := max(l.score, 0)

@@ -68,9 +68,9 @@ func (s *searcher) probe(ctx context.Context, score func(r rankedList, l *list),
 		rest = rest[len(batch):]
 		done += len(batch)
 		for _, l := range batch {
-			passed += len(s.x.positionsOf(l.list))
+			passed += len(s.positionsOf(l.list))
 		}
-		if err := s.x.load(ctx, s.withKept(batch), s.stats, score); err != nil {
+		if err := s.load(ctx, s.withKept(batch), score); err != nil {
 			return err
 		}
 		next = batchOf(reach.first)
@@ -139,7 +139,7 @@ func (s *searcher) withKept(lists []rankedList) []rankedList {
 	}
 	s.wanted = s.wanted[:0]
 	for _, r := range lists {
-		if slices.ContainsFunc(s.x.positionsOf(r.list), s.keeps) {
+		if slices.ContainsFunc(s.positionsOf(r.list), s.keeps) {
 			s.wanted = append(s.wanted, r)
 		}
 	}
