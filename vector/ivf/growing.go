@@ -17,8 +17,8 @@ import (
 
 // growing is an index of a growing segment. Its first rows are clustered as those
 // of a build are; later ones are put into the lists of their nearest centroids at
-// once, which takes some microseconds each. When there are several times as many,
-// or they are unlike the first, all are clustered anew (Settle), beside which
+// once, which takes some microseconds each. When there are twice as many, or
+// they are unlike the first, all are clustered anew (Settle), beside which
 // searches and Appends go on.
 //
 // Searches go by a view, an index whose lists are prefixes of what is there: what
@@ -39,12 +39,12 @@ type growing struct {
 // growingBits a dimension have few rows compared exactly.
 const growingBits = 4
 
-// Lists are twice the root of the rows that they are made of, and made again for
-// four times as many. They have sampleRows each at least: with fewer, centroids lie
+// Lists are twice the root of the rows that they are made of, and made again
+// for twice as many. They have sampleRows each at least: with fewer, centroids lie
 // nearer to those rows than to any that come later, which misleads calibration.
 const (
 	growingLists  = 2
-	clusterAgain  = 4
+	clusterAgain  = 2
 	straysAgain   = 4 // a fourth more rows that are
 	straysFarther = 2 // times as far off (in squares)
 )
@@ -227,7 +227,7 @@ func (n *generation) meta() meta {
 		m.lists[i].rows = len(n.view.grown[i].positions)
 	}
 	m.spread = m.spreads()
-	m.effort = m.effort.raised(float64(n.trained)/float64(max(n.rows, 1)), len(m.lists))
+	m.effort = m.effort.raised(math.Sqrt(float64(n.trained)/float64(max(n.rows, 1))), len(m.lists))
 	return m
 }
 

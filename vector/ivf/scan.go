@@ -173,16 +173,17 @@ func (s *searcher) prune(r rankedList, l *list) {
 	n := len(s.ordinals)
 	s.estimates = slices.Grow(s.estimates[:0], n)[:n]
 	s.query.ScoreGathered(l.rows, s.x.layout.rowBytes, s.ordinals, s.estimates)
+	most := s.most()
 	for i, e := range s.estimates {
-		s.offer(l.positions[s.ordinals[i]], e)
+		if !(e.Low > most) {
+			s.offer(l.positions[s.ordinals[i]], e)
+			most = s.most()
+		}
 	}
 }
 
-// offer adds a row unless k others are nearer for sure.
+// offer adds a row that k others are not nearer than for sure.
 func (s *searcher) offer(position uint32, e rabitq.Estimate) {
-	if e.Low > s.most() {
-		return
-	}
 	s.uppers.push(2*e.Score - e.Low)
 	s.nearest.push(e.Score)
 	s.candidates = append(s.candidates, candidate{position, e.Score, e.Low})
@@ -222,6 +223,9 @@ func (s *searcher) pruneBlocks(l *list) {
 					continue
 				}
 				low := s.below.Lows[b][i]
+				if low > s.most() {
+					continue
+				}
 				s.offer(l.positions[row], rabitq.Estimate{Score: low + s.query.Spread(&l.factors[block], i)/2, Low: low})
 			}
 		}
