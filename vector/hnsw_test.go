@@ -675,7 +675,7 @@ func TestHNSWGrowing(t *testing.T) {
 		quantize string
 	}{
 		{"clustered", Float32, L2, "sq8"}, {"duplicates", Float32, Cosine, "sq8"}, {"uniform", Float32, InnerProduct, "none"},
-		{"uniform", Float32, L2, "rabitq"}, {"clustered", Float16, Cosine, ""}, {"duplicates", Float16, L2, ""},
+		{"uniform", Float32, L2, "rabitq"}, {"uniform", Float16, L1, ""}, {"duplicates", Float16, L2, ""}, {"duplicates", Float32, L1, "sq8"},
 		{"sparse", Sparse, Cosine, ""}, {"sparse", Sparse, InnerProduct, ""},
 	} {
 		t.Run(fmt.Sprint(c.set, "/", c.distance), func(t *testing.T) {
