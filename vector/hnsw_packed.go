@@ -57,6 +57,13 @@ func (p *packedLinks) prefetch(node uint32) {
 	prefetchBytes(p.bytes[at:], p.count*p.width/8)
 }
 
+// Prefetch asks for bytes that are soon to be read.
+func Prefetch(b []byte) {
+	if len(b) >= 4 {
+		prefetchBytes(b, len(b))
+	}
+}
+
 // prefetchBytes asks for the first n bytes.
 func prefetchBytes(b []byte, n int) {
 	prefetch(&wordsOf(b[:4])[0], (n+addressOf(b)&63+63)/64)

@@ -258,14 +258,14 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 		b.row(wide, q)
 		ranked := ranker.rank(wide, len(b.meta.lists))
 		for rank, l := range ranked {
-			rankOf[l.list] = uint32(rank)
+			rankOf[l.id()] = uint32(rank)
 		}
 		out[i] = sample{near: make([]neighbour, 0, most), scale: ranker.scale}
 		for _, n := range tops[i] {
-			if b.held[n.row] != q {
-				list := b.lists[n.row]
+			if b.held[n.id()] != q {
+				list := b.lists[n.id()]
 				rank := rankOf[list]
-				out[i].near = append(out[i].near, neighbour{score: n.score, list: list, rank: rank, listScore: ranked[rank].score})
+				out[i].near = append(out[i].near, neighbour{score: n.score(), list: list, rank: rank, listScore: ranker.scores[list]})
 			}
 		}
 		tops[i] = nil
@@ -277,38 +277,25 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 // there are 2k: cheaper than a heap, where k is large.
 type nearestRows struct {
 	k     int
-	rows  []scoredRow
-	limit float32 // scores above it are not among the least
-}
-
-// scoredRow is a row, by its number among those held, and its score.
-type scoredRow struct {
-	row   uint32
-	score float32
-}
-
-func compareScored(a, b scoredRow) int {
-	if c := cmp.Compare(a.score, b.score); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.row, b.row)
+	rows  []scoredID // by number among those held
+	limit float32    // scores above it are not among the least
 }
 
 func newNearestRows(k int) nearestRows {
-	return nearestRows{k: k, rows: make([]scoredRow, 0, 2*k), limit: float32(math.Inf(1))}
+	return nearestRows{k: k, rows: make([]scoredID, 0, 2*k), limit: float32(math.Inf(1))}
 }
 
 func (n *nearestRows) add(row uint32, score float32) {
-	if n.rows = append(n.rows, scoredRow{row, score}); len(n.rows) == cap(n.rows) {
-		selectFirst(n.rows, n.k, compareScored)
+	if n.rows = append(n.rows, newScoredID(score, int(row))); len(n.rows) == cap(n.rows) {
+		selectFirst(n.rows, n.k)
 		n.rows = n.rows[:n.k]
-		n.limit = slices.MaxFunc(n.rows, compareScored).score
+		n.limit = slices.Max(n.rows).score()
 	}
 }
 
 // sorted are the nearest k in order.
-func (n *nearestRows) sorted() []scoredRow {
-	slices.SortFunc(n.rows, compareScored)
+func (n *nearestRows) sorted() []scoredID {
+	slices.Sort(n.rows)
 	return n.rows[:min(n.k, len(n.rows))]
 }
 
@@ -318,7 +305,7 @@ const compared = 96
 // compareByPanels finds the k rows nearest to each query in the measure of
 // scores (the square, of the distance of vectors of length one under cosine):
 // float32 will do to measure by.
-func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredRow, error) {
+func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredID, error) {
 	dim, n := b.space.Dim, len(queries)
 	values := make([]float32, n*dim)
 	for i, q := range queries {
@@ -366,7 +353,7 @@ func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uin
 		b.progress("calibrating", int64(at+m), int64(len(b.held)))
 		b.rest(worker)
 	}
-	out := make([][]scoredRow, n)
+	out := make([][]scoredID, n)
 	for i := range tops {
 		out[i] = tops[i].sorted()
 	}
@@ -375,7 +362,7 @@ func (b *builder) compareByPanels(ctx context.Context, worker int, queries []uin
 
 // compareExactly is compareByPanels for what is no inner product: the rows are
 // copied together a few at a time.
-func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredRow, error) {
+func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint32, k int) ([][]scoredID, error) {
 	searches := make([]*vector.Search, len(queries))
 	for i, q := range queries {
 		searches[i] = vector.NewSpaceSearch(b.space, b.column.Row(int(q)), k)
@@ -398,10 +385,10 @@ func (b *builder) compareExactly(ctx context.Context, worker int, queries []uint
 		b.progress("calibrating", int64(at+n), int64(len(b.held)))
 		b.rest(worker)
 	}
-	out := make([][]scoredRow, len(queries))
+	out := make([][]scoredID, len(queries))
 	for i, s := range searches {
 		for _, n := range s.Top().Sorted() {
-			out[i] = append(out[i], scoredRow{uint32(n.Row), float32(n.Distance)})
+			out[i] = append(out[i], newScoredID(float32(n.Distance), int(n.Row)))
 		}
 	}
 	return out, nil

@@ -18,7 +18,7 @@ import (
 type iterator struct {
 	s      *searcher
 	reach  reach
-	ranked []rankedList
+	ranked []scoredID
 	done   int // lists scored
 	heap   []candidate
 }

@@ -52,6 +52,17 @@ func (l *layout) open(b []byte, positions []uint32) list {
 	return out
 }
 
+// prefetchedBytes of the signs of a list are asked for while the one before is scored:
+// what follows the processor asks for by itself.
+const prefetchedBytes = 1 << 10
+
+// prefetch asks for what is read first of a list.
+func (l *list) prefetch() {
+	vector.Prefetch(l.signs[:min(len(l.signs), prefetchedBytes)])
+	factors := factorBytes(l.factors)
+	vector.Prefetch(factors[:min(len(factors), prefetchedBytes)])
+}
+
 // before is the rows of a list that grows whose positions lie before an end.
 func (l *list) before(end int) list {
 	n, _ := slices.BinarySearch(l.positions, uint32(end))

@@ -25,15 +25,15 @@ type span struct {
 }
 
 // spans joins lists that lie near each other.
-func (x *index) spans(ranked []rankedList) []span {
+func (x *index) spans(ranked []scoredID) []span {
 	order := make([]int, len(ranked))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(ranked[a].list, ranked[b].list) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(ranked[a].id(), ranked[b].id()) })
 	var out []span
 	for _, i := range order {
-		l := x.meta.lists[ranked[i].list]
+		l := x.meta.lists[ranked[i].id()]
 		if l.rows == 0 {
 			continue
 		}
@@ -49,28 +49,36 @@ func (x *index) spans(ranked []rankedList) []span {
 
 // load calls visit with each list, in the order of rank. What it views is valid
 // until it returns.
-func (s *searcher) load(ctx context.Context, ranked []rankedList, visit func(r rankedList, l *list)) error {
+func (s *searcher) load(ctx context.Context, ranked []scoredID, visit func(id int, l *list)) error {
 	x, stats := s.x, s.stats
 	if x.grown != nil {
-		for _, r := range ranked {
-			l := s.grown(r.list)
+		for i, r := range ranked {
+			if i+1 < len(ranked) {
+				s.x.grown[ranked[i+1].id()].prefetch()
+			}
+			l := s.grown(r.id())
 			stats.BytesRead += int64(len(l.factors)*(x.layout.blockBytes+x.layout.factorsBytes) + len(l.positions)*x.layout.rowBytes)
-			visit(r, &l)
+			visit(r.id(), &l)
 		}
 		return nil
 	}
 	if x.ranges == nil {
-		for _, r := range ranked {
-			l := x.meta.lists[r.list]
+		for i, r := range ranked {
+			if i+1 < len(ranked) {
+				next := x.meta.lists[ranked[i+1].id()]
+				list := x.layout.open(x.lists[next.offset:next.offset+next.bytes], x.positionsOf(ranked[i+1].id()))
+				list.prefetch()
+			}
+			l := x.meta.lists[r.id()]
 			b := x.lists[l.offset : l.offset+l.bytes]
 			if !x.k.blocks {
-				if err := x.verify(r.list, b); err != nil {
+				if err := x.verify(r.id(), b); err != nil {
 					return err
 				}
 			}
 			stats.BytesRead += l.bytes
-			list := x.layout.open(b, x.positionsOf(r.list))
-			visit(r, &list)
+			list := x.layout.open(b, x.positionsOf(r.id()))
+			visit(r.id(), &list)
 		}
 		return nil
 	}
@@ -87,9 +95,9 @@ func (s *searcher) load(ctx context.Context, ranked []rankedList, visit func(r r
 				return err
 			}
 			for _, i := range s.lists {
-				l := x.meta.lists[ranked[i].list]
+				l := x.meta.lists[ranked[i].id()]
 				lists[i] = b[l.offset-s.from:][:l.bytes:l.bytes]
-				if err := x.verify(ranked[i].list, lists[i]); err != nil {
+				if err := x.verify(ranked[i].id(), lists[i]); err != nil {
 					return err
 				}
 			}
@@ -100,8 +108,8 @@ func (s *searcher) load(ctx context.Context, ranked []rankedList, visit func(r r
 		return err
 	}
 	for i, r := range ranked {
-		list := x.layout.open(lists[i], x.positionsOf(r.list))
-		visit(r, &list)
+		list := x.layout.open(lists[i], x.positionsOf(r.id()))
+		visit(r.id(), &list)
 	}
 	return nil
 }

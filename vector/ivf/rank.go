@@ -1,26 +1,45 @@
 package ivf
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
 	"quiver/vector"
 )
 
-// rankedList is a list and the score of its centroid, and of the nearest that a
-// row of the list is likely to be: what lists are ordered by.
-type rankedList struct {
-	list        int
-	score, near float32
+// scoredID is the number of a list or a row and its score in one word, which orders
+// by the score, NaN last, then by the number.
+type scoredID uint64
+
+func newScoredID(score float32, id int) scoredID {
+	order := math.Float32bits(score + 0) // there is one zero
+	switch {
+	case score != score:
+		order = math.MaxUint32
+	case order>>31 != 0:
+		order = ^order
+	default:
+		order |= 1 << 31
+	}
+	return scoredID(order)<<32 | scoredID(id)
+}
+
+func (s scoredID) id() int { return int(uint32(s)) }
+
+func (s scoredID) score() float32 {
+	order := uint32(s >> 32)
+	if order>>31 == 0 {
+		return math.Float32frombits(^order)
+	}
+	return math.Float32frombits(order &^ (1 << 31))
 }
 
 // ranker orders lists by nearness of their centroids; it belongs to one
 // goroutine.
 type ranker struct {
 	meta            *meta
-	scores, squares []float32
-	lists           []rankedList
+	scores, squares []float32 // scores of the centroids, by list
+	lists           []scoredID
 	scale           float64 // of meta.angle under InnerProduct and L1
 }
 
@@ -45,7 +64,7 @@ func (m *meta) spreads() []float32 {
 // rank returns all lists, the first n of them in order: under InnerProduct by the
 // product that the nearest row of the list is likely to have, by L1 under L1, else by the distance that clustered them. The
 // query is wide, and of length one under cosine.
-func (r *ranker) rank(query []float32, n int) []rankedList {
+func (r *ranker) rank(query []float32, n int) []scoredID {
 	m := r.meta
 	c := m.centroids
 	switch m.space.Distance {
@@ -67,7 +86,7 @@ func (r *ranker) rank(query []float32, n int) []rankedList {
 		if m.spread != nil {
 			near -= float32(r.scale) * m.spread[i]
 		}
-		r.lists = append(r.lists, rankedList{i, s, near})
+		r.lists = append(r.lists, newScoredID(near, i))
 	}
 	r.order(0, n)
 	return r.lists
@@ -100,10 +119,10 @@ func (m *meta) angle(list int, listScore float32, scale, kth float64) float32 {
 }
 
 // within keeps the lists of some whose angle is at most so much.
-func (r *ranker) within(lists []rankedList, kth float64, most float32) []rankedList {
+func (r *ranker) within(lists []scoredID, kth float64, most float32) []scoredID {
 	out := lists[:0]
 	for _, l := range lists {
-		if r.meta.angle(l.list, l.score, r.scale, kth) <= most {
+		if r.meta.angle(l.id(), r.scores[l.id()], r.scale, kth) <= most {
 			out = append(out, l)
 		}
 	}
@@ -115,24 +134,24 @@ func (r *ranker) within(lists []rankedList, kth float64, most float32) []rankedL
 func (r *ranker) order(from, to int) { orderFirst(r.lists[from:], to-from) }
 
 // orderFirst sorts the first n lists of rest, which become the nearest of them.
-func orderFirst(rest []rankedList, n int) {
+func orderFirst(rest []scoredID, n int) {
 	if n = min(n, len(rest)); n > 0 {
 		// Selection first: mostly few of many are wanted.
-		selectFirst(rest, n, compareRanked)
-		slices.SortFunc(rest[:n], compareRanked)
+		selectFirst(rest, n)
+		slices.Sort(rest[:n])
 	}
 }
 
 // selectFirst brings the least n of some to the front, in any order.
-func selectFirst[T any](rest []T, n int, compare func(a, b T) int) {
+func selectFirst(rest []scoredID, n int) {
 	for low, high := 0, len(rest); high-low > 1 && n < len(rest); {
 		pivot := rest[low+(high-low)/2]
 		i, j := low, high-1
 		for i <= j {
-			for compare(rest[i], pivot) < 0 {
+			for rest[i] < pivot {
 				i++
 			}
-			for compare(rest[j], pivot) > 0 {
+			for rest[j] > pivot {
 				j--
 			}
 			if i <= j {
@@ -149,18 +168,4 @@ func selectFirst[T any](rest []T, n int, compare func(a, b T) int) {
 			low = high
 		}
 	}
-}
-
-// compareRanked orders by what is near, NaN last, then by list.
-func compareRanked(a, b rankedList) int {
-	if a.near != b.near {
-		if a.near != a.near || b.near != b.near {
-			if c := vector.Compare(float64(a.near), float64(b.near)); c != 0 {
-				return c
-			}
-		} else {
-			return cmp.Compare(a.near, b.near)
-		}
-	}
-	return cmp.Compare(a.list, b.list)
 }

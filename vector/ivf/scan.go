@@ -30,7 +30,7 @@ type searcher struct {
 	// seen counts the kept rows of the lists scored.
 	seen int
 
-	wanted     []rankedList
+	wanted     []scoredID
 	keep       []byte // of the rows of a list
 	estimates  []rabitq.Estimate
 	ordinals   []uint32 // in the list
@@ -108,14 +108,15 @@ func (s *searcher) positionsOf(id int) []uint32 {
 }
 
 // around prepares the query for the codes of a list.
-func (s *searcher) around(l rankedList) {
-	square := max(l.score, 0)
+func (s *searcher) around(list int) {
+	score := s.ranker.scores[list]
+	square := max(score, 0)
 	if s.x.space.Distance == vector.InnerProduct {
 		// Its rounding is not to have bounds too near.
-		squares := s.x.squares[l.list] + float32(s.ranker.scale*s.ranker.scale)
-		square = max(squares+2*l.score, 0) + 1e-6*squares
+		squares := s.x.squares[list] + float32(s.ranker.scale*s.ranker.scale)
+		square = max(squares+2*score, 0) + 1e-6*squares
 	}
-	s.query.Toward(square, -l.score)
+	s.query.Toward(square, -score)
 }
 
 // kept sets s.keep to the rows of a list that may be proposed, and counts them;
@@ -152,13 +153,13 @@ func (s *searcher) keptRow(i int) bool { return s.keep == nil || s.keep[i>>3]>>(
 
 // prune scores a list of codes and adds the rows that may be among the nearest k
 // to the candidates.
-func (s *searcher) prune(r rankedList, l *list) {
+func (s *searcher) prune(id int, l *list) {
 	kept := s.kept(l)
 	if kept == 0 {
 		return
 	}
 	s.seen += kept
-	s.around(r)
+	s.around(id)
 	s.ordinals = s.ordinals[:0]
 	s.pruneBlocks(l)
 	if s.x.layout.rowBytes == 0 {
@@ -218,8 +219,9 @@ func (s *searcher) pruneBlocks(l *list) {
 			for mask &= s.keptOfBlock(block, len(l.positions)); mask != 0; mask &= mask - 1 {
 				i := bits.TrailingZeros32(mask)
 				row := block*rabitq.BlockCodes + i
-				if s.x.layout.rowBytes > 0 {
+				if n := s.x.layout.rowBytes; n > 0 {
 					s.ordinals = append(s.ordinals, uint32(row))
+					vector.Prefetch(l.rows[row*n:][:n])
 					continue
 				}
 				low := s.below.Lows[b][i]
@@ -249,7 +251,7 @@ func (s *searcher) keptOfBlock(block, rows int) uint32 {
 }
 
 // all scores every kept row of a list and adds them to the candidates.
-func (s *searcher) all(r rankedList, l *list) {
+func (s *searcher) all(id int, l *list) {
 	kept := s.kept(l)
 	if kept == 0 {
 		return
@@ -259,7 +261,7 @@ func (s *searcher) all(r rankedList, l *list) {
 		s.allVectors(l)
 		return
 	}
-	s.around(r)
+	s.around(id)
 	rows := len(l.positions)
 	n := blocksOf(rows) * rabitq.BlockCodes
 	s.estimates = slices.Grow(s.estimates[:0], n)[:n]

@@ -56,7 +56,7 @@ func (x *index) Search(ctx context.Context, dst []vector.Candidate, r *vector.Se
 // found so far, of package rabitq or of the same meaning. Under a filter the K
 // rows kept are the nearest of many more, by the share that is kept of the rows
 // passed: so far is looked.
-func (s *searcher) probe(ctx context.Context, score func(r rankedList, l *list), kth func() float64) error {
+func (s *searcher) probe(ctx context.Context, score func(id int, l *list), kth func() float64) error {
 	reach := s.x.reach(s.r)
 	next := reach.first
 	rest := atMost(s.ranker.rank(s.wide, next), s.r.MaxLists)
@@ -67,8 +67,10 @@ func (s *searcher) probe(ctx context.Context, score func(r rankedList, l *list),
 		batch := rest[:min(next, len(rest))]
 		rest = rest[len(batch):]
 		done += len(batch)
-		for _, l := range batch {
-			passed += len(s.positionsOf(l.list))
+		if s.r.Keep != nil {
+			for _, l := range batch {
+				passed += len(s.positionsOf(l.id()))
+			}
 		}
 		if err := s.load(ctx, s.withKept(batch), score); err != nil {
 			return err
@@ -123,7 +125,7 @@ const (
 )
 
 // atMost are the nearest lists, so many of them; all with most 0.
-func atMost(lists []rankedList, most int) []rankedList {
+func atMost(lists []scoredID, most int) []scoredID {
 	if most <= 0 || most >= len(lists) {
 		return lists
 	}
@@ -133,13 +135,13 @@ func atMost(lists []rankedList, most int) []rankedList {
 
 // withKept are the lists of some that have rows to propose: the others need not
 // be read.
-func (s *searcher) withKept(lists []rankedList) []rankedList {
+func (s *searcher) withKept(lists []scoredID) []scoredID {
 	if s.r.Keep == nil && !s.x.gone {
 		return lists
 	}
 	s.wanted = s.wanted[:0]
 	for _, r := range lists {
-		if slices.ContainsFunc(s.positionsOf(r.list), s.keeps) {
+		if slices.ContainsFunc(s.positionsOf(r.id()), s.keeps) {
 			s.wanted = append(s.wanted, r)
 		}
 	}
@@ -149,7 +151,7 @@ func (s *searcher) withKept(lists []rankedList) []rankedList {
 // exactly searches lists of vectors.
 func (s *searcher) exactly(ctx context.Context, dst []vector.Candidate) ([]vector.Candidate, error) {
 	search := vector.NewSpaceSearch(s.x.space, s.r.Query, s.r.K)
-	err := s.probe(ctx, func(_ rankedList, l *list) {
+	err := s.probe(ctx, func(_ int, l *list) {
 		kept := s.kept(l)
 		if s.seen += kept; kept == 0 {
 			return
