@@ -122,6 +122,7 @@ func (b *builder) calibrate(ctx context.Context) error {
 	if n < 2 || len(b.meta.lists) < 2 {
 		return nil
 	}
+	b.meta.spread = b.meta.spreads()
 	queries := calibrationQueries(n)
 	r := rand.New(rand.NewPCG(seed, 2))
 	picked := make([]uint32, queries)
@@ -252,7 +253,6 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 	if err != nil {
 		return err
 	}
-	b.meta.spread = b.meta.spreads()
 	ranker, rankOf, wide := newRanker(&b.meta), make([]uint32, len(b.meta.lists)), make([]float32, b.space.Dim)
 	for i, q := range queries {
 		b.row(wide, q)
