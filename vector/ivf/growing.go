@@ -245,9 +245,6 @@ func (g *growing) Append(ctx context.Context, column vector.Column, end, workers
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.now
-	if g.next != nil {
-		n = g.next
-	}
 	if n == nil || n.assigner == nil && n.finds(column, end) {
 		var err error
 		if n, err = g.cluster(ctx, column, end, workers); err != nil {
@@ -257,10 +254,23 @@ func (g *growing) Append(ctx context.Context, column vector.Column, end, workers
 	if err := n.extend(ctx, column, end); err != nil {
 		return err
 	}
-	g.next = nil
 	g.publish(n)
+	if g.next == nil {
+		return nil
+	}
+	// A part at a time: the rows to come wait meanwhile, and are compared one by one.
+	if err := g.next.extend(ctx, column, min(end, g.next.end+catchUpRows)); err != nil {
+		return err
+	}
+	if g.next.end == end {
+		g.publish(g.next)
+		g.next = nil
+	}
 	return nil
 }
+
+// catchUpRows is how many rows an Append brings to what was clustered anew.
+const catchUpRows = 4096
 
 // Unsettled implements vector.Growing.
 func (g *growing) Unsettled() bool {
@@ -269,7 +279,7 @@ func (g *growing) Unsettled() bool {
 	return g.now != nil && g.next == nil && g.now.outgrown()
 }
 
-// Settle clusters the rows anew; the next Append brings them up to date.
+// Settle clusters the rows anew; the next Appends bring them up to date.
 func (g *growing) Settle(ctx context.Context, column vector.Column, workers int) error {
 	g.settling.Lock()
 	defer g.settling.Unlock()
