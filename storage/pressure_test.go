@@ -19,7 +19,7 @@ func TestStalledStore(t *testing.T) {
 	w.e.Close()
 	store := objstore.NewFaulty(objstore.NewMem())
 	w.opts.Objects = store
-	w.reopen(48 << 20) // a quarter is more than a flush needs for itself
+	w.reopen(64 << 20) // a quarter is more than a flush needs for itself
 	table := w.newTable("a")
 	w.e.opts.Manual, w.e.patience = false, patience{failing: 10 * time.Millisecond, hung: time.Hour}
 	w.e.tasks.Go(w.e.maintain)
