@@ -10,9 +10,11 @@ import (
 )
 
 // runQuery runs a statement of DDL's own as a further command of the transaction
-// and hands its batches to each, which borrows them.
+// and hands its batches to each, which borrows them. It reads what is committed
+// whatever the transaction sees of it: rows that a table is rewritten without are
+// lost.
 func (d *ddl) runQuery(ctx context.Context, stmt *plan.Statement, each func(*batch)) error {
-	return d.runQueryOf(ctx, stmt, d.x.env.Txn.Snapshot, each)
+	return d.runQueryOf(ctx, stmt, d.x.env.Txn.NewestSnapshot, each)
 }
 
 // runQueryOf is runQuery over what a snapshot sees.

@@ -90,7 +90,7 @@ func (c *partitionCreation) adopt(ctx context.Context, child *catalog.Table, own
 		return err
 	}
 	// What is committed counts, whatever this transaction sees of it.
-	belong, err := c.allBelong(ctx, c.table, p, c.x.env.Txn.LatestSnapshot)
+	belong, err := c.allBelong(ctx, c.table, p, c.x.env.Txn.NewestSnapshot)
 	if err == nil && !belong {
 		err = c.violatesBound(p)
 	}

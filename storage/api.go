@@ -241,6 +241,11 @@ type Txn interface {
 	// the transaction's own under RepeatableRead. Each call is a new command:
 	// it sees the writes of earlier commands and none of its own.
 	Snapshot(ctx context.Context) (Snapshot, error)
+	// NewestSnapshot is Snapshot whatever the isolation and the consistency: it sees
+	// every commit that was answered before. Statements that write a table anew, or
+	// check all of its rows, read so once they have locked it: rows that they do not
+	// see are lost.
+	NewestSnapshot(ctx context.Context) (Snapshot, error)
 	// LatestSnapshot reads the newest committed state whatever the isolation:
 	// the re-check along an update chain.
 	LatestSnapshot(ctx context.Context) (Snapshot, error)

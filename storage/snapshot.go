@@ -67,6 +67,18 @@ func (t *txn) Snapshot(ctx context.Context) (Snapshot, error) {
 	return s, nil
 }
 
+// NewestSnapshot begins a command that sees every commit that was answered.
+func (t *txn) NewestSnapshot(ctx context.Context) (Snapshot, error) {
+	if t.done || t.e.closed.Load() {
+		return nil, ErrClosed
+	}
+	t.command = t.ownNow()
+	if err := t.e.pipeline.await(ctx, Consistency{Level: ConsistencyStrong}); err != nil {
+		return nil, err
+	}
+	return t.newSnapshot(t.e.readers.registerVisible(t.e)), nil
+}
+
 // newSnapshot is a snapshot at a registered time.
 func (t *txn) newSnapshot(time readTime) *snapshot {
 	t.e.load.open()
