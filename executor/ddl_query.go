@@ -6,7 +6,6 @@ import (
 	"quiver/catalog"
 	"quiver/planner/plan"
 	"quiver/sql/funcs"
-	"quiver/storage"
 )
 
 // runQuery runs a statement of DDL's own as a further command of the transaction
@@ -14,12 +13,7 @@ import (
 // whatever the transaction sees of it: rows that a table is rewritten without are
 // lost.
 func (d *ddl) runQuery(ctx context.Context, stmt *plan.Statement, each func(*batch)) error {
-	return d.runQueryOf(ctx, stmt, d.x.env.Txn.NewestSnapshot, each)
-}
-
-// runQueryOf is runQuery over what a snapshot sees.
-func (d *ddl) runQueryOf(ctx context.Context, stmt *plan.Statement, take func(context.Context) (storage.Snapshot, error), each func(*batch)) error {
-	snapshot, err := take(ctx)
+	snapshot, err := d.x.env.Txn.NewestSnapshot(ctx)
 	if err != nil {
 		return err
 	}

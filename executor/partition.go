@@ -157,7 +157,7 @@ func (c *partitionCreation) checkDefault(ctx context.Context, other *catalog.Par
 	if err := c.x.env.Txn.LockTable(ctx, c.table.OID, storage.LockAccessExclusive, storage.WaitBlock); err != nil {
 		return err
 	}
-	stays, err := c.allBelong(ctx, c.table, other, c.x.env.Txn.Snapshot)
+	stays, err := c.allBelong(ctx, c.table, other)
 	if err != nil || stays {
 		return err
 	}
@@ -165,8 +165,8 @@ func (c *partitionCreation) checkDefault(ctx context.Context, other *catalog.Par
 		WithTable(schemaNamed(c.catalog(), other.Schema), other.Name)
 }
 
-// allBelong says whether the rows of a partition belong to it, as snapshot sees them.
-func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Partition, snapshot func(context.Context) (storage.Snapshot, error)) (bool, error) {
+// allBelong says whether the rows of a partition belong to it.
+func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Partition) (bool, error) {
 	stmt, err := d.x.env.Replan(ctx, "SELECT "+partitionKeyColumns(table)+" FROM "+d.qualified(p.Schema, p.Name))
 	if err != nil {
 		return false, err
@@ -181,7 +181,7 @@ func (d *ddl) allBelong(ctx context.Context, table *catalog.Table, p *catalog.Pa
 	}
 	belong := true
 	var failed error
-	err = d.runQueryOf(ctx, stmt, snapshot, func(b *batch) {
+	err = d.runQuery(ctx, stmt, func(b *batch) {
 		places, err := r.places(b)
 		if err != nil {
 			failed = err

@@ -89,8 +89,7 @@ func (c *partitionCreation) adopt(ctx context.Context, child *catalog.Table, own
 	if err != nil {
 		return err
 	}
-	// What is committed counts, whatever this transaction sees of it.
-	belong, err := c.allBelong(ctx, c.table, p, c.x.env.Txn.NewestSnapshot)
+	belong, err := c.allBelong(ctx, c.table, p)
 	if err == nil && !belong {
 		err = c.violatesBound(p)
 	}

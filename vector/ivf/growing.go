@@ -25,7 +25,6 @@ import (
 // lies before their ends does not change. The signs of rows are packed in blocks of
 // 32; until a block is full its rows have none and are scored by their records.
 type growing struct {
-	k       *kind
 	space   vector.Space
 	current atomic.Pointer[index] // nil before the first row
 
@@ -55,10 +54,7 @@ func (k *kind) NewGrowing(s vector.Space, _ vector.Options) (vector.Growing, err
 	if !quantizable(s) {
 		return nil, nil
 	}
-	if _, err := rabitq.New(rabitq.Distance(s.Distance), s.Dim, growingBits, seed); err != nil {
-		return nil, nil // too many dimensions
-	}
-	return &growing{k: flat, space: s}, nil
+	return &growing{space: s}, nil
 }
 
 // generation is the lists around one set of centroids.
@@ -89,12 +85,11 @@ type openBlock struct {
 // cluster makes a generation of the first rows of a column.
 func (g *growing) cluster(ctx context.Context, column vector.Column, end, workers int) (*generation, error) {
 	o := vector.Options{Quantization: "rabitq", Bits: growingBits, Lists: max(1, min(int(growingLists*math.Sqrt(float64(end))), end/sampleRows, ListsMax)), Workers: workers}
-	b := &builder{kind: g.k, space: g.space, column: vector.Prefix{Column: column, Rows: end}, o: o, plan: g.k.plan(g.space, end, o)}
+	b := &builder{kind: flat, space: g.space, column: vector.Prefix{Column: column, Rows: end}, o: o, plan: flat.plan(g.space, end, o)}
 	if err := b.hold(ctx); err != nil {
 		return nil, err
 	}
-	b.plan = g.k.plan(g.space, len(b.held), o)
-	b.plan.blocks = true
+	b.plan = flat.plan(g.space, len(b.held), o)
 	if err := b.cluster(ctx); err != nil {
 		return nil, err
 	}
@@ -110,7 +105,7 @@ func (g *growing) cluster(ctx context.Context, column vector.Column, end, worker
 		return nil, err
 	}
 	out := &generation{
-		view:    index{meta: b.meta, k: g.k, codec: b.codec, layout: newLayout(g.space, b.codec, true), grown: make([]list, n)},
+		view:    index{meta: b.meta, k: flat, codec: b.codec, layout: newLayout(g.space, b.codec, true), grown: make([]list, n)},
 		encoder: newEncoder(g.space, b.codec, true), open: make([]openBlock, n),
 		end: end, trained: len(b.held), spread: sum / float64(max(len(b.held), 1)),
 	}
@@ -380,7 +375,7 @@ func factorBytes(f []rabitq.BlockFactors) []byte {
 }
 
 // Kind implements vector.Index.
-func (g *growing) Kind() string { return g.k.name }
+func (g *growing) Kind() string { return flat.name }
 
 // Space implements vector.Index.
 func (g *growing) Space() vector.Space { return g.space }
@@ -406,7 +401,7 @@ func (g *growing) Search(ctx context.Context, dst []vector.Candidate, r *vector.
 func (g *growing) Iterate(r *vector.SearchRequest, stats *vector.SearchStats) vector.Iterator {
 	x := g.current.Load()
 	if x == nil {
-		x = &index{k: g.k}
+		x = &index{k: flat}
 	}
 	return x.Iterate(r, stats)
 }

@@ -117,6 +117,12 @@ func (x *index) positionsOf(id int) []uint32 {
 	return x.positions[l.first : l.first+l.rows]
 }
 
+// mapped is the bytes of a saved list.
+func (x *index) mapped(id int) []byte {
+	l := &x.meta.lists[id]
+	return x.lists[l.offset : l.offset+l.bytes]
+}
+
 // searcher begins a search; close ends it.
 func (x *index) searcher(r *vector.SearchRequest, stats *vector.SearchStats) *searcher {
 	s := x.searchers.Get().(*searcher)

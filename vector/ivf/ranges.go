@@ -51,34 +51,23 @@ func (x *index) spans(ranked []scoredID) []span {
 // until it returns.
 func (s *searcher) load(ctx context.Context, ranked []scoredID, visit func(id int, l *list)) error {
 	x, stats := s.x, s.stats
-	if x.grown != nil {
-		for i, r := range ranked {
-			if i+1 < len(ranked) {
-				s.x.grown[ranked[i+1].id()].prefetch()
-			}
-			l := s.grown(r.id())
-			stats.BytesRead += int64(len(l.factors)*(x.layout.blockBytes+x.layout.factorsBytes) + len(l.positions)*x.layout.rowBytes)
-			visit(r.id(), &l)
-		}
-		return nil
-	}
 	if x.ranges == nil {
+		var l, next list
 		for i, r := range ranked {
-			if i+1 < len(ranked) {
-				next := x.meta.lists[ranked[i+1].id()]
-				list := x.layout.open(x.lists[next.offset:next.offset+next.bytes], x.positionsOf(ranked[i+1].id()))
-				list.prefetch()
+			if l = next; i == 0 {
+				l = s.inMemory(r.id())
 			}
-			l := x.meta.lists[r.id()]
-			b := x.lists[l.offset : l.offset+l.bytes]
+			if i+1 < len(ranked) {
+				next = s.inMemory(ranked[i+1].id())
+				next.prefetch()
+			}
 			if !x.k.blocks {
-				if err := x.verify(r.id(), b); err != nil {
+				if err := x.verify(r.id(), x.mapped(r.id())); err != nil {
 					return err
 				}
 			}
-			stats.BytesRead += l.bytes
-			list := x.layout.open(b, x.positionsOf(r.id()))
-			visit(r.id(), &list)
+			stats.BytesRead += int64(len(l.factors)*(x.layout.blockBytes+x.layout.factorsBytes) + len(l.positions)*x.layout.rowBytes)
+			visit(r.id(), &l)
 		}
 		return nil
 	}

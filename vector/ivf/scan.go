@@ -98,6 +98,14 @@ func (s *searcher) grown(id int) list {
 	return s.x.grown[id]
 }
 
+// inMemory is a list that is mapped, or grows.
+func (s *searcher) inMemory(id int) list {
+	if s.x.grown != nil {
+		return s.grown(id)
+	}
+	return s.x.layout.open(s.x.mapped(id), s.x.positionsOf(id))
+}
+
 // positionsOf are the positions of the rows of a list that a search sees.
 func (s *searcher) positionsOf(id int) []uint32 {
 	if s.x.grown != nil {
