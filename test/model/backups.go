@@ -56,8 +56,12 @@ func (r *run) restore(s *session) {
 	}
 	options := fmt.Sprintf("backup = '%s'", b.name)
 	now := b.state.at
+	earliest := now.Before(r.retention) // of all that the backup has
+	for _, other := range b.state.tables {
+		earliest = max(earliest, other.readable)
+	}
 	if h := b.history[r.random.IntN(len(b.history))]; r.retention > 1 && r.random.IntN(2) == 0 &&
-		h.tables[name] != nil && h.tables[name].id == t.id && h.at >= t.readable && h.at >= b.state.at.Before(r.retention) {
+		h.tables[name] != nil && h.tables[name].id == t.id && h.at >= earliest {
 		options += fmt.Sprintf(", timestamp = '%d'", h.at)
 		t.rows, now = pastRows(h.tables[name], t, h), h.at
 		t.parts = map[string]span{}
@@ -68,14 +72,14 @@ func (r *run) restore(s *session) {
 	made := fmt.Sprintf("t%d", t.id)
 	r.do(s, statement{sql: fmt.Sprintf("RESTORE TABLE %s AS %s FROM '%s' WITH (%s)", name, made, b.url, options), effect: func(x *txn) {
 		x.whole[made] = t
-	}})
-	r.nameIndexes(s, made)
+	}, settle: func(to *state) { r.nameIndexes(s, made, to.tables[made]) }})
 }
 
-// nameIndexes takes over how the server called a table's indexes.
-func (r *run) nameIndexes(s *session, name string) {
-	t := r.state.tables[name]
-	if t == nil {
+// nameIndexes takes over how the server called the indexes of a table, if it is there.
+func (r *run) nameIndexes(s *session, name string, t *table) {
+	there, err := r.query(s, fmt.Sprintf("SELECT FROM pg_class WHERE relname = '%s'", name))
+	r.check(err)
+	if len(there) == 0 {
 		return // the power went off before
 	}
 	got, err := r.query(s, fmt.Sprintf("SELECT indexname || ' ' || indexdef FROM pg_indexes WHERE tablename = '%s' AND indexdef NOT LIKE '%%USING btree%%'", name))

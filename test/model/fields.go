@@ -76,7 +76,8 @@ func (r *run) updateField(s *session) {
 	}})
 }
 
-// fieldToColumn makes a column of a field, which takes its values over.
+// fieldToColumn makes a column of a field, which takes its values over: the rows are
+// written anew if one of them has the field, be it null.
 func (r *run) fieldToColumn(s *session) {
 	name, t := r.dynamicTable(s)
 	if t == nil || len(t.fields) == 0 || len(t.columns) > 7 {
@@ -88,9 +89,18 @@ func (r *run) fieldToColumn(s *session) {
 		t.columns = append(t.columns, f)
 		t.fields = without(t.fields, f)
 		t.readable = 0
-		t.rows = maps.Clone(t.alive(x.now))
-		for id, old := range t.rows {
-			t.rows[id] = changed(old, t, nil)
+		rows := maps.Clone(t.alive(x.now))
+		given := false
+		for _, row := range rows {
+			_, has := row.values[f.id]
+			given = given || has
+		}
+		if !given {
+			return
+		}
+		t.rows = rows
+		for id, old := range rows {
+			rows[id] = changed(old, t, nil)
 		}
 	}})
 }

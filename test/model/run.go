@@ -247,6 +247,9 @@ type statement struct {
 	code string
 	// effect is what it does to the transaction; nil is nothing.
 	effect func(*txn)
+	// settle makes a state with the effect that of the server, where the server
+	// chooses; nil is nothing.
+	settle func(*state)
 }
 
 func (r *run) send(s *session, st statement) error {
@@ -291,6 +294,9 @@ func (r *run) do(s *session, st statement) bool {
 	}
 	if s.txn == nil && st.effect != nil {
 		r.commit(x)
+		if st.settle != nil {
+			st.settle(r.state)
+		}
 	}
 	return true
 }
@@ -411,6 +417,9 @@ func (r *run) crash(s *session, st statement) {
 	r.disconnect()
 	r.cluster.Cut(r.random)
 	r.reopen()
+	if st.settle != nil {
+		st.settle(after)
+	}
 	if err == nil {
 		r.setState(after)
 		r.checkAll()
