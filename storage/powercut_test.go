@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"quiver/catalog"
+	"quiver/internal/offheap"
 	"quiver/storage/objstore"
 	"quiver/storage/vfs"
 	"quiver/storage/wal"
@@ -38,7 +39,7 @@ func TestPowerCuts(t *testing.T) {
 		}
 	}
 	const perWorld = 10
-	tally := powerTally{}
+	tally := powerTally{memory: offheap.New(0)}
 	for seed := range uint64((cuts + perWorld - 1) / perWorld) {
 		p := newPowerWorld(t, seed, &tally)
 		for range perWorld {
@@ -64,6 +65,8 @@ type powerTally struct {
 	inFlight, survived             int
 	jobs                           int64
 	kind                           testKind
+	// memory is that of all engines, one after the other.
+	memory *offheap.Allocator
 }
 
 // powerWorld is a cluster on simulated hardware.
@@ -150,7 +153,7 @@ func (p *powerWorld) open(create bool) {
 	p.check(err)
 	p.e, err = Open(ctx, Options{
 		Catalog: p.catalog, Log: p.log, Objects: p.objects, Clock: p.clock, Manual: true, SegmentBytesMax: 64 << 10,
-		Retention: 1, LoadBytesMin: 100, Kinds: p.tally.kind.byName, GrowingIndexRows: 20,
+		Retention: 1, LoadBytesMin: 100, Kinds: p.tally.kind.byName, GrowingIndexRows: 20, Memory: p.tally.memory,
 	})
 	p.check(err)
 	p.off = false
@@ -252,6 +255,9 @@ func (p *powerWorld) close() {
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = p.e.Close()
+	if used := p.tally.memory.Used(); used != 0 {
+		p.t.Errorf("a dead engine keeps %d bytes", used)
+	}
 	_ = p.log.Close()
 	_ = p.catalog.Close(dead)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"quiver/catalog"
+	"quiver/internal/offheap"
 	"quiver/server"
 	"quiver/server/session"
 	"quiver/sql/parse"
@@ -22,7 +23,8 @@ import (
 
 // Options makes a Cluster. The engine's catalog, log, objects, clock, scratch and
 // index keys are the cluster's own, whatever Engine says; StoreDeadline is a tenth of
-// a second unless it is set.
+// a second unless it is set. Memory outlives the servers: each must have given all of
+// it back when it is stopped or its power is cut.
 type Options struct {
 	Engine storage.Options
 	// TempDir is where statements spill.
@@ -62,6 +64,9 @@ func New(o Options) *Cluster {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Engine.Memory == nil {
+		o.Engine.Memory = offheap.New(0)
 	}
 	c := &Cluster{opts: o, disk: vfs.NewMem(), kv: catalog.NewMemStore(), Objects: objstore.NewMem(), Clock: newClock()}
 	c.Disk, c.Store = vfs.NewFaulty(c.disk), objstore.NewFaulty(c.Objects)
@@ -115,8 +120,9 @@ func (c *Cluster) Stop() error { return c.close(context.Background()) }
 
 // Cut cuts the power: of the disk stays what was synced and a random part of the
 // rest; requests to the catalog's store that are under way are done or not.
-// Objects are there whole or not at all. Faults are gone.
-func (c *Cluster) Cut(random *rand.Rand) {
+// Objects are there whole or not at all. Faults are gone. An error says that the dead
+// process kept memory.
+func (c *Cluster) Cut(random *rand.Rand) error {
 	c.Store.Set(&objstore.Fault{Err: objstore.ErrUnavailable, Sticky: true})
 	c.kv.PowerCut(random.Uint64())
 	c.disk = c.disk.CrashClone(random)
@@ -124,10 +130,16 @@ func (c *Cluster) Cut(random *rand.Rand) {
 	dead, cancel := context.WithCancel(context.Background())
 	cancel()
 	// What the dead process still does reaches neither disk nor stores.
-	_ = c.close(dead)
+	err := c.close(dead)
 	c.Objects = c.Objects.Clone()
 	c.Disk, c.Store = vfs.NewFaulty(c.disk), objstore.NewFaulty(c.Objects)
+	if errors.Is(err, errMemory) {
+		return err
+	}
+	return nil
 }
+
+var errMemory = errors.New("a server that ended has memory off the heap")
 
 // close ends what runs; ctx is for what the catalog gives back.
 func (c *Cluster) close(ctx context.Context) error {
@@ -137,6 +149,9 @@ func (c *Cluster) close(ctx context.Context) error {
 	}
 	if c.Engine != nil {
 		errs = append(errs, c.Engine.Close())
+		if used := c.opts.Engine.Memory.Used(); used != 0 {
+			errs = append(errs, fmt.Errorf("%w: %d bytes", errMemory, used))
+		}
 	}
 	if c.log != nil {
 		errs = append(errs, c.log.Close())

@@ -162,7 +162,9 @@ func sweep(ctx context.Context, dir string, f fault, n int, want []string) (hit 
 		// What fails leaves nothing of itself, nor does it lame what comes later.
 		hit = true
 		w.disconnect()
-		w.Cut(random)
+		if err := w.Cut(random); err != nil {
+			return true, fmt.Errorf("cut after %s failed: %w", workload[i], err)
+		}
 		if err := w.start(); err != nil {
 			return true, fmt.Errorf("start after %s failed: %w", workload[i], err)
 		}
@@ -176,8 +178,7 @@ func sweep(ctx context.Context, dir string, f fault, n int, want []string) (hit 
 	}
 	hit = hit || f.hit(w)
 	w.disconnect()
-	w.Cut(random)
-	if err := w.start(); err != nil {
+	if err := errors.Join(w.Cut(random), w.start()); err != nil {
 		return hit, err
 	}
 	if got := w.contents(); got != want[len(workload)] {

@@ -13,8 +13,14 @@
 // Operation i of a seed draws from a generator of its own, so that leaving others
 // out changes no choice of its, and a log can be shrunk.
 //
+// Log, catalog and objects are simulated; backups, exports and files to load are real
+// files, in /dev/shm if it has a gigabyte free: what a power cut leaves of them is no
+// matter of this test. All servers of a test take memory from one allocator, and each
+// that ends must have given it back.
+//
 //	QUIVER_MODEL_SEEDS=4    how many seeds (default 3)
-//	QUIVER_MODEL_OPS=1200   operations of each
+//	QUIVER_MODEL_OPS=1200   operations that are drawn of each; those are counted that
+//	                        can be done as things are
 //	QUIVER_MODEL_SEED=7     the first seed
 //	QUIVER_MODEL_ONLY=1,5,9 only these operations, as a failure prints them
 package model

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sys/unix"
 
 	"quiver/catalog"
+	"quiver/internal/offheap"
 	"quiver/storage"
 	"quiver/storage/objstore"
 	"quiver/storage/vfs"
@@ -73,11 +76,17 @@ type run struct {
 
 // tally counts over seeds.
 type tally struct {
-	operations int
-	counts     map[string]int
+	// operations are those that were done, drawn those and what could not be done as
+	// things were.
+	operations, drawn int
+	counts            map[string]int
+	// memory is that of all servers, one after the other.
+	memory *offheap.Allocator
 }
 
-func newRun(ctx context.Context, seed uint64, dir string) *run {
+func newTally() *tally { return &tally{counts: map[string]int{}, memory: offheap.New(0)} }
+
+func newRun(ctx context.Context, seed uint64, dir string, memory *offheap.Allocator) *run {
 	random := rand.New(rand.NewPCG(seed, 1))
 	r := &run{
 		ctx: ctx, dir: dir, state: &state{tables: map[string]*table{}, aliases: map[string]string{}, databases: map[string][]int64{}},
@@ -86,7 +95,7 @@ func newRun(ctx context.Context, seed uint64, dir string) *run {
 	}
 	o := storage.Options{
 		Retention: r.retention, GrowingIndexRows: 20 + random.IntN(60), Manual: random.IntN(2) == 0,
-		SegmentBytesMax: 1 << (12 + random.IntN(12)), SettleAfter: time.Millisecond,
+		SegmentBytesMax: 1 << (12 + random.IntN(12)), SettleAfter: time.Millisecond, Memory: memory,
 	}
 	if o.Manual {
 		o.SettleAfter = 0
@@ -116,9 +125,28 @@ func (r *run) check(err error) {
 	}
 }
 
+// scratch makes a directory for backups, exports and files to load. What is compared
+// is their contents, never what a power cut leaves of them, and to sync each to a disk
+// takes longer than all else: they lie in memory where there is room.
+func scratch() (string, error) {
+	const memory, room = "/dev/shm", 1 << 30
+	var s unix.Statfs_t
+	if unix.Statfs(memory, &s) == nil && s.Bavail*uint64(s.Bsize) > room {
+		if dir, err := os.MkdirTemp(memory, "model"); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", "model")
+}
+
 // play runs some of a seed's operations.
-func play(ctx context.Context, seed uint64, ops []int, dir string, total *tally) (err error) {
-	r := newRun(ctx, seed, dir)
+func play(ctx context.Context, seed uint64, ops []int, total *tally) (err error) {
+	dir, err := scratch()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := newRun(ctx, seed, dir, total.memory)
 	done := 0
 	defer func() {
 		if p := recover(); p != nil {
@@ -139,8 +167,12 @@ func play(ctx context.Context, seed uint64, ops []int, dir string, total *tally)
 	for i, op := range ops {
 		done = i
 		r.random = rand.New(rand.NewPCG(seed, uint64(op)+1000))
+		r.did = false
 		r.step()
-		total.operations++
+		total.drawn++
+		if r.did {
+			total.operations++
+		}
 	}
 	r.random = rand.New(rand.NewPCG(seed, 2))
 	r.restart()
@@ -160,7 +192,6 @@ func (r *run) step() {
 	n := r.random.IntN(weights)
 	for _, o := range operations {
 		if n -= o.weight; n < 0 {
-			r.did = false
 			o.run(r, s)
 			if r.did {
 				r.counts[o.name]++
@@ -415,7 +446,7 @@ func (r *run) crash(s *session, st statement) {
 	after := x.commit(r.state, r.cluster.Clock.Now()) // not earlier than it was done
 	r.logf("-- the disk is away after %d operations: %v; power cut", n, err)
 	r.disconnect()
-	r.cluster.Cut(r.random)
+	r.check(r.cluster.Cut(r.random))
 	r.reopen()
 	if st.settle != nil {
 		st.settle(after)
@@ -481,7 +512,7 @@ func (r *run) cut() {
 	r.did = true
 	r.logf("-- power cut")
 	r.disconnect()
-	r.cluster.Cut(r.random)
+	r.check(r.cluster.Cut(r.random))
 	r.reopen()
 	r.checkAll()
 }
