@@ -36,7 +36,7 @@ run() {
 # model NAME SEED: half of the seeds, for two processes share the processors. Of what
 # is drawn, some three fifths can be done as things are.
 model() {
-	run "$1" test/model TestModel QUIVER_MODEL_SEED="$2" QUIVER_MODEL_SEEDS="$(count 275)" QUIVER_MODEL_OPS=3000
+	run "$1" test/model TestModel GOGC=400 QUIVER_MODEL_SEED="$2" QUIVER_MODEL_SEEDS="$(count 275)" QUIVER_MODEL_OPS=3000
 }
 
 model "operations on a model 1" 1001 &
