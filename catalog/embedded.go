@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"expvar"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -21,6 +22,8 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3compactor"
 	"go.etcd.io/etcd/server/v3/storage/wal"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
 )
 
 // member is etcd's server in this process: a cluster of one, with no listener
@@ -38,8 +41,10 @@ const (
 	// dials it, so a copied directory opens anywhere.
 	memberURL = "http://quiver.invalid:2380"
 
-	tickMs     = 10
-	electionMs = 100
+	tickMs     = 100
+	electionMs = 500
+	// campaignEvery is how often a member that starts looks whether it can lead.
+	campaignEvery = 500 * time.Microsecond
 
 	walSegmentBytes  = 4 << 20
 	revisionsKept    = 1000
@@ -66,30 +71,70 @@ func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*EtcdKV, e
 		return nil, err
 	}
 	m := &member{lock: lock}
-	if err := m.start(ctx, dir, log); err != nil {
+	cfg, err := memberConfig(dir, log)
+	if err == nil {
+		err = m.start(ctx, cfg)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("catalog: embedded etcd: %w", err), lock.Close())
 	}
 	return &EtcdKV{client: v3client.New(m.server), member: m}, nil
 }
 
-func (m *member) start(ctx context.Context, dir string, log *slog.Logger) error {
-	cfg, err := memberConfig(dir, log)
-	if err != nil {
-		return err
-	}
+// starting is held while a member starts: etcd tells the state of one of a process's
+// members, the newest.
+var starting sync.Mutex
+
+func (m *member) start(ctx context.Context, cfg config.ServerConfig) (err error) {
+	starting.Lock()
+	defer starting.Unlock()
 	if m.server, err = etcdserver.NewServer(cfg); err != nil {
 		return err
 	}
+	// The ticks by which a lone member's election is brought forward could fall into
+	// what campaign waits for.
+	m.server.Cfg.ElectionTicks = 1
 	m.server.Start()
-	select {
-	case <-m.server.ReadyNotify():
-		return nil
-	case <-m.server.StopNotify():
-		return errors.New("it stopped at once")
-	case <-ctx.Done():
-		m.server.HardStop()
-		return ctx.Err()
+	look := time.NewTicker(campaignEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-m.server.ReadyNotify():
+			return nil
+		case <-m.server.StopNotify():
+			return errors.New("it stopped at once")
+		case <-ctx.Done():
+			m.server.HardStop()
+			return ctx.Err()
+		case <-look.C:
+			if err := m.campaign(ctx); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// campaign has the member elect itself, with the message by which a leader hands over.
+// Without it, the member would wait for a random time to hear of a leader, and in a
+// cluster of one there is none to hear of. It must have applied what its log says is
+// committed: raft looks there for changes of the cluster, and gives up its goroutine,
+// the whole store with it, if the first entries are cut already, which etcd does after
+// a hundred. To lead is not to be ready: only the first write of the new term commits
+// what an earlier one logged last.
+func (m *member) campaign(ctx context.Context) error {
+	published, ok := expvar.Get("raft.status").(expvar.Func)
+	if !ok {
+		return nil // an election will come
+	}
+	status, ok := published.Value().(raft.Status)
+	if !ok || status.ID == raft.None || status.Lead != raft.None || status.Applied < status.GetCommit() {
+		return nil
+	}
+	err := m.server.Process(ctx, &raftpb.Message{Type: raftpb.MsgTimeoutNow.Enum(), From: &status.ID, To: &status.ID})
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("campaign: %w", err)
+	}
+	return nil
 }
 
 // memberConfig starts from etcd's defaults; what differs is what one process

@@ -51,7 +51,7 @@ func startEtcd(t *testing.T) string {
 	cfg := embed.NewConfig()
 	cfg.Dir = t.TempDir()
 	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"/dev/null"}
-	cfg.TickMs, cfg.ElectionMs = tickMs, electionMs
+	cfg.TickMs, cfg.ElectionMs = 10, 100
 	any := []url.URL{{Scheme: "http", Host: "127.0.0.1:0"}}
 	cfg.ListenClientUrls, cfg.ListenPeerUrls = any, any
 	etcd, err := embed.StartEtcd(cfg)
