@@ -117,7 +117,7 @@ func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) (id int64, fr
 		Kind: kind, Object: s.group(), Key: "merge " + s.group(), Group: s.group(), Priority: jobs.Merge, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) (err error) {
 			for done := false; !done && err == nil; {
-				err = e.shapeInBackground(ctx, s, func(pace paced) (err error) {
+				err = e.shapeInBackground(ctx, s, jobs.Merge, func(pace paced) (err error) {
 					pace.progress = p.Set
 					done, err = e.mergeOnce(ctx, s, scope, pace)
 					return err
@@ -128,9 +128,9 @@ func (e *Engine) mergeJob(s *shard, kind string, scope mergeScope) (id int64, fr
 	})
 }
 
-// shapeInBackground runs one job on a shard, with its token and a share of the
-// processors.
-func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(paced) error) error {
+// shapeInBackground runs one job of some priority on a shard, with its token and a
+// share of the processors.
+func (e *Engine) shapeInBackground(ctx context.Context, s *shard, priority int, run func(paced) error) error {
 	if err := s.shape(ctx); err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (e *Engine) shapeInBackground(ctx context.Context, s *shard, run func(paced
 		return err
 	}
 	defer e.budget.Release(workers)
-	pacer := e.budget.Pace(ctx, workers)
+	pacer := e.budget.Pace(ctx, workers, priority)
 	defer pacer.Close()
 	return pacer.Behind(func() error { return run(paced{workers: workers, rest: pacer.Rest}) })
 }
@@ -173,7 +173,7 @@ func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) (job int6
 		Kind: "index", Object: fmt.Sprintf("%s, segment %d", x.index.Name, id), Key: fmt.Sprintf("index %d/%d", id, storage),
 		Group: s.group(), Priority: priority, Costly: true,
 		Run: func(ctx context.Context, p *jobs.Progress) error {
-			return e.shapeInBackground(ctx, s, func(pace paced) error {
+			return e.shapeInBackground(ctx, s, priority, func(pace paced) error {
 				pace.progress = p.Set
 				return e.buildByID(ctx, s, id, storage, pace)
 			})

@@ -66,21 +66,18 @@ func (b *Budget) Idle() int {
 	return b.free
 }
 
-// leastShare is what background work gets of the processors at least, so that
-// it comes to an end under any load.
-const leastShare = 0.25
-
-// share is how much of its time each worker may work now.
-func (b *Budget) share() float64 {
-	n := float64(b.processors)
-	left := max(n-float64(b.statements()), n*leastShare)
-	return min(left/float64(max(b.working.Load(), 1)), 1)
-}
+// What background work gets of the processors at least, so that it comes to an end
+// under any load; and what work gets that statements hardly gain by (Replace).
+const (
+	leastShare    = 0.25
+	leastOfBetter = 0.125
+)
 
 // Pacer makes the workers of a job rest while statements need the processors.
 type Pacer struct {
-	b   *Budget
-	ctx context.Context
+	b     *Budget
+	ctx   context.Context
+	least float64 // of the processors
 	// since is when each worker began to work.
 	since []time.Time
 	// thread is that of Behind, which alone reads and writes used: what processor
@@ -89,12 +86,22 @@ type Pacer struct {
 	used   time.Duration
 }
 
-// Pace begins to pace so many workers, until Close. After the end of ctx they
-// rest no more.
-func (b *Budget) Pace(ctx context.Context, workers int) *Pacer {
-	p := &Pacer{b: b, ctx: ctx, since: make([]time.Time, workers)}
+// Pace begins to pace so many workers of a job of some priority, until Close. After
+// the end of ctx they rest no more.
+func (b *Budget) Pace(ctx context.Context, workers, priority int) *Pacer {
+	p := &Pacer{b: b, ctx: ctx, least: leastShare, since: make([]time.Time, workers)}
+	if priority == Replace {
+		p.least = leastOfBetter
+	}
 	b.working.Add(int64(workers))
 	return p
+}
+
+// share is how much of its time each worker may work now.
+func (p *Pacer) share() float64 {
+	n := float64(p.b.processors)
+	left := max(n-float64(p.b.statements()), n*p.least)
+	return min(left/float64(max(p.b.working.Load(), 1)), 1)
 }
 
 // Close is the end of the workers.
@@ -168,6 +175,6 @@ func (p *Pacer) due(worker int, worked time.Duration) time.Duration {
 		waited = max(worked-(used-p.used), 0)
 		worked, p.used = used-p.used, used
 	}
-	share := p.b.share()
+	share := p.share()
 	return time.Duration(float64(min(worked, workMax))*(1-share)/share) - waited
 }

@@ -128,18 +128,18 @@ func TestShare(t *testing.T) {
 	statements := 0
 	b := NewBudget(4, func() int { return statements })
 	ctx, cancel := context.WithCancel(context.Background())
-	p := b.Pace(ctx, 2)
+	p := b.Pace(ctx, 2, Merge)
 	for _, c := range []struct {
 		statements int
 		share      float64
 	}{{0, 1}, {2, 1}, {3, 0.5}, {4, 0.5}, {100, 0.5}} {
-		if statements = c.statements; b.share() != c.share {
-			t.Errorf("%d statements: share %g, not %g", statements, b.share(), c.share)
+		if statements = c.statements; p.share() != c.share {
+			t.Errorf("%d statements: share %g, not %g", statements, p.share(), c.share)
 		}
 	}
-	other := b.Pace(ctx, 6)
-	if got := b.share(); got != 4*leastShare/8 {
-		t.Errorf("8 workers: share %g", got)
+	other := b.Pace(ctx, 6, Replace)
+	if got, better := p.share(), other.share(); got != 4*leastShare/8 || better != 4*leastOfBetter/8 {
+		t.Errorf("8 workers: share %g, %g of what makes better what will do", got, better)
 	}
 	other.Close()
 	cancel()
@@ -158,7 +158,7 @@ func TestShare(t *testing.T) {
 // processor is rest.
 func TestBehind(t *testing.T) {
 	statements := 2
-	p := NewBudget(2, func() int { return statements }).Pace(t.Context(), 1)
+	p := NewBudget(2, func() int { return statements }).Pace(t.Context(), 1, Merge)
 	defer p.Close()
 	failed := errors.New("no")
 	before := niceness(t)

@@ -26,6 +26,8 @@ type builder struct {
 	plan   plan
 	memory arrays
 	held   []uint32 // positions that have a place in the index
+	// queries are some of them, ascending, to calibrate by.
+	queries []uint32
 
 	meta  meta
 	codec *rabitq.Codec
@@ -164,19 +166,30 @@ func (b *builder) cluster(ctx context.Context) error {
 	return b.assign(ctx)
 }
 
-// centroids clusters a sample of the rows.
+// centroids clusters a sample of the rows, of which those to calibrate by are no
+// part.
 func (b *builder) centroids(ctx context.Context) (*kmeans.Centroids, error) {
 	dim := b.space.Dim
+	r := rand.New(rand.NewPCG(seed, 1))
+	for i, p := range b.held {
+		if r.IntN(len(b.held)-i) < b.plan.queries-len(b.queries) {
+			b.queries = append(b.queries, p)
+		}
+	}
 	values, release, err := b.memory.floats(b.plan.sample * dim)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	sample := kmeans.Matrix{Values: values, Dim: dim}
-	r := rand.New(rand.NewPCG(seed, 1))
-	at := 0
-	for i, p := range b.held { // every row with the same probability
-		if r.IntN(len(b.held)-i) < b.plan.sample-at {
+	at, queries, left := 0, b.queries, len(b.held)-len(b.queries)
+	for _, p := range b.held { // every row with the same probability
+		if len(queries) > 0 && p == queries[0] {
+			queries = queries[1:]
+			continue
+		}
+		left--
+		if r.IntN(left+1) < b.plan.sample-at {
 			b.row(sample.Row(at), p)
 			if at++; at%4096 == 0 {
 				b.rest(0)

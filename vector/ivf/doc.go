@@ -6,10 +6,11 @@
 // after the other. A search ranks the lists by the distance of their centroids
 // to the query and scores those in front. How many lists that takes for the
 // wanted share of the true nearest (the effort) is measured when the index is
-// built: sampled rows are compared with all others exactly, and it is counted in
-// which list, by rank, their neighbours are, and at which angle (meta.angle). A
-// third of so many lists are scored first; then those whose angle, seen from the
-// k-th row found, is among those measured of the neighbours not found before.
+// built: some rows that are held back while centroids are found are compared with
+// all others exactly, and it is counted in which list, by rank, their neighbours
+// are, and at which angle (meta.angle). A third of so many lists are scored first;
+// then those whose angle, seen from the k-th row found, or from the bound that other
+// segments have set, is among those measured of the neighbours not found before.
 // Under a bitmap the nearest k rows kept are among so many more of all rows as the
 // share kept of those passed tells; the effort for so many is taken.
 // When fewer than k rows have been found after that, further lists are scored

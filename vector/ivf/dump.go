@@ -73,7 +73,6 @@ func metaOf(payload []byte) (*meta, error) {
 	kind, _, _ := bytes.Cut(payload[:8], []byte{0})
 	end := int64(0)
 	if lists := int64(binary.LittleEndian.Uint32(payload[16:])); lists > 0 {
-		effortBytes := 8 * len(effortK) * len(effortRecall)
 		last := int64(metaBytes+effortBytes) + (lists-1)*listEntryBytes
 		if last+listEntryBytes > int64(len(payload)) {
 			return nil, corrupt(partCentroids, "%d bytes", len(payload))

@@ -4,16 +4,16 @@ import (
 	"cmp"
 	"context"
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"quiver/vector"
 )
 
-// effort is how far to look, in two measures: the lists that hold the nearest, a
-// third of which are scored first, and the angle (see ranker.angle) up to which
-// further lists may hold one of the nearest.
-type effort struct{ lists, angle float32 }
+// effort is how far to look: the lists that hold the nearest, a third of which are
+// scored first, and the angle (see meta.angle) up to which further lists may hold
+// one of the nearest, seen from the k-th row that was found so far, or from the true
+// one, where it is known.
+type effort struct{ lists, angle, trueAngle float32 }
 
 // firstOf is how many of so many lists are scored first.
 func firstOf(lists int) int { return (lists + 2) / 3 }
@@ -41,7 +41,7 @@ func orDefault(recall float64) float64 {
 // at interpolates: between what was measured lists grow by powers of k and of
 // the share that is missed, and angles with their logarithms. Below the least k
 // no less is looked at; beyond the most lists go on growing.
-func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float32) {
+func (t *effortTable) at(k, recall float64, lists int) effort {
 	recall = orDefault(recall)
 	logK := func(i int) float64 { return math.Log(float64(effortK[i])) }
 	x := math.Log(max(k, 1))
@@ -68,15 +68,19 @@ func (t *effortTable) at(k, recall float64, lists int) (probes int, angle float3
 	if !(n >= 1) {
 		n = 1
 	}
-	return int(min(math.Ceil(n), float64(lists))), float32(between(min(x, 1), func(e effort) float64 { return float64(e.angle) }))
+	x = min(x, 1)
+	return effort{
+		lists:     float32(min(math.Ceil(n), float64(lists))),
+		angle:     float32(between(x, func(e effort) float64 { return float64(e.angle) })),
+		trueAngle: float32(between(x, func(e effort) float64 { return float64(e.trueAngle) })),
+	}
 }
 
 // raised is the table by which a share of the misses is left.
 func (t *effortTable) raised(share float64, lists int) (out effortTable) {
 	for i, k := range effortK {
 		for j, recall := range effortRecall {
-			probes, angle := t.at(float64(k), 1-(1-recall)*share, lists)
-			out[i][j] = effort{float32(probes), angle}
+			out[i][j] = t.at(float64(k), 1-(1-recall)*share, lists)
 		}
 	}
 	return out
@@ -85,8 +89,8 @@ func (t *effortTable) raised(share float64, lists int) (out effortTable) {
 // calibrationPairs bounds the comparisons of a calibration, and with it its time.
 const calibrationPairs = 1 << 27
 
-// calibrationQueries is how many of so many rows are asked for.
-func calibrationQueries(rows int) int { return max(32, min(256, calibrationPairs/max(rows, 1), rows)) }
+// calibrationQueries is how many of so many rows are asked for at most.
+func calibrationQueries(rows int) int { return max(32, min(256, calibrationPairs/max(rows, 1))) }
 
 // nearestMost is how many neighbours are found: of few rows the nearest thousand
 // would be all.
@@ -110,31 +114,26 @@ type neighbour struct {
 	listScore float32
 }
 
-// calibrate measures the effort: sampled rows are queries, whose neighbours are
-// found among all rows, and looked for in the lists as a search would.
+// calibrate measures the effort: rows that had no part in the centroids, which lie
+// nearer to the rows that they were found from than to others, are queries. Their
+// neighbours are found among all rows, and looked for in the lists as a search would.
 func (b *builder) calibrate(ctx context.Context) error {
-	n := len(b.held)
 	for i := range b.meta.effort {
 		for j := range b.meta.effort[i] {
-			b.meta.effort[i][j] = effort{lists: float32(max(len(b.meta.lists), 1)), angle: 1}
+			b.meta.effort[i][j] = effort{lists: float32(max(len(b.meta.lists), 1)), angle: 1, trueAngle: 1}
 		}
 	}
-	if n < 2 || len(b.meta.lists) < 2 {
+	queries := len(b.queries)
+	if queries == 0 || len(b.meta.lists) < 2 {
 		return nil
 	}
 	b.meta.spread = b.meta.spreads()
-	queries := calibrationQueries(n)
-	r := rand.New(rand.NewPCG(seed, 2))
-	picked := make([]uint32, queries)
-	for i := range picked {
-		picked[i] = b.held[r.IntN(n)]
-	}
 	samples := make([]sample, queries)
 	groups := min(b.plan.workers, queries)
 	err := b.parallel(ctx, groups, func(w int) func(int) error {
 		return func(g int) error {
 			from, to := g*queries/groups, (g+1)*queries/groups
-			return b.neighbours(ctx, w, picked[from:to], samples[from:to])
+			return b.neighbours(ctx, w, b.queries[from:to], samples[from:to])
 		}
 	})
 	if err != nil {
@@ -150,11 +149,11 @@ func (b *builder) calibrate(ctx context.Context) error {
 
 // effortFor is the effort that a recall takes: so many lists as hold that share of
 // the neighbours, of which a search looks at the first in any case, and the least
-// angle up to which, besides those, enough neighbours are found. A third of the
-// misses is allowed, since other queries are not so near to rows.
+// angle up to which, besides those, enough neighbours are found. A quarter less is
+// missed than may be, since what is asked for is not always like the rows.
 func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
-	wanted := recall + 0.7*(1-recall)
-	out := effort{lists: float32(len(b.meta.lists)), angle: angleMax}
+	wanted := recall + 0.25*(1-recall)
+	out := effort{lists: float32(len(b.meta.lists))}
 	var ranks []uint32
 	for _, s := range samples {
 		for _, m := range s.near[:min(k, len(s.near))] {
@@ -162,30 +161,47 @@ func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
 		}
 	}
 	if len(ranks) == 0 {
+		out.angle, out.trueAngle = angleMax, angleMax
 		return out
 	}
 	slices.Sort(ranks)
 	out.lists = float32(ranks[min(int(math.Ceil(wanted*float64(len(ranks)))), len(ranks)-1)] + 2)
-	angles, all := make([][]float32, 0, len(samples)), make([]float32, 0, len(ranks))
-	for _, s := range samples {
-		if len(s.near) > 0 {
-			from := len(all)
-			all = b.meta.angles(all, s, k, firstOf(int(out.lists)), b.kind.blocks)
-			angles = append(angles, all[from:])
-		}
-	}
-	sorted := slices.Clone(all)
-	slices.Sort(sorted)
-	at, _ := slices.BinarySearchFunc(sorted, wanted, func(angle float32, wanted float64) int {
-		return cmp.Compare(sureRecall(angles, angle), wanted)
+	first := firstOf(int(out.lists))
+	out.angle = angleFor(samples, wanted, func(dst []float32, s sample) []float32 {
+		return b.meta.angles(dst, s, k, first, b.kind.blocks)
 	})
-	// A list of which half the rows are likely nearer is looked at in any case.
-	out.angle = max(sorted[min(at, len(sorted)-1)], 0)
+	out.trueAngle = angleFor(samples, wanted, func(dst []float32, s sample) []float32 {
+		return b.meta.trueAngles(dst, s, k, first)
+	})
 	return out
 }
 
+// angleFor is the least angle up to which a recall is reached, of the angles that
+// the neighbours of each sample are found at.
+func angleFor(samples []sample, recall float64, angles func(dst []float32, s sample) []float32) float32 {
+	var all []float32
+	var ends []int
+	for _, s := range samples {
+		if len(s.near) > 0 {
+			all = angles(all, s)
+			ends = append(ends, len(all))
+		}
+	}
+	each := make([][]float32, 0, len(ends))
+	for i, from := 0, 0; i < len(ends); i, from = i+1, ends[i] {
+		each = append(each, all[from:ends[i]])
+	}
+	sorted := slices.Clone(all)
+	slices.Sort(sorted)
+	at, _ := slices.BinarySearchFunc(sorted, recall, func(angle float32, recall float64) int {
+		return cmp.Compare(sureRecall(each, angle), recall)
+	})
+	// A list of which half the rows are likely nearer is looked at in any case.
+	return max(sorted[min(at, len(sorted)-1)], 0)
+}
+
 // sureRecall is a recall that the mean over all queries is hardly below where
-// neighbours up to an angle are found: one and a half standard errors less than
+// neighbours up to an angle are found: two standard errors less than
 // the mean of the samples.
 func sureRecall(angles [][]float32, most float32) float64 {
 	var sum, squares float64
@@ -202,7 +218,7 @@ func sureRecall(angles [][]float32, most float32) float64 {
 	}
 	n := float64(len(angles))
 	mean := sum / n
-	return mean - 1.5*math.Sqrt(max(squares/n-mean*mean, 0)/n)
+	return mean - 2*math.Sqrt(max(squares/n-mean*mean, 0)/n)
 }
 
 // angles appends, for each of the nearest k rows to a sample, the least angle at
@@ -224,6 +240,19 @@ func (m *meta) angles(dst []float32, s sample, k, first int, batches bool) []flo
 			known = append(known, s.kth(k, first+len(known)*step))
 		}
 		dst = append(dst, m.angle(int(n.list), n.listScore, s.scale, known[batch]))
+	}
+	return dst
+}
+
+// trueAngles is angles for a search that knows the k-th score beforehand.
+func (m *meta) trueAngles(dst []float32, s sample, k, first int) []float32 {
+	near := s.near[:min(k, len(s.near))]
+	for _, n := range near {
+		angle := float32(-angleMax)
+		if int(n.rank) >= first {
+			angle = m.angle(int(n.list), n.listScore, s.scale, float64(near[len(near)-1].score))
+		}
+		dst = append(dst, angle)
 	}
 	return dst
 }

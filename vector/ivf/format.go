@@ -17,7 +17,7 @@ import (
 // Each begins with a header of 64 bytes:
 //
 //	0   magic "QVRLISTS"
-//	8   version, 2
+//	8   version, 3
 //	12  part: 1 centroids, 2 lists, 3 positions
 //	16  identity of the index: equal in all its parts
 //	24  bytes of the payload
@@ -37,8 +37,8 @@ import (
 //	20  groups
 //	24  rows, uint64
 //	32  seed of the rotation, uint64
-//	40  effort table: two float32 for each of effortK × effortRecall, the lists
-//	    and the angle
+//	40  effort table: three float32 for each of effortK × effortRecall, the lists,
+//	    the angle, and that seen from the true k-th row
 //	..  an entry a list: offset in the lists' payload and bytes, uint64 each;
 //	    rows, CRC-32C of its bytes; radius, a float32
 //	..  first list of each group, and the number of lists
@@ -48,13 +48,14 @@ import (
 // 64 bytes.
 const (
 	magic       = "QVRLISTS"
-	version     = 2
+	version     = 3
 	headerBytes = 64
 
 	partCentroids  = 1
 	partLists      = 2
 	partPositions  = 3
 	metaBytes      = 40
+	effortBytes    = 12 * len(effortTable{}) * len(effortTable{}[0])
 	listEntryBytes = 28
 )
 
@@ -181,6 +182,7 @@ func (m *meta) append(b []byte) []byte {
 		for _, e := range row {
 			b = le.AppendUint32(b, math.Float32bits(e.lists))
 			b = le.AppendUint32(b, math.Float32bits(e.angle))
+			b = le.AppendUint32(b, math.Float32bits(e.trueAngle))
 		}
 	}
 	for _, l := range m.lists {
@@ -227,7 +229,6 @@ func decodeMeta(b []byte, kind string, listBytes int64) (*meta, error) {
 	if groups > 0 {
 		starts = groups + 1
 	}
-	effortBytes := 8 * len(effortK) * len(effortRecall)
 	want := metaBytes + effortBytes + listEntryBytes*lists + 4*starts + 4*dim*(lists+groups)
 	if len(b) != want {
 		return bad("%d bytes, not %d", len(b), want)
@@ -236,8 +237,8 @@ func decodeMeta(b []byte, kind string, listBytes int64) (*meta, error) {
 	values := vector.Float32sOf(b[:effortBytes])
 	for i := range m.effort {
 		for j := range m.effort[i] {
-			at := 2 * (i*len(effortRecall) + j)
-			m.effort[i][j] = effort{lists: values[at], angle: values[at+1]}
+			at := 3 * (i*len(effortRecall) + j)
+			m.effort[i][j] = effort{lists: values[at], angle: values[at+1], trueAngle: values[at+2]}
 		}
 	}
 	b = b[effortBytes:]

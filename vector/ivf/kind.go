@@ -37,6 +37,7 @@ type plan struct {
 	lists     int
 	bits      int // 0: vectors are kept as they are
 	blocks    bool
+	queries   int // rows that are held back from the sample, to calibrate by
 	sample    int
 	workers   int
 	listBytes int64 // estimated, of all lists
@@ -96,7 +97,8 @@ func (k *kind) plan(s vector.Space, rows int, o vector.Options) plan {
 	}
 	// One bit has nothing to add to blocks; without, codes are records.
 	p.blocks = k.blocks && p.bits > 0
-	p.sample = min(rows, max(sampleRows*p.lists, 2048))
+	p.queries = max(0, min(calibrationQueries(rows), rows/8, rows-p.lists))
+	p.sample = min(rows-p.queries, max(sampleRows*p.lists, 2048))
 	perRow := int64(s.RowBytes())
 	if p.bits > 0 {
 		padded := int64(s.Dim+7) &^ 7
@@ -109,7 +111,7 @@ func (k *kind) plan(s vector.Space, rows int, o vector.Options) plan {
 	if o.MemoryBytes > 0 && o.Scratch == nil {
 		// The sample may be thinned to eight rows a list.
 		spare := o.MemoryBytes - workBytes(s, rows, p) - 4*int64(rows)
-		p.sample = max(min(p.sample, int(spare/(4*int64(s.Dim)+clusterBytes))), min(rows, 8*p.lists))
+		p.sample = max(min(p.sample, int(spare/(4*int64(s.Dim)+clusterBytes))), min(rows-p.queries, 8*p.lists))
 	}
 	return p
 }

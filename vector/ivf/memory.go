@@ -74,8 +74,7 @@ func workBytes(s vector.Space, rows int, p plan) int64 {
 	dim := int64(s.Dim)
 	centroids := int64(p.lists) * (16*dim + 4*listEntryBytes + 64)
 	worker := int64(assignedRows+2*compared+8)*4*dim + 4*assignedRows*int64(panelRoom(p.lists)) + batchBytes
-	most, queries := nearestMost(rows), calibrationQueries(rows)
-	calibration := int64(queries) * (4*dim*2 + int64(most+1)*40 + 4*compared)
+	calibration := int64(p.queries) * (4*dim*2 + int64(nearestMost(rows)+1)*40 + 4*compared)
 	return centroids + int64(p.workers)*worker + calibration + 1<<20
 }
 

@@ -121,6 +121,48 @@ func TestRecallOnWords(t *testing.T) {
 	}
 }
 
+// TestRecallBounded: of the nearest ten that are here the wanted share is found,
+// where what other segments have found leaves some of the ten.
+func TestRecallBounded(t *testing.T) {
+	s := vector.Space{Distance: vector.Cosine, Dim: 100}
+	all := encodeAll(s, words())
+	queries := all[len(all)-200:]
+	whole := newProblem(s, all, len(queries), 10, nil)
+	for _, here := range []int{6000, 3000} {
+		rows, elsewhere := all[:here], newProblem(s, all[here:], len(queries), 10, nil)
+		for _, method := range methods {
+			x := open(t, method, build(t, method, s, rows, vector.Options{Quantization: "rabitq", Workers: 2}))
+			for _, target := range effortRecall {
+				var stats vector.SearchStats
+				found, wanted := 0, 0
+				for i, q := range queries {
+					nearest := func(row []byte) bool { return s.Exact(q, row) <= whole.last[i] }
+					for _, row := range rows {
+						if nearest(row) {
+							wanted++
+						}
+					}
+					r := &vector.SearchRequest{Query: q, K: 10, Recall: target, Column: rows, Bounded: true, Bound: float32(elsewhere.last[i])}
+					got, err := x.Search(t.Context(), nil, r, &stats)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, c := range got {
+						if nearest(rows[c.Position]) {
+							found++
+						}
+					}
+				}
+				recall := float64(found) / float64(wanted)
+				t.Logf("%s of %d rows: %.3f of %d for %.2f, %d lists", method, here, recall, wanted, target, stats.Visited/int64(len(queries)))
+				if recall < target {
+					t.Errorf("%s of %d rows: %.3f of the nearest are found, not %.2f", method, here, recall, target)
+				}
+			}
+		}
+	}
+}
+
 // combinations are the spaces and quantisations of a number of dimensions.
 func combinations(dim int) (spaces []vector.Space, quantizations [][]string) {
 	add := func(e vector.Element, d vector.Distance, q ...string) {

@@ -12,14 +12,14 @@ import (
 // reach says how far a search looks: so many lists first, then those within an
 // angle of what was found; until k kept rows were seen all lists are.
 type reach struct {
-	first int
-	angle float32
+	first            int
+	angle, trueAngle float32
 }
 
 // reach follows from the request: see the package comment.
 func (x *index) reach(r *vector.SearchRequest) reach {
 	if r.Effort > 0 {
-		return reach{first: min(r.Effort, len(x.meta.lists)), angle: -2 * angleMax}
+		return reach{first: min(r.Effort, len(x.meta.lists)), angle: -2 * angleMax, trueAngle: -2 * angleMax}
 	}
 	k := float64(r.K)
 	if r.Keep != nil {
@@ -30,8 +30,8 @@ func (x *index) reach(r *vector.SearchRequest) reach {
 
 // reachFor is the reach for so many nearest of all rows.
 func (x *index) reachFor(k, recall float64) reach {
-	probes, angle := x.effort.at(min(k, float64(x.meta.rows)), recall, len(x.meta.lists))
-	return reach{firstOf(probes), angle}
+	e := x.effort.at(min(k, float64(x.meta.rows)), recall, len(x.meta.lists))
+	return reach{firstOf(int(e.lists)), e.angle, e.trueAngle}
 }
 
 // Search finds the nearest.
@@ -81,11 +81,14 @@ func (s *searcher) probe(ctx context.Context, score func(id int, l *list), kth f
 				reach = s.reachOf(passed)
 			}
 			if next = reach.first - done; next <= 0 {
-				k := kth()
+				k, angle := kth(), reach.angle
+				if bound := float64(s.bound); k >= bound {
+					k, angle = bound, reach.trueAngle
+				}
 				if s.x.space.Distance == vector.Cosine {
 					k *= 2
 				}
-				rest = s.ranker.within(rest, k, reach.angle)
+				rest = s.ranker.within(rest, k, angle)
 				next = batchOf(reach.first)
 				if !s.x.k.blocks {
 					next = max(len(rest), 1) // at once, rather than one wait after another
@@ -109,7 +112,8 @@ func (s *searcher) reachOf(passed int) reach {
 	out := s.x.reachFor(float64(s.r.K)/share, 1-miss)
 	for i, k := range effortK {
 		if against || i > 0 {
-			out.angle = max(out.angle, s.x.reachFor(float64(k), 1-miss).angle)
+			far := s.x.reachFor(float64(k), 1-miss)
+			out.angle, out.trueAngle = max(out.angle, far.angle), max(out.trueAngle, far.trueAngle)
 		}
 	}
 	return out
