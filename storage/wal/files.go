@@ -134,6 +134,20 @@ func (l *FileLog) Cut(ctx context.Context, before Position) error {
 // drop forgets the oldest file. Its name goes before the next one's does, so
 // that a power cut never leaves a gap.
 func (l *FileLog) drop(f *logFile, keep bool) error {
+	if err := l.unname(f, keep); err != nil {
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files = l.files[1:]
+	return nil
+}
+
+// unname makes a file a spare, or removes it.
+func (l *FileLog) unname(f *logFile, keep bool) error {
 	name := l.path(fileName(f.base))
 	spare := ""
 	var err error
@@ -151,11 +165,5 @@ func (l *FileLog) drop(f *logFile, keep bool) error {
 		l.spares = append(l.spares, spare)
 		l.mu.Unlock()
 	}
-	if err := l.fs.SyncDir(l.dir); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.files = l.files[1:]
 	return nil
 }

@@ -1,8 +1,10 @@
 package wal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 )
 
 // A frame is one record in a file, at a multiple of 8 bytes:
@@ -89,15 +91,62 @@ func decodeFrame(b []byte, base uint64) (f frame, reason string) {
 // findDurable looks for a frame after which record `missing` must be durable,
 // and returns its place in b or -1.
 func findDurable(b []byte, base, missing uint64) int {
-	for at := 0; at+frameHeaderBytes <= len(b); at += 8 {
-		sequence := binary.LittleEndian.Uint64(b[at+8:])
-		if sequence <= missing || sequence-missing > 1<<40 {
-			continue // cheap: no checksum of what cannot be
+	at, _ := findDurableIn(bytes.NewReader(b), 0, int64(len(b)), base, missing)
+	return int(at)
+}
+
+// searchBytes is how much of a file findDurableIn holds at a time.
+const searchBytes = 64 << 10
+
+var zeroWindow [searchBytes]byte
+
+// findDurableIn is findDurable in a file from one place to another. Most of a log's
+// last file is zeros, or what was there in a life before.
+func findDurableIn(file io.ReaderAt, from, to int64, base, missing uint64) (int64, error) {
+	window := make([]byte, min(max(to-from, 0), searchBytes))
+	var whole []byte // a frame that goes beyond the window
+	for to-from >= frameHeaderBytes {
+		n, err := file.ReadAt(window[:min(to-from, searchBytes)], from)
+		if err != nil && err != io.EOF {
+			return -1, err
 		}
-		f, reason := decodeFrame(b[at:], base)
-		if reason == "" && f.sequence-uint64(f.behind) > missing {
-			return at
+		b, at := window[:n], 0
+		if bytes.Equal(b, zeroWindow[:n]) {
+			at = (n - frameHeaderBytes + 8) &^ 7
 		}
+		for ; at+frameHeaderBytes <= n; at += 8 {
+			sequence := binary.LittleEndian.Uint64(b[at+8:])
+			if sequence <= missing || sequence-missing > 1<<40 {
+				continue // cheap: no checksum of what cannot be
+			}
+			candidate, size := b[at:], frameBytes(int(binary.LittleEndian.Uint32(b[at+4:])))
+			if size > len(candidate) && size <= frameBytes(RecordBytesMax) && int64(size) <= to-from-int64(at) {
+				whole = append(whole[:0], make([]byte, size)...)
+				n, err := file.ReadAt(whole, from+int64(at))
+				if err != nil && err != io.EOF {
+					return -1, err
+				}
+				candidate = whole[:n]
+			}
+			f, reason := decodeFrame(candidate, base)
+			if reason == "" && f.sequence-uint64(f.behind) > missing {
+				return from + int64(at), nil
+			}
+		}
+		if n < searchBytes {
+			break
+		}
+		from += int64(at)
 	}
-	return -1
+	return -1, nil
+}
+
+// endsIn says whether b is enough to tell that no frame begins where it begins, with
+// left bytes to the end of the file.
+func endsIn(b []byte, left int64) bool {
+	if len(b) < frameHeaderBytes {
+		return false
+	}
+	length := int(binary.LittleEndian.Uint32(b[4:]))
+	return length > RecordBytesMax || int64(frameBytes(length)) > left || frameBytes(length) <= len(b)
 }

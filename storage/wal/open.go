@@ -36,7 +36,6 @@ func OpenFiles(fsys vfs.FS, dir string, options FileOptions) (_ *FileLog, err er
 	l.done.Add(2)
 	go l.writeLoop()
 	go l.prepareLoop()
-	signal(l.prepare)
 	return l, nil
 }
 
@@ -71,11 +70,13 @@ func (l *FileLog) open() error {
 	return nil
 }
 
-// dropEmpty removes the last file but one, which has no records: many starts in
-// a row leave one file.
+// dropEmpty makes a spare of the last file but one, which has no records: many starts
+// in a row leave one file, and zero none.
 func (l *FileLog) dropEmpty() error {
 	at := len(l.files) - 2
-	if err := l.fs.Remove(l.path(fileName(l.files[at].base))); err != nil {
+	empty := l.files[at]
+	keep := len(l.spares) < l.options.SparesMax && int64(empty.size) == l.options.FileBytes
+	if err := l.unname(empty, keep); err != nil {
 		return err
 	}
 	l.files = append(l.files[:at], l.files[at+1:]...)
@@ -174,20 +175,31 @@ func (l *FileLog) findEnd(last *logFile) (next uint64, err error) {
 	if err := f.SyncData(); err != nil {
 		return 0, err
 	}
-	content, err := readWhole(f, int64(last.size))
-	if err != nil {
+	head := prefix{file: f, bytesMax: int64(last.size)}
+	if err := head.extend(); err != nil {
 		return 0, err
 	}
-	end, next, reason := walk(content, last.base, last.sequence)
-	if at := findDurable(content[end:], last.base, next); at >= 0 {
-		return 0, l.corrupt(last.base+uint64(end), fmt.Sprintf("%s, and a later record lies at %X", reason, last.base+uint64(end+at)))
+	end, next, reason := walk(head.content, last.base, last.sequence)
+	for !head.whole && !endsIn(head.content[end:], int64(last.size)-int64(end)) {
+		if err := head.extend(); err != nil {
+			return 0, err
+		}
+		end, next, reason = walkFrom(head.content, last.base, end, next)
 	}
-	return next, nil
+	at, err := findDurableIn(f, int64(end), int64(last.size), last.base, next)
+	if err == nil && at >= 0 {
+		err = l.corrupt(last.base+uint64(end), fmt.Sprintf("%s, and a later record lies at %X", reason, last.base+uint64(at)))
+	}
+	return next, err
 }
 
 // walk goes over the frames of a file to the first that is none.
 func walk(content []byte, base, first uint64) (end int, next uint64, reason string) {
-	end, next = min(fileHeaderBytes, len(content)), first
+	return walkFrom(content, base, min(fileHeaderBytes, len(content)), first)
+}
+
+// walkFrom is walk from the frame at end on, whose sequence is to be next.
+func walkFrom(content []byte, base uint64, end int, next uint64) (int, uint64, string) {
 	for {
 		f, reason := decodeFrame(content[end:], base)
 		if reason == "" && f.sequence != next {

@@ -1,5 +1,7 @@
 package wal
 
+import "time"
+
 // writeLoop writes what gathers while nobody waits for it: much of it, and at
 // Close the rest.
 func (l *FileLog) writeLoop() {
@@ -59,6 +61,9 @@ func (l *FileLog) write(b *batch) error {
 				return err
 			}
 		}
+		if p.at == fileHeaderBytes { // the file is begun, and will want a next
+			signal(l.prepare)
+		}
 		if _, err := l.current.f.WriteAt(p.buf, p.at); err != nil {
 			return err
 		}
@@ -81,19 +86,25 @@ func (l *FileLog) nextFile(p *part) error {
 	l.files = append(l.files, next)
 	l.mu.Unlock()
 	l.current = next
-	signal(l.prepare)
 	err = old.f.Close()
 	old.f = nil
 	return err
 }
 
+// prepareAfter is how long a log that is opened and not written to waits before it
+// makes a spare file, which the next open will want.
+const prepareAfter = time.Second
+
 // prepareLoop keeps one spare file ready.
 func (l *FileLog) prepareLoop() {
 	defer l.done.Done()
+	first := time.NewTimer(prepareAfter)
+	defer first.Stop()
 	for {
 		select {
 		case <-l.stop:
 			return
+		case <-first.C:
 		case <-l.prepare:
 		}
 		l.mu.Lock()
