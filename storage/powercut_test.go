@@ -26,21 +26,26 @@ import (
 // updates, deletes, savepoints, DDL and flushes by several sessions, while the
 // catalog's store loses requests and replies. After each cut the engine opens
 // on what survived: every acknowledged commit must be there, whole, and a
-// commit under way whole or not at all. QUIVER_POWER_CUTS sets how many.
+// commit under way whole or not at all. QUIVER_POWER_CUTS sets how many,
+// QUIVER_POWER_SEED the first seed; a seed has ten.
 func TestPowerCuts(t *testing.T) {
 	cuts := 200
 	if testing.Short() {
 		cuts = 40
 	}
-	if s := os.Getenv("QUIVER_POWER_CUTS"); s != "" {
-		var err error
-		if cuts, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
+	first := 0
+	for name, n := range map[string]*int{"QUIVER_POWER_CUTS": &cuts, "QUIVER_POWER_SEED": &first} {
+		if s := os.Getenv(name); s != "" {
+			var err error
+			if *n, err = strconv.Atoi(s); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
 		}
 	}
 	const perWorld = 10
 	tally := powerTally{memory: offheap.New(0)}
-	for seed := range uint64((cuts + perWorld - 1) / perWorld) {
+	for i := range (cuts + perWorld - 1) / perWorld {
+		seed := uint64(first + i)
 		p := newPowerWorld(t, seed, &tally)
 		for range perWorld {
 			p.run()

@@ -14,19 +14,24 @@ import (
 // TestPowerCuts runs a log through random lives that end in a power cut or in
 // a killed process, at any moment of a file's life: after each, every record
 // that was acknowledged is there, in order and whole, and what follows is a
-// prefix of what was appended after it. QUIVER_POWER_CUTS sets how many cuts.
+// prefix of what was appended after it. QUIVER_POWER_CUTS sets how many cuts,
+// QUIVER_POWER_SEED the first seed; a seed has five.
 func TestPowerCuts(t *testing.T) {
 	cuts := 1500
 	if testing.Short() {
 		cuts = 250
 	}
-	if s := os.Getenv("QUIVER_POWER_CUTS"); s != "" {
-		var err error
-		if cuts, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
+	first := 0
+	for name, n := range map[string]*int{"QUIVER_POWER_CUTS": &cuts, "QUIVER_POWER_SEED": &first} {
+		if s := os.Getenv(name); s != "" {
+			var err error
+			if *n, err = strconv.Atoi(s); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
 		}
 	}
-	for seed := range uint64((cuts + cutsOfSeed - 1) / cutsOfSeed) {
+	for i := range (cuts + cutsOfSeed - 1) / cutsOfSeed {
+		seed := uint64(first + i)
 		if err := powerCuts(seed); err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
