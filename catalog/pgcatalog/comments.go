@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"quiver/catalog"
 	"quiver/sql/funcs"
@@ -17,7 +18,7 @@ func init() {
 }
 
 // factComments are those of facts/comments.txt, by catalog and OID.
-var factComments = loadComments()
+var factComments = sync.OnceValue(loadComments)
 
 func loadComments() map[string]map[types.OID]string {
 	all := map[string]map[types.OID]string{}
@@ -81,13 +82,13 @@ var commentedCatalogs = []commented{
 // factCommented is a catalog of stored rows, whose comments are facts too.
 func factCommented(name string, oid catalog.OID) commented {
 	return commented{
-		name, oid, func(_ catalog.View, oid types.OID) string { return factComments[name][oid] },
+		name, oid, func(_ catalog.View, oid types.OID) string { return factComments()[name][oid] },
 		func(_ *rows, f func(types.OID)) { eachFactComment(name, f) },
 	}
 }
 
 func eachFactComment(name string, f func(types.OID)) {
-	for _, oid := range slices.Sorted(maps.Keys(factComments[name])) {
+	for _, oid := range slices.Sorted(maps.Keys(factComments()[name])) {
 		f(oid)
 	}
 }
@@ -136,7 +137,7 @@ func typeComment(_ catalog.View, oid types.OID) string {
 	if t := types.ByOID(oid); t != nil && extensionTypeComments[t.Name] != "" {
 		return extensionTypeComments[t.Name]
 	}
-	return factComments["pg_type"][oid]
+	return factComments()["pg_type"][oid]
 }
 
 func methodComment(_ catalog.View, oid types.OID) string {
@@ -145,7 +146,7 @@ func methodComment(_ catalog.View, oid types.OID) string {
 			return m.name + " index access method"
 		}
 	}
-	return factComments["pg_am"][oid]
+	return factComments()["pg_am"][oid]
 }
 
 func pgDescription(b *rows) error {

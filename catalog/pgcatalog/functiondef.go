@@ -23,7 +23,7 @@ func functionByOID(oid types.OID) *funcs.Function {
 	if f := funcs.FunctionByOID(oid); f != nil {
 		return f
 	}
-	for _, f := range typeProcs {
+	for _, f := range typeProcs() {
 		if f.OID == oid {
 			return f
 		}
@@ -34,7 +34,7 @@ func functionByOID(oid types.OID) *funcs.Function {
 // allFunctions are the rows of pg_proc.
 func allFunctions() []*funcs.Function {
 	all := append([]*funcs.Function(nil), funcs.Functions()...)
-	for _, f := range typeProcs {
+	for _, f := range typeProcs() {
 		if funcs.FunctionByOID(f.OID) == nil {
 			all = append(all, f)
 		}

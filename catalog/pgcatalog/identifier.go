@@ -2,13 +2,14 @@ package pgcatalog
 
 import (
 	"strings"
+	"sync"
 
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
 )
 
 // keywords are the words that quote_ident quotes: all but the unreserved.
-var keywords = loadKeywords()
+var keywords = sync.OnceValue(loadKeywords)
 
 func loadKeywords() map[string]bool {
 	words := map[string]bool{}
@@ -21,7 +22,7 @@ func loadKeywords() map[string]bool {
 
 // quoteIdent is quote_ident: the name as it must be written in SQL.
 func quoteIdent(name string) string {
-	plain := name != "" && !keywords[name]
+	plain := name != "" && !keywords()[name]
 	for i := range len(name) {
 		c := name[i]
 		letter := c >= 'a' && c <= 'z' || c == '_'

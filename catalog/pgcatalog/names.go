@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"quiver/catalog"
 	"quiver/sql/funcs"
@@ -151,27 +152,31 @@ func findRelation(v catalog.View, s types.Session, parts []string) catalog.Relat
 	return nil
 }
 
-// functionNames are the names of Postgres' functions by OID, functionOIDs the
-// functions of each name. Catalogs point at more of them than Quiver has.
-var functionNames, functionOIDs = loadFunctionNames()
+// functionNames are the names of Postgres' functions by OID, and the functions of
+// each name. Catalogs point at more of them than Quiver has.
+var functionNames = sync.OnceValues(loadFunctionNames)
 
-func loadFunctionNames() (map[types.OID]string, map[string][]types.OID) {
-	names, oids := map[types.OID]string{}, map[string][]types.OID{}
+func loadFunctionNames() (names map[types.OID]string, oids map[string][]types.OID) {
+	names, oids = map[types.OID]string{}, map[string][]types.OID{}
 	eachFact("functions.txt", func(line string) {
 		number32, name, _ := strings.Cut(line, " ")
 		oid := types.OID(number(number32))
 		names[oid] = name
 		oids[name] = append(oids[name], oid)
 	})
+	for _, f := range vectorHandlers() {
+		names[f.OID] = f.Name
+	}
 	return names, oids
 }
 
 // functionName prints a function as regproc does: qualified when others have
 // its name.
 func functionName(oid types.OID) string {
-	name, count := functionNames[oid], 0
+	names, oids := functionNames()
+	name, count := names[oid], 0
 	if name != "" {
-		count = len(functionOIDs[name])
+		count = len(oids[name])
 	} else if f := funcs.FunctionByOID(oid); f != nil {
 		name, count = f.Name, len(funcs.Lookup("", f.Name))
 		if count > 1 {
@@ -282,9 +287,10 @@ func typeByName(text string) (types.OID, error) {
 }
 
 func functionByName(text, name string) (types.OID, error) {
-	list := slices.Clone(functionOIDs[name])
+	names, oids := functionNames()
+	list := slices.Clone(oids[name])
 	for _, f := range funcs.Lookup("", name) {
-		if functionNames[f.OID] == "" {
+		if names[f.OID] == "" {
 			list = append(list, f.OID)
 		}
 	}

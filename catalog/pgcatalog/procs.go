@@ -2,6 +2,7 @@ package pgcatalog
 
 import (
 	"strings"
+	"sync"
 
 	"quiver/catalog"
 	"quiver/sql/funcs"
@@ -25,7 +26,7 @@ func pgProc(b *rows) error {
 
 // typeProcs are the functions that pg_type points at: drivers join to them,
 // though Quiver reads and writes values without them.
-var typeProcs = loadTypeProcs()
+var typeProcs = sync.OnceValue(loadTypeProcs)
 
 func loadTypeProcs() (all []*funcs.Function) {
 	eachFact("type_procs.txt", func(line string) {
@@ -42,7 +43,7 @@ func loadTypeProcs() (all []*funcs.Function) {
 		}
 		all = append(all, fn)
 	})
-	return all
+	return append(all, vectorHandlers()...)
 }
 
 func (b *rows) function(f *funcs.Function) {
@@ -101,7 +102,7 @@ type aggregateFact struct {
 	initial                 string
 }
 
-var aggregateFacts = loadAggregates()
+var aggregateFacts = sync.OnceValue(loadAggregates)
 
 func loadAggregates() map[types.OID]aggregateFact {
 	all := map[types.OID]aggregateFact{}
@@ -115,11 +116,12 @@ func loadAggregates() map[types.OID]aggregateFact {
 }
 
 func pgAggregate(b *rows) error {
+	facts := aggregateFacts()
 	for _, f := range funcs.Functions() {
 		if f.Kind != funcs.KindAggregate {
 			continue
 		}
-		fact, ok := aggregateFacts[f.OID]
+		fact, ok := facts[f.OID]
 		if !ok {
 			fact = aggregateFact{kind: "n", initial: `\N`, held: types.InternalOID}
 		}

@@ -32,11 +32,10 @@ func methodOID(name string) catalog.OID {
 	return btreeMethod
 }
 
-// The handlers of the methods precede them by one OID.
-func init() {
+// vectorHandlers are the handlers of the methods, which they precede by one OID.
+func vectorHandlers() (all []*funcs.Function) {
 	for _, m := range vectorMethods {
-		functionNames[m.oid-1] = m.name + "handler"
-		typeProcs = append(typeProcs, &funcs.Function{
+		all = append(all, &funcs.Function{
 			OID: m.oid - 1, Schema: "pg_catalog", Extension: vectorExtension, Name: m.name + "handler", Kind: funcs.KindFunction,
 			Args: []types.OID{types.InternalOID}, Result: types.IndexAMHandlerOID,
 			Volatility: funcs.Volatile,
@@ -45,6 +44,7 @@ func init() {
 			},
 		})
 	}
+	return all
 }
 
 // vectorClass is an operator class of one method, with OIDs of its own: family,

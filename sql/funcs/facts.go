@@ -1,7 +1,7 @@
 package funcs
 
 import (
-	"embed"
+	_ "embed" // the facts
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,10 +9,17 @@ import (
 	"quiver/sql/types"
 )
 
-// factFiles are the rows of Postgres' own catalogs: see facts/README.md.
-//
-//go:embed facts/*.txt
-var factFiles embed.FS
+// The rows of Postgres' own catalogs: see facts/README.md.
+var (
+	//go:embed facts/pg_proc.txt
+	procFacts string
+	//go:embed facts/pg_operator.txt
+	operatorFacts string
+	//go:embed facts/pgvector_proc.txt
+	pgvectorProcFacts string
+	//go:embed facts/pgvector_operator.txt
+	pgvectorOperatorFacts string
+)
 
 // operatorFact is a row of pg_operator, with types by name.
 type operatorFact struct {
@@ -23,49 +30,95 @@ type operatorFact struct {
 }
 
 // facts is what Postgres says of its built-ins; an implementation adds itself
-// to a row by its signature, name(type,type).
+// to a row by its signature, name(type,type). Rows of functions are read when they
+// are asked for: each process begins with it, and half of them never are.
 type facts struct {
-	functions map[string]*Function
+	rows      map[factKey]factRow
+	functions map[factKey]*Function
 	// operators by the signature of their function.
 	operators map[string][]operatorFact
-	// foreign holds the signatures over types that the registry lacks.
-	foreign map[string]bool
 }
+
+// factKey is a signature: a name, and the types between its parentheses.
+type factKey struct{ name, args string }
+
+func factKeyOf(signature string) factKey {
+	name, args, _ := strings.Cut(strings.TrimSuffix(signature, ")"), "(")
+	return factKey{name, args}
+}
+
+// factRow is a line of pg_proc.txt, of Postgres or of an extension.
+type factRow struct{ line, extension string }
 
 // known is filled before any init function of the package runs.
 var known = loadFacts()
 
 func loadFacts() *facts {
-	f := &facts{functions: map[string]*Function{}, operators: map[string][]operatorFact{}, foreign: map[string]bool{}}
-	for _, file := range []struct{ name, extension string }{{"pg", ""}, {"pgvector", "vector"}} {
-		eachFact(file.name+"_proc.txt", func(row []string) { f.addFunction(row, file.extension) })
-		eachFact(file.name+"_operator.txt", f.addOperator)
+	f := &facts{
+		rows: make(map[factKey]factRow, strings.Count(procFacts, "\n")+strings.Count(pgvectorProcFacts, "\n")), functions: map[factKey]*Function{},
+		operators: make(map[string][]operatorFact, strings.Count(operatorFacts, "\n")+strings.Count(pgvectorOperatorFacts, "\n")),
+	}
+	for _, file := range []struct{ procs, operators, extension string }{{procFacts, operatorFacts, ""}, {pgvectorProcFacts, pgvectorOperatorFacts, "vector"}} {
+		for line := range strings.Lines(file.procs) {
+			line = strings.TrimSuffix(line, "\n")
+			var begin [5]string // the last has the rest
+			splitFact(line, begin[:])
+			f.rows[factKey{begin[1], begin[3]}] = factRow{line, file.extension}
+		}
+		for line := range strings.Lines(file.operators) {
+			f.addOperator(strings.TrimSuffix(line, "\n"))
+		}
 	}
 	return f
 }
 
-// eachFact calls f with the fields of every line of a file.
-func eachFact(name string, f func(row []string)) {
-	text, err := factFiles.ReadFile("facts/" + name)
-	if err != nil {
-		panic(err)
+// splitFact puts the fields of a line into row, the last of which has the rest, and
+// says how many there are.
+func splitFact(line string, row []string) int {
+	for i := range row[:len(row)-1] {
+		field, rest, more := strings.Cut(line, "\t")
+		row[i], line = field, rest
+		if !more {
+			return i + 1
+		}
 	}
-	for line := range strings.Lines(string(text)) {
-		f(strings.Split(strings.TrimSuffix(line, "\n"), "\t"))
-	}
+	row[len(row)-1] = line
+	return len(row)
 }
 
-func (f *facts) addFunction(row []string, extension string) {
+// function returns the row of a signature, nil when there is none. It is foreign if a
+// type of it is not in the registry.
+func (f *facts) function(signature string) (fn *Function, foreign bool) {
+	key := factKeyOf(signature)
+	if fn := f.functions[key]; fn != nil {
+		return fn, false
+	}
+	row, ok := f.rows[key]
+	if !ok {
+		return nil, false
+	}
+	fn, resolved := parseFunction(row)
+	if !resolved {
+		return nil, true
+	}
+	f.functions[key] = fn
+	return fn, false
+}
+
+// parseFunction reads a row; resolved says that the registry has its types.
+func parseFunction(fact factRow) (fn *Function, resolved bool) {
+	var row [21]string
+	n := splitFact(fact.line, row[:])
 	oid, err := strconv.ParseUint(row[0], 10, 32)
-	if err != nil || len(row) != 21 {
+	if err != nil || n != len(row) || strings.Contains(row[20], "\t") {
 		panic(fmt.Sprintf("funcs: malformed fact %q", row))
 	}
-	fn := &Function{
-		OID: types.OID(oid), Schema: "pg_catalog", Extension: extension, Name: row[1], Kind: Kind(row[2][0]),
+	fn = &Function{
+		OID: types.OID(oid), Schema: "pg_catalog", Extension: fact.extension, Name: row[1], Kind: Kind(row[2][0]),
 		Volatility: Volatility(row[5][0]), Strict: row[6] == "t", ReturnsSet: row[7] == "t",
 		ArgNames: list(row[9]), Defaults: list(row[11]), Declared: declaration(row[12:]),
 	}
-	resolved := true
+	resolved = true
 	find := func(name string) types.OID {
 		if t := types.ByName(name); t != nil {
 			return t.OID
@@ -84,12 +137,7 @@ func (f *facts) addFunction(row []string, extension string) {
 		name, typ, _ := strings.Cut(column, " ")
 		fn.Columns = append(fn.Columns, Column{Name: name, Type: find(typ)})
 	}
-	signature := row[1] + "(" + row[3] + ")"
-	if resolved {
-		f.functions[signature] = fn
-	} else {
-		f.foreign[signature] = true
-	}
+	return fn, resolved
 }
 
 // declaration reads the last nine fields of a function's row.
@@ -107,9 +155,11 @@ func declaration(row []string) *Declaration {
 	}
 }
 
-func (f *facts) addOperator(row []string) {
+func (f *facts) addOperator(line string) {
+	var row [9]string
+	n := splitFact(line, row[:])
 	oid, err := strconv.ParseUint(row[0], 10, 32)
-	if err != nil || len(row) != 9 {
+	if err != nil || n != len(row) || strings.Contains(row[8], "\t") {
 		panic(fmt.Sprintf("funcs: malformed fact %q", row))
 	}
 	f.operators[row[5]] = append(f.operators[row[5]], operatorFact{

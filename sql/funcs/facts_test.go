@@ -13,7 +13,7 @@ func TestFacts(t *testing.T) {
 	bySignature := map[string]*Function{}
 	for _, f := range Functions() {
 		signature := f.Name + "(" + strings.Join(typeNames(f.Args), ",") + ")"
-		if known.functions[signature] != f && f.Schema == "pg_catalog" {
+		if fact, _ := known.function(signature); fact != f && f.Schema == "pg_catalog" {
 			t.Errorf("%s is not a row of pg_proc", signature)
 		}
 		bySignature[signature] = f
@@ -46,6 +46,12 @@ func TestFacts(t *testing.T) {
 			if op == nil || op.Name != o.name || op.Function != bySignature[signature] || types.ByOID(op.Result).Name != o.result {
 				t.Errorf("operator %s over %s is wrong: %+v", o.name, signature, op)
 			}
+		}
+	}
+	// Those that nobody registered are well formed, too.
+	for key := range known.rows {
+		if fact, foreign := known.function(key.name + "(" + key.args + ")"); fact == nil && !foreign {
+			t.Errorf("the row of %s(%s) is not found", key.name, key.args)
 		}
 	}
 	if n := len(Functions()); n < 800 {

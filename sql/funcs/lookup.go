@@ -30,8 +30,8 @@ var foreignBuiltins []string
 // registered with it. To be called from init functions only; a signature that
 // is not there, or is taken, is a bug and panics.
 func Builtin(signature string, impl Impl) *Function {
-	fact := known.functions[signature]
-	if known.foreign[signature] {
+	fact, foreign := known.function(signature)
+	if foreign {
 		foreignBuiltins = append(foreignBuiltins, signature)
 		return nil
 	}

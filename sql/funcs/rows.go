@@ -76,7 +76,7 @@ func rows(signature string, r RowsKernel) { Builtin(signature, Impl{Rows: strict
 
 // strictRows answers no rows for a null argument of a strict function.
 func strictRows(signature string, r RowsKernel) RowsKernel {
-	fact := known.functions[signature]
+	fact, _ := known.function(signature)
 	if fact == nil || !fact.Strict {
 		return r
 	}
