@@ -151,7 +151,7 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 	held := make([]bool, in.rows)
 	for row := range in.rows {
 		var err error
-		if held[row], err = in.t.lockKey(ctx, in.schema.table.Storage, in.hashes[row]); err != nil {
+		if held[row], err = in.t.lockKey(ctx, in.schema.table.Storage, in.keys.Value(row)); err != nil {
 			return err
 		}
 	}
@@ -208,7 +208,7 @@ func (in *insertion) checkRow(ctx context.Context, views *tableViews, reach []*c
 	}
 	if !held {
 		// Nobody is kept waiting for a key that is not inserted.
-		in.t.owner().Release(keyResource(table.Storage, hash))
+		in.t.owner().Release(keyResource(table.Storage, key))
 	}
 	return id, true, nil
 }

@@ -8,7 +8,6 @@ import (
 	"quiver/catalog"
 	"quiver/internal/hlc"
 	"quiver/storage/lock"
-	"quiver/storage/segment"
 	"quiver/storage/wal"
 )
 
@@ -250,7 +249,7 @@ func (t *txn) lockOldKey(ctx context.Context, schema *tableSchema, at *located) 
 	if err != nil {
 		return nil, err
 	}
-	_, err = t.lockKey(ctx, schema.table.Storage, segment.KeyHash(key))
+	_, err = t.lockKey(ctx, schema.table.Storage, key)
 	return key, err
 }
 

@@ -47,11 +47,11 @@ func (s *shard) list(m *Manager, list []Held) []Held {
 	granted := func(r Resource, o *Owner, held modes) {
 		for mode := Mode(1); o != nil && r&kindMask == kindTable && mode <= AccessExclusive; mode++ {
 			if held&setOf(mode) != 0 {
-				list = append(list, Held{Owner: o.tag, Table: uint32(r), Mode: mode, Granted: true})
+				list = append(list, Held{Owner: o.tag, Table: r.table(), Mode: mode, Granted: true})
 			}
 		}
 	}
-	for r, e := range s.simple {
+	for r, e := range s.single.m { // tables are alone in their blocks
 		granted(r, m.owners[e.owner], e.held)
 	}
 	for r, x := range s.objects {
@@ -61,7 +61,7 @@ func (s *shard) list(m *Manager, list []Held) []Held {
 		for _, w := range x.queue {
 			waits := Held{Owner: w.owner.tag, Mode: w.mode, Since: w.since}
 			if r&kindMask == kindTable {
-				waits.Table = uint32(r)
+				waits.Table = r.table()
 			}
 			for _, b := range w.blockers() {
 				waits.WaitsFor = append(waits.WaitsFor, b.tag)

@@ -18,6 +18,10 @@ const (
 	short = time.Microsecond
 )
 
+// row and key are successive ones, 64 to a block.
+func row(n uint64) Resource { return Row(n/64, uint8(n%64)) }
+func key(n uint64) Resource { return Key(n/64, uint8(n%64)) }
+
 func (o *Owner) mustLock(t *testing.T, r Resource, m Mode) {
 	t.Helper()
 	if _, err := o.Lock(ctx, r, m, Wait{No: true}); err != nil {
@@ -44,7 +48,7 @@ func TestConflicts(t *testing.T) {
 	for _, c := range []struct {
 		r     Resource
 		modes map[Mode][]Mode
-	}{{Table(1), tables}, {Row(1), rows}} {
+	}{{Table(1), tables}, {row(1), rows}} {
 		for held, excluded := range c.modes {
 			for asked := range c.modes {
 				m := NewManager()
@@ -69,8 +73,8 @@ func TestConflicts(t *testing.T) {
 func (m *Manager) mustBeEmpty(t *testing.T) {
 	t.Helper()
 	for i := range m.shards {
-		if s := &m.shards[i]; len(s.simple) != 0 || len(s.objects) != 0 {
-			t.Fatalf("locks are left: %v %v", s.simple, s.objects)
+		if s := &m.shards[i]; len(s.single.m)+len(s.blocks.m)+len(s.extra.m)+len(s.objects) != 0 {
+			t.Fatalf("locks are left: %v %v %v %v", s.single.m, s.blocks.m, s.extra.m, s.objects)
 		}
 	}
 	if len(m.owners) != 0 {
@@ -126,10 +130,10 @@ func TestQueueIsFair(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	m := NewManager()
 	a, b := m.NewOwner(0), m.NewOwner(0)
-	a.mustLock(t, Row(1), ForUpdate)
-	b.mustLock(t, Row(2), ForUpdate)
-	first := lockLater(a, Row(2), ForUpdate, Wait{Deadlock: long})
-	if _, err := b.Lock(ctx, Row(1), ForUpdate, Wait{Deadlock: short}); !errors.Is(err, ErrDeadlock) {
+	a.mustLock(t, row(1), ForUpdate)
+	b.mustLock(t, row(2), ForUpdate)
+	first := lockLater(a, row(2), ForUpdate, Wait{Deadlock: long})
+	if _, err := b.Lock(ctx, row(1), ForUpdate, Wait{Deadlock: short}); !errors.Is(err, ErrDeadlock) {
 		t.Fatalf("got %v", err)
 	}
 	b.ReleaseAll()
@@ -144,10 +148,10 @@ func TestDeadlock(t *testing.T) {
 func TestUpgradeDeadlock(t *testing.T) {
 	m := NewManager()
 	a, b := m.NewOwner(0), m.NewOwner(0)
-	a.mustLock(t, Row(1), ForShare)
-	b.mustLock(t, Row(1), ForShare)
-	first := lockLater(a, Row(1), ForUpdate, Wait{Deadlock: long})
-	if _, err := b.Lock(ctx, Row(1), ForUpdate, Wait{Deadlock: short}); !errors.Is(err, ErrDeadlock) {
+	a.mustLock(t, row(1), ForShare)
+	b.mustLock(t, row(1), ForShare)
+	first := lockLater(a, row(1), ForUpdate, Wait{Deadlock: long})
+	if _, err := b.Lock(ctx, row(1), ForUpdate, Wait{Deadlock: short}); !errors.Is(err, ErrDeadlock) {
 		t.Fatalf("got %v", err)
 	}
 	b.ReleaseAll()
@@ -161,18 +165,18 @@ func TestUpgradeDeadlock(t *testing.T) {
 func TestWaitEnds(t *testing.T) {
 	m := NewManager()
 	a, b := m.NewOwner(0), m.NewOwner(0)
-	a.mustLock(t, Key(7), ForUpdate)
-	if _, err := b.Lock(ctx, Key(7), ForUpdate, Wait{Deadlock: long, Timeout: time.Microsecond}); !errors.Is(err, ErrTimeout) {
+	a.mustLock(t, key(7), ForUpdate)
+	if _, err := b.Lock(ctx, key(7), ForUpdate, Wait{Deadlock: long, Timeout: time.Microsecond}); !errors.Is(err, ErrTimeout) {
 		t.Errorf("lock_timeout gives %v", err)
 	}
 	cause := errors.New("cancelled")
 	cancelled, cancel := context.WithCancelCause(ctx)
 	cancel(cause)
-	if _, err := b.Lock(cancelled, Key(7), ForUpdate, Wait{Deadlock: long}); !errors.Is(err, cause) {
+	if _, err := b.Lock(cancelled, key(7), ForUpdate, Wait{Deadlock: long}); !errors.Is(err, cause) {
 		t.Errorf("cancel gives %v", err)
 	}
 	a.ReleaseAll()
-	b.mustLock(t, Key(7), ForUpdate)
+	b.mustLock(t, key(7), ForUpdate)
 	b.ReleaseAll()
 	m.mustBeEmpty(t)
 }
@@ -180,16 +184,16 @@ func TestWaitEnds(t *testing.T) {
 func TestReleaseToMark(t *testing.T) {
 	m := NewManager()
 	a, b := m.NewOwner(0), m.NewOwner(0)
-	a.mustLock(t, Row(1), ForShare)
+	a.mustLock(t, row(1), ForShare)
 	mark := a.Mark()
-	a.mustLock(t, Row(2), ForShare)
-	a.mustLock(t, Row(1), ForUpdate)
+	a.mustLock(t, row(2), ForShare)
+	a.mustLock(t, row(1), ForUpdate)
 	a.ReleaseTo(mark)
-	b.mustLock(t, Row(2), ForUpdate)
-	if _, err := b.Lock(ctx, Row(1), ForShare, Wait{No: true}); !errors.Is(err, ErrNotAvailable) {
+	b.mustLock(t, row(2), ForUpdate)
+	if _, err := b.Lock(ctx, row(1), ForShare, Wait{No: true}); !errors.Is(err, ErrNotAvailable) {
 		t.Errorf("the older lock is gone: %v", err)
 	}
-	if held, err := a.Lock(ctx, Row(1), ForShare, Wait{}); !held || err != nil {
+	if held, err := a.Lock(ctx, row(1), ForShare, Wait{}); !held || err != nil {
 		t.Errorf("held %v, %v", held, err)
 	}
 	a.ReleaseAll()
@@ -212,7 +216,7 @@ func TestRandomLoad(t *testing.T) {
 				var held []int
 				for range 3 {
 					i := r.IntN(resources)
-					before, err := o.Lock(ctx, Row(uint64(i)), ForUpdate, Wait{Deadlock: short})
+					before, err := o.Lock(ctx, row(uint64(i)), ForUpdate, Wait{Deadlock: short})
 					if err != nil {
 						break
 					}
@@ -240,7 +244,7 @@ func TestLocksGiveMemoryBack(t *testing.T) {
 	m := NewManager()
 	few, many := m.NewOwner(1), m.NewOwner(2)
 	for i := range uint64(100) {
-		few.mustLock(t, Row(i), ForUpdate)
+		few.mustLock(t, row(i), ForUpdate)
 	}
 	heap := func() int64 {
 		runtime.GC()
@@ -251,10 +255,16 @@ func TestLocksGiveMemoryBack(t *testing.T) {
 	before := heap()
 	const locks = 1_000_000
 	for i := range uint64(locks) {
-		many.mustLock(t, Key(i), ForUpdate)
+		many.mustLock(t, key(i), ForUpdate)
 	}
-	if held := heap() - before; held < 8*locks {
-		t.Errorf("a million locks take %d bytes", held)
+	if held := heap() - before; held > 4*locks {
+		t.Errorf("a million locks of successive keys take %d bytes", held)
+	}
+	for i := range uint64(locks / 4) {
+		many.mustLock(t, key(i*64+1e9), ForUpdate)
+	}
+	if held := heap() - before; held < 8*locks/4 {
+		t.Errorf("so many locks here and there take %d bytes", held)
 	}
 	many.ReleaseAll()
 	if left := heap() - before; left > 1<<20 {
@@ -262,11 +272,111 @@ func TestLocksGiveMemoryBack(t *testing.T) {
 	}
 	other := m.NewOwner(3)
 	for i := range uint64(100) {
-		if _, err := other.Lock(ctx, Row(i), ForUpdate, Wait{No: true}); !errors.Is(err, ErrNotAvailable) {
+		if _, err := other.Lock(ctx, row(i), ForUpdate, Wait{No: true}); !errors.Is(err, ErrNotAvailable) {
 			t.Fatalf("lock %d: %v", i, err)
 		}
 	}
 	few.ReleaseAll()
-	other.mustLock(t, Row(7), ForUpdate)
+	other.mustLock(t, row(7), ForUpdate)
 	other.ReleaseAll()
+}
+
+// TestLocksOfBlocks: owners lock, lock in more modes, mark, release and go back, among
+// rows and keys of few blocks, as in a model that has every lock by itself.
+func TestLocksOfBlocks(t *testing.T) {
+	for seed := range uint64(20) {
+		m := NewManager()
+		r := rand.New(rand.NewPCG(2, seed))
+		world := modelLocks{}
+		owners := make([]*modelOwner, 3)
+		for i := range owners {
+			owners[i] = &modelOwner{Owner: m.NewOwner(0)}
+		}
+		for step := range 3000 {
+			o := owners[r.IntN(len(owners))]
+			at := row(r.Uint64N(100))
+			if r.IntN(3) == 0 {
+				at = key(r.Uint64N(100))
+			}
+			switch op := r.IntN(1000); {
+			case op < 900:
+				mode := ForUpdate
+				if r.IntN(4) == 0 {
+					mode = ForKeyShare + Mode(r.IntN(4))
+				}
+				had := world[at][o]
+				held, err := o.Lock(ctx, at, mode, Wait{No: true})
+				if free := world.free(at, o, mode); free == (err != nil) || held != (had&setOf(mode) != 0) {
+					t.Fatalf("seed %d, step %d: %x in mode %d: held %v, %v", seed, step, uint64(at), mode, held, err)
+				}
+				if err == nil {
+					o.locked(world, at, mode)
+				}
+			case op < 940:
+				if n := len(o.order); n > 0 { // of what was locked since the last mark, as storage does
+					if last := o.order[n-1]; len(o.marks) == 0 || n > o.marks[len(o.marks)-1].order {
+						o.Release(last)
+						o.order = o.order[:n-1]
+						delete(world[last], o)
+					}
+				}
+			case op < 970:
+				o.marks = append(o.marks, modelMark{o.Mark(), len(o.order)})
+			case op < 990 && len(o.marks) > 0:
+				n := r.IntN(len(o.marks))
+				back := o.marks[n]
+				o.marks = o.marks[:n+1]
+				o.ReleaseTo(back.mark)
+				o.forget(world, back.order)
+			case op > 996:
+				o.ReleaseAll()
+				o.forget(world, 0)
+				*o = modelOwner{Owner: m.NewOwner(0)}
+			}
+		}
+		for _, o := range owners {
+			o.ReleaseAll()
+		}
+		m.mustBeEmpty(t)
+	}
+}
+
+// modelLocks are who has a resource, in which modes.
+type modelLocks map[Resource]map[*modelOwner]modes
+
+func (w modelLocks) free(r Resource, o *modelOwner, mode Mode) bool {
+	if w[r][o]&setOf(mode) != 0 {
+		return true
+	}
+	for other, held := range w[r] {
+		if other != o && held&r.conflicts(mode) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+type modelOwner struct {
+	*Owner
+	order []Resource // that it has, in order of locking
+	marks []modelMark
+}
+
+type modelMark struct{ mark, order int }
+
+func (o *modelOwner) locked(w modelLocks, r Resource, mode Mode) {
+	if w[r] == nil {
+		w[r] = map[*modelOwner]modes{}
+	}
+	if w[r][o] == 0 {
+		o.order = append(o.order, r)
+	}
+	w[r][o] |= setOf(mode)
+}
+
+func (o *modelOwner) forget(w modelLocks, from int) {
+	for _, r := range o.order[from:] {
+		delete(w[r], o)
+	}
+	o.order = o.order[:from]
 }

@@ -36,40 +36,70 @@ type Manager struct {
 	nextID uint32
 }
 
+// shard has the locks of some blocks. Whoever holds a resource is told by the first of
+// these that has it: objects, extra, single and blocks.
 type shard struct {
 	mu sync.Mutex
-	// simple has the locks with one holder and no waiter, without pointers: a
-	// transaction may hold millions. objects has the others.
-	simple  map[Resource]simple
+	// objects are the locks with several holders or with waiters. The others have
+	// one holder and no waiter, and are kept without pointers: a transaction may hold
+	// millions.
 	objects map[Resource]*object
-	// most is how many simple had since it was made.
+	// single has, by its block, a resource that was the first of it to be locked.
+	single roomyMap[Resource, single]
+	// blocks are those of which one owner locked several resources in one mode.
+	blocks roomyMap[Resource, block]
+	// extra are resources of blocks that single or blocks have otherwise: of another
+	// owner, in other modes, or locked after another mark.
+	extra roomyMap[Resource, single]
+}
+
+// single is a lock with one holder and no waiter.
+type single struct {
+	owner uint32
+	mark  uint16 // the owner's when it was locked
+	place uint8
+	held  modes
+}
+
+func (e single) sameAs(r Resource) bool { return e.place == uint8(r&placeMask) }
+
+// block is the locks of one owner, taken after one mark, of some resources of a block.
+type block struct {
+	places uint64 // a bit each
+	owner  uint32
+	mark   uint16
+	held   modes
+	// split says that objects or extra may have some of them, as others want them or
+	// the owner has them in more modes. They are released with the block all the same.
+	split bool
+}
+
+// roomyMap is a map that gives memory back when hardly anything is left: one does not
+// shrink by itself, and a load of many rows would keep its for ever.
+type roomyMap[K comparable, V any] struct {
+	m map[K]V
+	// most is how many there were since m was made.
 	most int
 }
 
-// mapKept is up to how large a map may stay: one does not shrink by itself.
-const mapKept = 1 << 10
+// mapKept is up to how large a map may stay.
+const mapKept = 1 << 9
 
-// add puts a lock into simple.
-func (s *shard) add(r Resource, e simple) {
-	s.simple[r] = e
-	s.most = max(s.most, len(s.simple))
-}
-
-// remove takes a lock out of simple, and gives memory back when hardly any is left:
-// a load of many rows would keep its for ever.
-func (s *shard) remove(r Resource) {
-	delete(s.simple, r)
-	if n := len(s.simple); s.most > mapKept && n < s.most/8 {
-		left := make(map[Resource]simple, n)
-		maps.Copy(left, s.simple)
-		s.simple, s.most = left, n
+func (x *roomyMap[K, V]) put(k K, v V) {
+	if x.m == nil {
+		x.m = map[K]V{}
 	}
+	x.m[k] = v
+	x.most = max(x.most, len(x.m))
 }
 
-// simple is a lock with one holder and no waiter.
-type simple struct {
-	owner uint32
-	held  modes
+func (x *roomyMap[K, V]) remove(k K) {
+	delete(x.m, k)
+	if n := len(x.m); x.most > mapKept && n < x.most/8 || n == 0 && x.most > mapKept/8 {
+		left := make(map[K]V, n)
+		maps.Copy(left, x.m)
+		x.m, x.most = left, n
+	}
 }
 
 // object is a lock with several holders or with waiters.
@@ -98,14 +128,17 @@ type Owner struct {
 	id      uint32
 	tag     uint64
 	list    []Resource // in order of locking; may name released ones
+	mark    uint16     // how often Mark was called, marksMax at the most
 	waiting *waiter    // guarded by m.mu
 }
+
+// marksMax is from which mark on every resource is noted by itself.
+const marksMax = 1<<16 - 1
 
 // NewManager returns a Manager without locks.
 func NewManager() *Manager {
 	m := &Manager{owners: map[uint32]*Owner{}}
 	for i := range m.shards {
-		m.shards[i].simple = map[Resource]simple{}
 		m.shards[i].objects = map[Resource]*object{}
 	}
 	return m
@@ -123,5 +156,5 @@ func (m *Manager) NewOwner(tag uint64) *Owner {
 }
 
 func (m *Manager) shard(r Resource) *shard {
-	return &m.shards[(uint64(r)*0x9e3779b97f4a7c15)>>58]
+	return &m.shards[(uint64(r.block())*0x9e3779b97f4a7c15)>>58]
 }

@@ -54,25 +54,54 @@ var rowConflicts = [...]modes{
 	ForUpdate:      setOf(ForKeyShare, ForShare, ForNoKeyUpdate, ForUpdate),
 }
 
-// Resource is what is locked: the kind in the two upper bits, below it the
-// table's OID or a hash.
+// Resource is what is locked: the kind in the two upper bits, in the lowest six the
+// place in its block, and between them the block: what is locked together often,
+// such as 64 rows with successive ids, takes one entry a block.
 type Resource uint64
 
 const (
 	kindTable Resource = iota << 62
 	kindRow
 	kindKey
+	// kindBlock is, in the list of an owner alone, a block of either.
+	kindBlock
 	kindMask = 3 << 62
 )
 
+const (
+	placeBits = 6
+	placeMask = 1<<placeBits - 1
+)
+
 // Table is the resource of a table.
-func Table(oid uint32) Resource { return kindTable | Resource(oid) }
+func Table(oid uint32) Resource { return kindTable | Resource(oid)<<placeBits }
 
-// Row is the resource of the row version with this hash of table and row id.
-func Row(hash uint64) Resource { return kindRow | Resource(hash)&^kindMask }
+// Row is the resource of a row version: the hash of its table and block, and its place,
+// below 64.
+func Row(hash uint64, place uint8) Resource { return kindRow | inBlock(hash, place) }
 
-// Key is the resource of the key with this hash of table and key.
-func Key(hash uint64) Resource { return kindKey | Resource(hash)&^kindMask }
+// Key is the resource of a key: the hash of its table and block, and its place, below 64.
+func Key(hash uint64, place uint8) Resource { return kindKey | inBlock(hash, place) }
+
+func inBlock(hash uint64, place uint8) Resource {
+	return Resource(hash)<<placeBits&^kindMask | Resource(place&placeMask)
+}
+
+// block is a resource without its place.
+func (r Resource) block() Resource { return r &^ placeMask }
+
+// bit stands for the place of a resource in its block.
+func (r Resource) bit() uint64 { return 1 << (r & placeMask) }
+
+// blockItem is what stands in an owner's list for the block of a resource: its kind is
+// where the place was.
+func (r Resource) blockItem() Resource { return kindBlock | r.block()&^kindMask | r>>62 }
+
+// ofItem is the block that an item stands for.
+func (r Resource) ofItem() Resource { return r&placeMask<<62 | r.block()&^kindMask }
+
+// table is the OID of a table's resource.
+func (r Resource) table() uint32 { return uint32(r >> placeBits) }
 
 // conflicts returns the modes that m excludes on r.
 func (r Resource) conflicts(m Mode) modes {

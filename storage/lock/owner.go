@@ -12,25 +12,25 @@ func (o *Owner) Lock(ctx context.Context, r Resource, mode Mode, wait Wait) (hel
 	s := o.m.shard(r)
 	s.mu.Lock()
 	x := s.objects[r]
-	e, locked := s.simple[r]
-	switch {
-	case x == nil && !locked:
-		s.add(r, simple{o.id, setOf(mode)})
-		s.mu.Unlock()
-		o.list = append(o.list, r)
-		return false, nil
-	case x == nil && e.owner == o.id:
-		held = e.held&setOf(mode) != 0
-		e.held |= setOf(mode)
-		s.simple[r] = e
-		s.mu.Unlock()
-		return held, nil
+	if x == nil {
+		owner, modes, locked := s.holder(r)
+		switch {
+		case !locked:
+			s.add(o, r, mode)
+			s.mu.Unlock()
+			return false, nil
+		case owner == o.id:
+			held = modes&setOf(mode) != 0
+			if !held {
+				s.hold(r, owner, modes|setOf(mode))
+			}
+			s.mu.Unlock()
+			return held, nil
+		}
 	}
 	o.m.mu.Lock()
 	if x == nil {
-		x = &object{resource: r, holders: []holder{{o.m.owners[e.owner], e.held}}}
-		s.objects[r] = x
-		s.remove(r)
+		x = s.object(o.m, r)
 	}
 	mine, granted := x.tryGrant(o, mode)
 	var w *waiter
@@ -97,12 +97,19 @@ func (o *Owner) giveUp(w *waiter) bool {
 }
 
 // Mark is a point to release back to.
-func (o *Owner) Mark() int { return len(o.list) }
+func (o *Owner) Mark() int {
+	o.mark = min(o.mark, marksMax-1) + 1
+	return len(o.list)
+}
 
 // ReleaseTo releases what was locked since mark. Modes added to older locks stay.
 func (o *Owner) ReleaseTo(mark int) {
 	for i := len(o.list) - 1; i >= mark; i-- {
-		o.release(o.list[i])
+		if r := o.list[i]; r&kindMask == kindBlock {
+			o.releaseBlock(r.ofItem())
+		} else {
+			o.release(r)
+		}
 	}
 	o.list = o.list[:mark]
 }
@@ -128,20 +135,18 @@ func (o *Owner) release(r Resource) {
 	s := o.m.shard(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x := s.objects[r]
-	if x == nil {
-		if s.simple[r].owner == o.id {
-			s.remove(r)
-		}
-		return
+	s.release(o, r)
+	if b, ok := s.blocks.m[r.block()]; ok && b.owner == o.id && b.places&r.bit() != 0 {
+		b.places &^= r.bit()
+		s.blocks.put(r.block(), b)
 	}
-	o.m.mu.Lock()
-	defer o.m.mu.Unlock()
-	x.holders = slices.DeleteFunc(x.holders, func(h holder) bool { return h.owner == o })
-	x.grantWaiters()
-	if len(x.holders) == 0 && len(x.queue) == 0 {
-		delete(s.objects, r)
-	}
+}
+
+func (o *Owner) releaseBlock(r Resource) {
+	s := o.m.shard(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.releaseBlock(o, r)
 }
 
 // deadlocked says whether o waits for itself.
