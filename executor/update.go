@@ -41,8 +41,9 @@ type target struct {
 	// second is the input once more, for re-checks while input is open.
 	second operator
 	// taken are the row versions this command has dealt with: a join may find
-	// a row several times, the first counts.
-	taken map[storage.RowID]struct{}
+	// a row several times, the first counts. A bit stands for a row, a word for 64
+	// successive row ids, as those of one command mostly are.
+	taken map[storage.RowID]uint64
 }
 
 func (t *target) buildInputs(b *builder, n plan.Node) error {
@@ -131,12 +132,13 @@ func (t *target) lockRows(ctx context.Context, in *batch, mode storage.RowLockMo
 // take notes a row version and says whether it is new to the command.
 func (t *target) take(id storage.RowID) bool {
 	if t.taken == nil {
-		t.taken = map[storage.RowID]struct{}{}
+		t.taken = map[storage.RowID]uint64{}
 	}
-	if _, ok := t.taken[id]; ok {
+	word, bit := id/64, uint64(1)<<(id%64)
+	if t.taken[word]&bit != 0 {
 		return false
 	}
-	t.taken[id] = struct{}{}
+	t.taken[word] |= bit
 	return true
 }
 

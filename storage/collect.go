@@ -23,7 +23,7 @@ func (e *Engine) drop(s *shard) {
 		return
 	}
 	s.dropped = true
-	s.dirty, s.deltas = zeroPosition, nil
+	s.dirty, s.deletesSince = zeroPosition, 0
 	for _, f := range s.view.objects() {
 		e.collect(f)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"sort"
@@ -682,8 +683,18 @@ func (s *script) showShard(sh *shard) error {
 			return err
 		}
 	}
-	for _, d := range sh.deltas {
-		s.printf("  to flush: delete %s at %s\n", s.deleted(d.RowID, d.Successor), s.times.of("t", d.Timestamp))
+	for _, f := range v.objects() {
+		if sh.deletesSince == 0 {
+			break
+		}
+		err := f.Tombstones.Each(uint64(sh.deletesSince), math.MaxUint64, func(pos int, at, successor uint64) error {
+			id, err := f.rowID(s.ctx, pos)
+			s.printf("  to flush: delete %s at %s\n", s.deleted(id, successor), s.times.of("t", at))
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -40,20 +40,22 @@ import (
 //
 // Objects of a flush that did not reach step 3 are swept at the next start.
 type flush struct {
-	e          *Engine
-	s          *shard
-	table      *catalog.Table
-	memory     []*memorySegment
-	loaded     []*flushedSegment // of bulk loads, to be listed
-	listings   []listing         // of loaded, those that commit lists
-	deltas     []deltalog.Entry
-	at         hlc.Timestamp // of the last commit below position
-	position   wal.Position
-	dirty      wal.Position
-	dirtySince hlc.Timestamp
-	horizon    horizon
-	since      hlc.Timestamp // see merge
-	written    []*writtenSegment
+	e        *Engine
+	s        *shard
+	table    *catalog.Table
+	memory   []*memorySegment
+	loaded   []*flushedSegment // of bulk loads, to be listed
+	listings []listing         // of loaded, those that commit lists
+	// objects are the segments of before, deletesSince is shard's.
+	objects      []*flushedSegment
+	deletesSince hlc.Timestamp
+	at           hlc.Timestamp // of the last commit below position
+	position     wal.Position
+	dirty        wal.Position
+	dirtySince   hlc.Timestamp
+	horizon      horizon
+	since        hlc.Timestamp // see merge
+	written      []*writtenSegment
 	// options are those of the shard when it was written.
 	options         *catalog.StorageOptions
 	segmentBytesMax int64
@@ -221,14 +223,14 @@ func (f *flush) seal() bool {
 	}
 	s.seal()
 	f.at, f.position, f.dirty, f.dirtySince = p.appliedAt, p.behindApplied(), s.dirty, s.dirtySince
-	f.deltas, s.deltas = s.deltas, nil
+	f.deletesSince, s.deletesSince = s.deletesSince, 0
 	s.flushFrom, s.dirty = s.dirty, wal.Position{}
-	f.memory, f.loaded = slices.Clone(s.view.memory), slices.Clone(s.view.loaded)
+	f.memory, f.loaded, f.objects = slices.Clone(s.view.memory), slices.Clone(s.view.loaded), slices.Clone(s.view.objects())
 	for _, m := range f.memory {
 		m.retain()
 		m.sealed.Store(true)
 	}
-	for _, l := range f.loaded {
+	for _, l := range slices.Concat(f.loaded, f.objects) {
 		l.retain()
 	}
 	f.horizon = f.e.horizonLocked(s, mergeSome)
@@ -240,7 +242,7 @@ func (f *flush) release() {
 	for _, m := range f.memory {
 		m.release()
 	}
-	for _, l := range f.loaded {
+	for _, l := range slices.Concat(f.loaded, f.objects) {
 		l.release()
 	}
 }
@@ -249,7 +251,9 @@ func (f *flush) release() {
 func (f *flush) giveUp() {
 	f.e.pipeline.apply.Lock()
 	defer f.e.pipeline.apply.Unlock()
-	f.s.deltas = append(f.deltas, f.s.deltas...)
+	if f.deletesSince != 0 {
+		f.s.deletesSince = f.deletesSince
+	}
 	f.s.dirty, f.s.dirtySince, f.s.flushFrom = f.dirty, f.dirtySince, wal.Position{}
 	for _, w := range f.written {
 		w.flushed.release()
@@ -258,8 +262,8 @@ func (f *flush) giveUp() {
 
 // write is step 2.
 func (f *flush) write(ctx context.Context) error {
-	deltas := slices.Clone(f.deltas)
 	f.options, f.segmentBytesMax = &f.e.optionsOf(f.s).StorageOptions, f.e.segmentBytesMax(f.s)
+	var groups [][]*memorySegment
 	for memory := f.memory; len(memory) > 0; {
 		n, size := 1, memory[0].Size()
 		// One that has an incremental index stays by itself, to keep it.
@@ -267,25 +271,78 @@ func (f *flush) write(ctx context.Context) error {
 			size += memory[n].Size()
 			n++
 		}
-		if err := f.writeSegment(ctx, memory[:n], deltas); err != nil {
-			return err
-		}
-		deltas = nil
+		groups = append(groups, memory[:n])
 		memory = memory[n:]
 	}
-	if len(deltas) > 0 {
-		return f.writeSegment(ctx, nil, deltas) // deletes alone
+	for i, deleted := range f.deletes(len(groups)) {
+		var memory []*memorySegment // none where there are deletes alone
+		if i < len(groups) {
+			memory = groups[i]
+		}
+		if err := f.writeSegment(ctx, memory, deleted); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, deltas []deltalog.Entry) error {
+// deletesPerSegment is about how many deletes one segment's delta log has at the most:
+// a merge keeps in memory those of them that it passes on.
+const deletesPerSegment = 1 << 20
+
+// deletes deals the segments of before, as far as rows of them were deleted that no
+// delta log may have, out to n segments that are written, or more if they have many.
+func (f *flush) deletes(n int) [][]*flushedSegment {
+	if f.deletesSince == 0 {
+		return make([][]*flushedSegment, n)
+	}
+	counts, all := make([]int, len(f.objects)), 0
+	for i, g := range f.objects {
+		// The function does not fail.
+		_ = g.Tombstones.Each(uint64(f.deletesSince), uint64(f.at), func(int, uint64, uint64) error {
+			counts[i]++
+			return nil
+		})
+		all += counts[i]
+	}
+	shares := make([][]*flushedSegment, max(n, (all+deletesPerSegment-1)/deletesPerSegment))
+	dealt := 0
+	for i, g := range f.objects {
+		if counts[i] > 0 {
+			to := dealt * len(shares) / all
+			shares[to] = append(shares[to], g)
+			dealt += counts[i]
+		}
+	}
+	return shares
+}
+
+// deletesOf yields those deletes of rows of a segment of before.
+func (f *flush) deletesOf(ctx context.Context, g *flushedSegment) deltalog.Source {
+	return func(yield func(deltalog.Entry) error) error {
+		var key []byte
+		return g.Tombstones.Each(uint64(f.deletesSince), uint64(f.at), func(pos int, at, successor uint64) error {
+			id, err := g.rowID(ctx, pos)
+			if err != nil {
+				return err
+			}
+			if key, err = g.appendKey(ctx, key[:0], pos); err != nil {
+				return err
+			}
+			return yield(deltalog.Entry{RowID: id, Timestamp: at, Successor: successor, Key: key})
+		})
+	}
+}
+
+// writeSegment writes a segment of what is in memory, and of the deletes of rows of
+// segments of before.
+func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, deleted []*flushedSegment) error {
 	w := &writtenSegment{}
 	for _, m := range memory {
 		w.memory = append(w.memory, m.Segment)
 	}
 	own := f.collect(w)
-	if len(w.refs) == 0 && len(own) == 0 && len(deltas) == 0 {
+	if len(w.refs) == 0 && len(own) == 0 && len(deleted) == 0 {
 		return nil
 	}
 	sortByKey(w.memory, w.refs)
@@ -312,7 +369,9 @@ func (f *flush) writeSegment(ctx context.Context, memory []*memorySegment, delta
 			return err
 		}
 	}
-	out.Delete(deltas)
+	for _, g := range deleted {
+		out.DeleteFrom(f.deletesOf(ctx, g))
+	}
 	out.Delete(own)
 	m, key, err := out.Finish(ctx, f.position)
 	if err != nil {
@@ -619,16 +678,16 @@ func (f *flush) carryOver(w *writtenSegment) {
 		}
 		w.flushed.Tombstones.Set(i, at, successor)
 		if at > uint64(f.at) {
-			f.s.deltas = append(f.s.deltas, deltalog.Entry{
-				RowID: g.RowID(int(r.Position)), Timestamp: at, Successor: successor, Key: keyOf(g, int(r.Position)),
-			})
+			f.s.noteDelete(hlc.Timestamp(at))
 		}
 	}
 }
 
-// addDelta notes the delete of a flushed row for the next flush.
-func (s *shard) addDelta(d *deletion, successor RowID, at hlc.Timestamp) {
-	s.deltas = append(s.deltas, deltalog.Entry{RowID: uint64(d.row), Timestamp: uint64(at), Successor: uint64(successor), Key: d.key})
+// noteDelete leaves the delete of a flushed row to the next flush.
+func (s *shard) noteDelete(at hlc.Timestamp) {
+	if s.deletesSince == 0 || at < s.deletesSince {
+		s.deletesSince = at
+	}
 }
 
 func encodePosition(p wal.Position) []byte {

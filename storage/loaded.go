@@ -76,7 +76,7 @@ func (p *privateWrites) undoLoads(first RowID) {
 func (p *privateWrites) deletesOf(table catalog.StorageID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return len(p.own[table]) > 0
+	return p.own[table].len() > 0
 }
 
 // findLoaded looks for an own row that a load brought.

@@ -51,9 +51,8 @@ type merge struct {
 	// since is from when on readers miss nothing of what was left out.
 	since hlc.Timestamp
 
-	refs    []growing.Ref
-	deletes []deltalog.Entry
-	result  *flushedSegment // nil if no row is left
+	refs   []growing.Ref
+	result *flushedSegment // nil if no row is left
 	// moved says, for each input, where its rows went.
 	moved [][]uint32
 	// writers wrote the vector indexes.
@@ -118,8 +117,10 @@ func (m *merge) write(ctx context.Context) error {
 	if err := m.collect(ctx); err != nil {
 		return err
 	}
-	if len(m.refs) == 0 && len(m.deletes) == 0 {
-		return nil
+	if len(m.refs) == 0 {
+		if passes, err := deltalog.Any(m.foreignDeletes(ctx)); !passes || err != nil {
+			return err
+		}
 	}
 	fields := m.fields()
 	name := manifest.Segment{Table: m.s.table, Partition: m.s.key.partition, ID: catalog.SegmentID(m.e.newIDs(1))}
@@ -142,7 +143,10 @@ func (m *merge) write(ctx context.Context) error {
 			return err
 		}
 	}
-	out.Delete(m.deletes)
+	for i := range m.inputs {
+		out.DeleteFrom(m.deletesOf(ctx, i))
+	}
+	out.DeleteFrom(m.foreignDeletes(ctx))
 	written, key, err := out.Finish(ctx, m.delta)
 	if err != nil {
 		return err
@@ -155,8 +159,7 @@ func (m *merge) write(ctx context.Context) error {
 	return nil
 }
 
-// collect decides which rows stay, and in which order; and which deletes of the
-// inputs' delta logs are still needed.
+// collect decides which rows stay, and in which order.
 func (m *merge) collect(ctx context.Context) error {
 	kept := make([][]uint32, len(m.inputs))
 	for i, f := range m.inputs {
@@ -170,7 +173,7 @@ func (m *merge) collect(ctx context.Context) error {
 			if pos%flushBatchRows == 0 {
 				m.pace.pause()
 			}
-			at, successor := f.Tombstones.Get(pos)
+			at, _ := f.Tombstones.Get(pos)
 			switch {
 			case at != 0 && at <= uint64(m.horizon.deleted):
 				m.since = max(m.since, hlc.Timestamp(at))
@@ -182,14 +185,6 @@ func (m *merge) collect(ctx context.Context) error {
 				continue
 			}
 			kept[i] = append(kept[i], uint32(pos))
-			if at == 0 || at > uint64(m.at) {
-				continue
-			}
-			d, err := deleteOf(ctx, f, pos, at, successor)
-			if err != nil {
-				return err
-			}
-			m.deletes = append(m.deletes, d)
 		}
 		m.moved = append(m.moved, moved)
 	}
@@ -199,7 +194,7 @@ func (m *merge) collect(ctx context.Context) error {
 	for i, r := range m.refs {
 		m.moved[r.Segment][r.Position] = uint32(i)
 	}
-	return m.foreignDeletes(ctx)
+	return nil
 }
 
 // expired says of the rows of an input whether they are past their time.
@@ -214,38 +209,50 @@ func (m *merge) expired(ctx context.Context, f *flushedSegment) (func(pos int) b
 	return func(pos int) bool { return !young.Get(pos) }, err
 }
 
-func deleteOf(ctx context.Context, f *flushedSegment, pos int, at, successor uint64) (deltalog.Entry, error) {
-	id, err := f.rowID(ctx, pos)
-	if err != nil {
-		return deltalog.Entry{}, err
-	}
-	key, err := f.appendKey(ctx, nil, pos)
-	return deltalog.Entry{RowID: id, Timestamp: at, Successor: successor, Key: key}, err
-}
-
-// foreignDeletes keeps those entries of the inputs' delta logs that are of rows
-// of other segments.
-func (m *merge) foreignDeletes(ctx context.Context) error {
-	v := m.s.pin()
-	defer v.release()
-	for _, f := range m.inputs {
-		err := f.Deletes(ctx, func(d deltalog.Entry) error {
-			src, _, err := v.find(ctx, d.RowID)
-			if err != nil || src == nil {
-				return err
-			}
-			if g, ok := src.(*flushedSegment); ok && slices.Contains(m.inputs, g) {
+// deletesOf yields the deletes of the rows of an input that stay.
+func (m *merge) deletesOf(ctx context.Context, input int) deltalog.Source {
+	f, moved := m.inputs[input], m.moved[input]
+	return func(yield func(deltalog.Entry) error) error {
+		return f.Tombstones.Each(1, uint64(m.at), func(pos int, at, successor uint64) error {
+			if moved[pos] == movedAway {
 				return nil
 			}
-			d.Key = slices.Clone(d.Key)
-			m.deletes = append(m.deletes, d)
-			return nil
+			id, err := f.rowID(ctx, pos)
+			if err != nil {
+				return err
+			}
+			key, err := f.appendKey(ctx, nil, pos)
+			if err != nil {
+				return err
+			}
+			return yield(deltalog.Entry{RowID: id, Timestamp: at, Successor: successor, Key: key})
 		})
-		if err != nil {
-			return err
-		}
 	}
-	return nil
+}
+
+// foreignDeletes yields those entries of the inputs' delta logs that are of rows
+// of other segments.
+func (m *merge) foreignDeletes(ctx context.Context) deltalog.Source {
+	return func(yield func(deltalog.Entry) error) error {
+		v := m.s.pin()
+		defer v.release()
+		for _, f := range m.inputs {
+			err := f.Deletes(ctx, func(d deltalog.Entry) error {
+				src, _, err := v.find(ctx, d.RowID)
+				if err != nil || src == nil {
+					return err
+				}
+				if g, ok := src.(*flushedSegment); ok && slices.Contains(m.inputs, g) {
+					return nil
+				}
+				return yield(d)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // order fills refs with the rows of the inputs by primary key; versions of one

@@ -90,7 +90,7 @@ func (e *Engine) mergePlan(s *shard, v *shardView, h horizon, scope mergeScope) 
 			return mergeWork{kind, []*flushedSegment{f}}
 		}
 	}
-	return mergeWork{mergeKind, e.mergeSmallPlan(s, v, scope)}
+	return mergeWork{mergeKind, e.mergeSmallPlan(s, v, h, scope)}
 }
 
 // deletesAlone are segments without rows, so many at most: a merge takes them along,
@@ -115,19 +115,19 @@ func (e *Engine) expiredRows(f *flushedSegment, by hlc.Timestamp) int64 {
 }
 
 // mergeSmallPlan chooses among the small segments; nil if there are too few.
-func (e *Engine) mergeSmallPlan(s *shard, v *shardView, scope mergeScope) []*flushedSegment {
+func (e *Engine) mergeSmallPlan(s *shard, v *shardView, h horizon, scope mergeScope) []*flushedSegment {
 	most := e.segmentBytesMax(s)
-	group, worthIt := mergeGroup(v.flushed, most)
+	group, worthIt := mergeGroup(v.flushed, h, most)
 	if len(group) >= 2 && (worthIt || scope >= mergeAll) {
 		return group
 	}
 	switch scope {
 	case mergeBare:
-		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.have(v, indexBuilt)), most)
+		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), e.have(v, indexBuilt)), h, most)
 	case mergeWhole:
-		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), (*flushedSegment).isIndexed), wholeSegments*most)
+		group, _ = mergeGroup(slices.DeleteFunc(slices.Clone(v.flushed), (*flushedSegment).isIndexed), h, wholeSegments*most)
 	case mergeFull:
-		group, _ = mergeGroup(v.flushed, wholeSegments*most)
+		group, _ = mergeGroup(v.flushed, h, wholeSegments*most)
 	default:
 		return nil
 	}
@@ -154,13 +154,13 @@ func (e *Engine) have(v *shardView, state indexState) func(*flushedSegment) bool
 
 // mergeGroup chooses of segments the small ones that fit into one of so many bytes
 // at most, and says whether their merge is worth writing them again.
-func mergeGroup(segments []*flushedSegment, most int64) (_ []*flushedSegment, worthIt bool) {
+func mergeGroup(segments []*flushedSegment, h horizon, most int64) (_ []*flushedSegment, worthIt bool) {
 	var group []*flushedSegment
 	var groupBytes, largest int64
 	var key catalog.FieldID
 	keyed := false
 	for _, f := range segments {
-		size := f.liveBytes()
+		size := f.bytesAfter(h)
 		if size >= most/smallSegment || len(group) == mergeInputsMax || groupBytes+size > most {
 			continue
 		}
@@ -178,20 +178,28 @@ func mergeGroup(segments []*flushedSegment, most int64) (_ []*flushedSegment, wo
 }
 
 // isSmall says whether a segment of a shard is to be merged with others.
-func (e *Engine) isSmall(s *shard, f *flushedSegment) bool {
-	return f.liveBytes() < e.segmentBytesMax(s)/smallSegment
+func (e *Engine) isSmall(s *shard, f *flushedSegment, h horizon) bool {
+	return f.bytesAfter(h) < e.segmentBytesMax(s)/smallSegment
 }
 
 // liveBytes estimates the size of a segment without its deleted rows and its
 // vector indexes.
-func (f *flushedSegment) liveBytes() (n int64) {
+func (f *flushedSegment) liveBytes() int64 { return f.bytesWithout(f.Tombstones.Count()) }
+
+// bytesAfter estimates what a merge would write of a segment: deleted rows that may
+// still be read stay. After an update of all rows those are as many as the others.
+func (f *flushedSegment) bytesAfter(h horizon) int64 {
+	return f.bytesWithout(f.Tombstones.CountBefore(uint64(h.deleted)))
+}
+
+func (f *flushedSegment) bytesWithout(deleted int64) (n int64) {
 	for i := range f.Manifest.Files {
 		if x := &f.Manifest.Files[i]; x.Index == 0 {
 			n += x.Bytes
 		}
 	}
 	if rows := int64(f.Rows()); rows > 0 {
-		n = n * (rows - f.Tombstones.Count()) / rows
+		n = n * (rows - deleted) / rows
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 	"sync"
@@ -34,10 +35,11 @@ type privateWrites struct {
 	runs []privateRun
 
 	mu      sync.RWMutex // guards deletes and own against parallel scans
-	deletes []deletion
-	// own has, per table storage, the deletes of committed rows: row id → index
-	// in deletes.
-	own map[catalog.StorageID]map[RowID]uint32
+	deletes deletions
+	// own has, per table storage, the deletes of committed rows.
+	own map[catalog.StorageID]*ownDeletes
+	// command is how many deletes there were when the command began.
+	command int
 	// loading are the shards with loads.
 	loading []*privateShard
 	// loadEnds end Engine.writing for the loads.
@@ -60,18 +62,6 @@ type privateRun struct {
 	shards      []*privateShard
 }
 
-// deletion is one row that the transaction deleted.
-type deletion struct {
-	target    *wal.Target
-	row       RowID
-	successor RowID
-	key       []byte
-	// private is the segment of an own row and its position; nil for a
-	// committed one.
-	private *memorySegment
-	pos     int
-}
-
 const (
 	privateGone  = 1
 	privateFirst = 2
@@ -82,10 +72,14 @@ const (
 const privateSegmentBytes = 64 << 20
 
 func newPrivateWrites(e *Engine) *privateWrites {
-	return &privateWrites{e: e, shards: map[shardKey]*privateShard{}, own: map[catalog.StorageID]map[RowID]uint32{}}
+	p := &privateWrites{e: e, shards: map[shardKey]*privateShard{}, own: map[catalog.StorageID]*ownDeletes{}}
+	if e.opts.Scratch != nil {
+		p.deletes.scratch = e.scratchMemory
+	}
+	return p
 }
 
-func (p *privateWrites) empty() bool { return len(p.order) == 0 && len(p.deletes) == 0 }
+func (p *privateWrites) empty() bool { return len(p.order) == 0 && p.deletes.count == 0 }
 
 func (p *privateWrites) shard(t wal.Target) *privateShard {
 	key := shardKey{catalog.StorageID(t.Partition), int(t.Shard)}
@@ -164,19 +158,18 @@ func (p *privateWrites) segmentBytes(wanted int64) int64 {
 func (p *privateWrites) delete(t *wal.Target, row, successor RowID, key []byte) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.deletes)
-	d := deletion{target: t, row: row, successor: successor, key: key}
-	if d.private, d.pos = p.find(t.Partition, int(t.Shard), row); d.private != nil {
-		d.private.Tombstones.Set(d.pos, uint64(n)+privateFirst, uint64(successor))
-	} else {
-		own := p.own[catalog.StorageID(t.TableStorage)]
-		if own == nil {
-			own = map[RowID]uint32{}
-			p.own[catalog.StorageID(t.TableStorage)] = own
-		}
-		own[row] = uint32(n)
+	g, pos := p.find(t.Partition, int(t.Shard), row)
+	n := p.deletes.add(deletion{target: t, row: row, successor: successor, key: key, private: g != nil})
+	if g != nil {
+		g.Tombstones.Set(pos, uint64(n)+privateFirst, uint64(successor))
+		return n
 	}
-	p.deletes = append(p.deletes, d)
+	own := p.own[catalog.StorageID(t.TableStorage)]
+	if own == nil {
+		own = &ownDeletes{blocks: map[uint64]ownBlock{}}
+		p.own[catalog.StorageID(t.TableStorage)] = own
+	}
+	own.add(row, p.command)
 	return n
 }
 
@@ -184,7 +177,7 @@ func (p *privateWrites) delete(t *wal.Target, row, successor RowID, key []byte) 
 func (p *privateWrites) succeed(n int, successor RowID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.deletes[n].successor = successor
+	p.deletes.succeed(n, successor)
 }
 
 // find looks for an own row.
@@ -224,8 +217,7 @@ func (p *privateWrites) findAny(row RowID) (*privateShard, *memorySegment, int) 
 func (p *privateWrites) deleted(table catalog.StorageID, row RowID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	_, ok := p.own[table][row]
-	return ok
+	return p.own[table].has(row, math.MaxUint64)
 }
 
 // touches says whether rows of a partition were changed, be it taken back since.
@@ -237,7 +229,7 @@ func (p *privateWrites) touches(partition catalog.StorageID) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.deletes, func(d deletion) bool { return d.target.Partition == uint64(partition) })
+	return p.deletes.of(uint64(partition))
 }
 
 // alive looks for an own live row with a key in one shard.
@@ -263,15 +255,16 @@ func (p *privateWrites) alive(key shardKey, hash uint64, k []byte) (found RowID)
 func (p *privateWrites) undo(first RowID, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i := len(p.deletes) - 1; i >= n; i-- {
-		d := &p.deletes[i]
-		if d.private != nil {
-			d.private.Tombstones.Clear(d.pos)
-		} else {
-			delete(p.own[catalog.StorageID(d.target.TableStorage)], d.row)
+	for i := p.deletes.count - 1; i >= n; i-- {
+		d := p.deletes.at(i)
+		if !d.private {
+			p.own[catalog.StorageID(d.target.TableStorage)].remove(d.row)
+		} else if g, pos := p.find(d.target.Partition, int(d.target.Shard), d.row); g != nil {
+			g.Tombstones.Clear(pos)
 		}
 	}
-	p.deletes = p.deletes[:min(n, len(p.deletes))]
+	p.deletes.cut(n)
+	p.command = min(p.command, n)
 	p.undoLoads(first)
 	for _, s := range p.order {
 		for i := len(s.segments) - 1; i >= 0; i-- {
@@ -297,7 +290,8 @@ func (p *privateWrites) release() {
 		}
 		s.segments = nil
 	}
-	p.order, p.shards, p.runs, p.deletes, p.own = nil, nil, nil, nil, nil
+	p.order, p.shards, p.runs, p.own = nil, nil, nil, nil
+	p.deletes.free()
 }
 
 // replay applies one change of a transaction that recovery reads.
@@ -389,9 +383,9 @@ const adoptBytes = 4 << 20
 // the pipeline's apply lock and cannot fail but for memory, which it waits for.
 func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Position, live func(*shard) bool) error {
 	p.chain = map[RowID]int{}
-	for i := range p.deletes {
-		if p.deletes[i].private != nil {
-			p.chain[p.deletes[i].row] = i
+	for i := range p.deletes.count {
+		if d := p.deletes.at(i); d.private {
+			p.chain[d.row] = i
 		}
 	}
 	for _, ps := range p.order {
@@ -409,16 +403,17 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		}
 		s.markDirty(pos, at)
 	}
-	for i := range p.deletes {
-		d := &p.deletes[i]
-		if d.private != nil {
+	var near nearSource
+	for i := range p.deletes.count {
+		d := p.deletes.at(i)
+		if d.private {
 			continue // not copied, or timestamped by take
 		}
 		s := p.e.shard(shardKey{catalog.StorageID(d.target.Partition), int(d.target.Shard)}, catalog.StorageID(d.target.TableStorage))
 		if !live(s) {
 			continue
 		}
-		if err := s.deleteRow(ctx, d, p.lastSuccessor(d.successor), at); err != nil {
+		if err := s.deleteRow(ctx, &near, d.row, p.lastSuccessor(d.successor), at); err != nil {
 			return err
 		}
 		s.markDirty(pos, at)
@@ -491,10 +486,29 @@ func copyRun(into, g *memorySegment, from, to int, at hlc.Timestamp) error {
 	return into.Append(rows, at)
 }
 
+// nearSource is where a row of a shard was found last: those of one statement mostly
+// come from one segment after the other.
+type nearSource struct {
+	s   *shard
+	src source
+}
+
+// find looks up a row id in the shard's view, which does not change meanwhile.
+func (n *nearSource) find(ctx context.Context, s *shard, row RowID) (source, int, error) {
+	if n.s == s && n.src != nil {
+		if pos, err := n.src.findRow(ctx, uint64(row)); pos >= 0 || err != nil {
+			return n.src, pos, err
+		}
+	}
+	src, pos, err := s.view.find(ctx, uint64(row))
+	n.s, n.src = s, src
+	return src, pos, err
+}
+
 // deleteRow puts the tombstone of a committed row. A row that no segment has
 // was left out by a flush, which knew of the delete.
-func (s *shard) deleteRow(ctx context.Context, d *deletion, successor RowID, at hlc.Timestamp) error {
-	src, pos, err := s.view.find(ctx, uint64(d.row))
+func (s *shard) deleteRow(ctx context.Context, near *nearSource, row, successor RowID, at hlc.Timestamp) error {
+	src, pos, err := near.find(ctx, s, row)
 	if err != nil || src == nil {
 		return err
 	}
@@ -503,7 +517,7 @@ func (s *shard) deleteRow(ctx context.Context, d *deletion, successor RowID, at 
 	}
 	src.tombstones().Set(pos, uint64(at), uint64(successor))
 	if _, flushed := src.(*flushedSegment); flushed {
-		s.addDelta(d, successor, at)
+		s.noteDelete(at)
 	}
 	return nil
 }
@@ -523,7 +537,7 @@ func (p *privateWrites) lastSuccessor(row RowID) RowID {
 			}
 			return 0
 		}
-		row = p.deletes[n].successor
+		row = p.deletes.at(n).successor
 	}
 	return 0
 }

@@ -57,14 +57,15 @@ func (e *Engine) reconcileShard(s *shard) (submitted int) {
 	if e.awaitsMore(s, v) {
 		scope = mergeSome
 	}
-	work := e.mergePlan(s, v, e.horizonOf(s, scope), scope)
+	h := e.horizonOf(s, scope)
+	work := e.mergePlan(s, v, h, scope)
 	merging := work.inputs
 	if merging != nil {
 		count(e.mergeJob(s, work.kind, scope))
 	}
 	indexes, built := e.vectorIndexes(s.key.partition), e.have(v, indexBuilt)
 	for _, f := range v.flushed {
-		if scope == mergeSome && e.isSmall(s, f) && !built(f) {
+		if scope == mergeSome && e.isSmall(s, f, h) && !built(f) {
 			left++ // soon
 			continue
 		}

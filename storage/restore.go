@@ -344,7 +344,7 @@ func (r *restore) writeDeletes(ctx context.Context, s *restoredSegment, m *manif
 	var b bytes.Buffer
 	summary, err := deltalog.Write(&b, deltalog.IDs{
 		Table: uint64(m.Table), Partition: uint64(m.Partition), Segment: uint64(m.Segment), Log: log, SchemaVersion: m.SchemaVersion,
-	}, deletes, r.e.mem.Unlimited())
+	}, r.e.mem.Unlimited(), deltalog.Entries(deletes))
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -259,11 +260,11 @@ const deletesPerChange = 4096
 // logDeletes appends deletes to the stream: runs of one shard together.
 func (t *txn) logDeletes(deletes []deletedRow) error {
 	for len(deletes) > 0 {
-		first := &t.writes.deletes[deletes[0].index]
+		first := t.writes.deletes.at(deletes[0].index)
 		change := wal.Delete{Target: *first.target}
 		n := 0
 		for ; n < min(len(deletes), deletesPerChange); n++ {
-			d := &t.writes.deletes[deletes[n].index]
+			d := t.writes.deletes.at(deletes[n].index)
 			if d.target != first.target {
 				break
 			}
@@ -316,8 +317,10 @@ func (t *txn) replace(ctx context.Context, table *catalog.Table, rows []RowID, e
 		return nil, err
 	}
 	defer in.close()
-	if err := in.check(ctx, false); err != nil {
-		return nil, err
+	if !in.keepsKeys(deletes) {
+		if err := in.check(ctx, false); err != nil {
+			return nil, err
+		}
 	}
 	if err := in.store(); err != nil {
 		return nil, err
@@ -326,4 +329,15 @@ func (t *txn) replace(ctx context.Context, table *catalog.Table, rows []RowID, e
 		t.writes.succeed(d.index, in.ids[i])
 	}
 	return in.ids, t.logDeletes(deletes)
+}
+
+// keepsKeys says whether the rows have the keys, each its own, of those that they
+// replace. The transaction has locked these, and nobody else has one of them.
+func (in *insertion) keepsKeys(replaced []deletedRow) bool {
+	for i, d := range replaced {
+		if in.keys == nil || !bytes.Equal(in.keys.Value(i), in.t.writes.deletes.at(d.index).key) {
+			return false
+		}
+	}
+	return true
 }

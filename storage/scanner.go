@@ -253,7 +253,7 @@ func (c *scanner) hideOwnDeletes(ctx context.Context, u *unit, bits *Bitmap) err
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	own := w.own[u.table]
-	if len(own) == 0 {
+	if own.len() == 0 {
 		return nil
 	}
 	a, err := u.src.rowIDs(ctx, u.start, u.end)
@@ -262,7 +262,7 @@ func (c *scanner) hideOwnDeletes(ctx context.Context, u *unit, bits *Bitmap) err
 	}
 	defer a.Release()
 	for i, id := range a.(*array.Uint64).Uint64Values() {
-		if n, deleted := own[RowID(id)]; deleted && uint64(n) < c.p.s.own.deletes {
+		if own.has(RowID(id), c.p.s.own.deletes) {
 			if *bits == nil {
 				*bits = allSet(u.end - u.start)
 			}

@@ -293,7 +293,7 @@ func (s *searchSegment) hideOwn(ctx context.Context) error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	own := w.own[s.p.spec.Table.Storage]
-	if len(own) == 0 {
+	if own.len() == 0 {
 		return nil
 	}
 	changed := false
@@ -307,7 +307,7 @@ func (s *searchSegment) hideOwn(ctx context.Context) error {
 			s.kept--
 		}
 	}
-	if len(own) > s.rows/16 {
+	if own.len() > s.rows/16 {
 		for start := 0; start < s.rows; {
 			_, end := s.src.group(start)
 			end = min(end, s.rows)
@@ -316,7 +316,7 @@ func (s *searchSegment) hideOwn(ctx context.Context) error {
 				return err
 			}
 			for i, id := range a.(*array.Uint64).Uint64Values() {
-				if n, deleted := own[RowID(id)]; deleted && uint64(n) < s.p.s.own.deletes {
+				if own.has(RowID(id), s.p.s.own.deletes) {
 					hide(start + i)
 				}
 			}
@@ -325,19 +325,13 @@ func (s *searchSegment) hideOwn(ctx context.Context) error {
 		}
 		return nil
 	}
-	for id, n := range own {
-		if uint64(n) >= s.p.s.own.deletes {
-			continue
-		}
+	return own.each(s.p.s.own.deletes, func(id RowID) error {
 		pos, err := s.src.findRow(ctx, uint64(id))
-		if err != nil {
-			return err
-		}
-		if pos >= 0 && pos < s.rows {
+		if err == nil && pos >= 0 && pos < s.rows {
 			hide(pos)
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // Matching is Visible and the filter.

@@ -8,7 +8,6 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
-	"quiver/storage/deltalog"
 	"quiver/storage/growing"
 	"quiver/storage/wal"
 )
@@ -33,8 +32,10 @@ type shard struct {
 
 	// What follows is guarded by the pipeline's apply lock.
 
-	// deltas are deletes of flushed rows that no delta log has yet.
-	deltas []deltalog.Entry
+	// deletesSince is the timestamp of the oldest delete of a flushed row that no
+	// delta log may have yet; 0 when there is none. The deletes are the tombstones of
+	// the segments from then on.
+	deletesSince hlc.Timestamp
 	// flushFrom is what dirty was for a flush that is under way.
 	flushFrom wal.Position
 	// dirty is the position of the oldest commit that objects do not hold, and

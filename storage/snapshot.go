@@ -102,7 +102,8 @@ func (t *txn) ownNow() *ownView {
 	if t.writes == nil || t.writes.empty() {
 		return nil
 	}
-	v := &ownView{rows: map[*memorySegment]int{}, deletes: uint64(len(t.writes.deletes))}
+	t.writes.command = t.writes.deletes.count
+	v := &ownView{rows: map[*memorySegment]int{}, deletes: uint64(t.writes.command)}
 	for _, s := range t.writes.order {
 		v.shards = append(v.shards, ownShard{s.key, s.segments[:len(s.segments):len(s.segments)], s.own()})
 		for _, g := range s.segments {

@@ -103,7 +103,7 @@ func (t *txn) Savepoint() Savepoint {
 	t.nextMark++
 	sp := savepoint{id: t.nextMark, row: RowID(t.e.ids.Load() + 1), stream: t.stream.length(), catalog: t.catalog.Savepoint()}
 	if t.writes != nil {
-		sp.deletes = len(t.writes.deletes)
+		sp.deletes = t.writes.deletes.count
 	}
 	if t.locks != nil {
 		sp.locks = t.locks.Mark()

@@ -43,7 +43,7 @@ func TestInspect(t *testing.T) {
 	dir := t.TempDir()
 	segment := manifest.Segment{Table: 1, Partition: 2, ID: 3}
 	var delta bytes.Buffer
-	summary, err := deltalog.Write(&delta, deltalog.IDs{Table: 1, Partition: 2, Segment: 3, Log: 4}, []deltalog.Entry{{RowID: 7, Timestamp: 8}}, memory.DefaultAllocator)
+	summary, err := deltalog.Write(&delta, deltalog.IDs{Table: 1, Partition: 2, Segment: 3, Log: 4}, memory.DefaultAllocator, deltalog.Entries([]deltalog.Entry{{RowID: 7, Timestamp: 8}}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package deltalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -46,9 +47,39 @@ func (ids IDs) descriptor(kind binlog.Kind, fields ...binlog.Field) binlog.Descr
 // batchRows is how many rows are turned into Arrow arrays at a time.
 const batchRows = 8 << 10
 
-// Write writes a delta log. Entries are kept in the given order, which is that
-// of commits.
-func Write(w io.Writer, ids IDs, entries []Entry, mem memory.Allocator) (binlog.Summary, error) {
+// Source calls yield for each of some deletes, until it fails. Entry.Key is valid
+// during the call.
+type Source func(yield func(Entry) error) error
+
+// Entries is a Source of a list.
+func Entries(list []Entry) Source {
+	return func(yield func(Entry) error) error {
+		for _, e := range list {
+			if err := yield(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+var errAny = errors.New("there is one")
+
+// Any says whether the sources yield anything.
+func Any(sources ...Source) (bool, error) {
+	for _, source := range sources {
+		switch err := source(func(Entry) error { return errAny }); {
+		case errors.Is(err, errAny):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// Write writes a delta log of all the sources yield.
+func Write(w io.Writer, ids IDs, mem memory.Allocator, sources ...Source) (binlog.Summary, error) {
 	d := ids.descriptor(binlog.Delta,
 		binlog.Field{ID: FieldRowID, Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.LZ4},
 		binlog.Field{ID: FieldTimestamp, Type: arrow.PrimitiveTypes.Uint64, Codec: binlog.LZ4},
@@ -59,20 +90,45 @@ func Write(w io.Writer, ids IDs, entries []Entry, mem memory.Allocator) (binlog.
 		return binlog.Summary{}, err
 	}
 	defer bw.Abort()
-	stamps := make([]uint64, 0, min(len(entries), batchRows))
-	for len(entries) > 0 {
-		batch := entries[:min(len(entries), batchRows)]
-		entries = entries[len(batch):]
-		columns := entryColumns(batch, mem)
-		stamps = stamps[:0]
-		for i := range batch {
-			stamps = append(stamps, batch[i].Timestamp)
-		}
-		if err := writeBatch(bw, columns, stamps); err != nil {
+	batch := entryBatch{w: bw, mem: mem}
+	for _, source := range sources {
+		if err := source(batch.add); err != nil {
 			return binlog.Summary{}, err
 		}
 	}
+	if err := batch.write(); err != nil {
+		return binlog.Summary{}, err
+	}
 	return bw.Finish()
+}
+
+// entryBatch gathers entries, with copies of their keys.
+type entryBatch struct {
+	w       *binlog.Writer
+	mem     memory.Allocator
+	entries []Entry
+	keys    []byte
+	stamps  []uint64
+}
+
+func (b *entryBatch) add(e Entry) error {
+	begin := len(b.keys)
+	b.keys = append(b.keys, e.Key...)
+	e.Key = b.keys[begin:len(b.keys):len(b.keys)]
+	b.entries, b.stamps = append(b.entries, e), append(b.stamps, e.Timestamp)
+	if len(b.entries) < batchRows {
+		return nil
+	}
+	return b.write()
+}
+
+func (b *entryBatch) write() error {
+	if len(b.entries) == 0 {
+		return nil
+	}
+	err := writeBatch(b.w, entryColumns(b.entries, b.mem), b.stamps)
+	b.entries, b.keys, b.stamps = b.entries[:0], b.keys[:0], b.stamps[:0]
+	return err
 }
 
 func entryColumns(batch []Entry, mem memory.Allocator) []arrow.Array {

@@ -49,7 +49,7 @@ func TestDeltaLog(t *testing.T) {
 			entries[i] = Entry{RowID: r.Uint64(), Timestamp: uint64(100 + i), Successor: r.Uint64N(2) * r.Uint64(), Key: key(r.IntN(100))[:r.IntN(9)]}
 		}
 		var out bytes.Buffer
-		s, err := Write(&out, IDs{Table: 1, Segment: 2}, entries, mem)
+		s, err := Write(&out, IDs{Table: 1, Segment: 2}, mem, Entries(entries))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,7 +49,7 @@ func samples(t testing.TB) (names []string, files [][]byte) {
 		}
 	}
 	var delta, stats, rows, keys bytes.Buffer
-	check(Write(&delta, ids, []Entry{{RowID: 10, Timestamp: 100, Key: []byte("a")}, {RowID: 11, Timestamp: 101, Successor: 12, Key: []byte("b")}}, mem))
+	check(Write(&delta, ids, mem, Entries([]Entry{{RowID: 10, Timestamp: 100, Key: []byte("a")}, {RowID: 11, Timestamp: 101, Successor: 12, Key: []byte("b")}})))
 	s := NewStats(2)
 	s.Add([]byte("b"))
 	s.Add([]byte("a"))

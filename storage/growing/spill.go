@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
@@ -13,10 +14,10 @@ import (
 // spillAlign is the alignment of buffers in a spill file: Arrow's.
 const spillAlign = 64
 
-// Spill moves the column buffers of a segment that gets no more rows into a
-// file, laid out as Arrow buffers at multiples of 64 bytes and mapped; the
-// memory is given back once readers let go of it. The file lives as long as
-// the buffers. After an error the segment is as before.
+// Spill moves the column buffers of a segment that gets no more rows, and what finds
+// its rows by key, into a file, laid out as Arrow buffers at multiples of 64 bytes and
+// mapped; the memory is given back once readers let go of it. The file lives as long
+// as the buffers and the segment. After an error the segment is as before.
 func (s *Segment) Spill(fs vfs.FS, name string) error {
 	file, err := fs.Create(name)
 	if err != nil {
@@ -51,11 +52,43 @@ func (s *Segment) Spill(fs vfs.FS, name string) error {
 			*b = memory.NewBufferWithAllocator(m.data[place.at:place.at+place.size:place.at+place.size], m)
 		})
 	}
+	for _, x := range s.hashIndexes() {
+		freed += int64(x.used) * hashBytesPerEntry
+		x.table.Store(hashTableIn(m.data[places[i].at:], len(x.table.Load().heads)))
+		i++
+	}
+	s.onFree = append(s.onFree, func() { m.Free(nil) })
 	s.spilled.Store(true)
 	s.bytes.Add(-freed)
 	s.spilledBytes.Store(freed)
-	m.Free(nil)
 	return nil
+}
+
+// hashIndexes are those that have entries.
+func (s *Segment) hashIndexes() (list []*hashIndex) {
+	for _, x := range []*hashIndex{&s.keys, &s.rowIDs} {
+		if x.used > 0 {
+			list = append(list, x)
+		}
+	}
+	return list
+}
+
+// bytes are a table's hashes, and behind them its heads.
+func (t *hashTable) bytes() []byte {
+	hashes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t.hashes))), 8*len(t.hashes))
+	heads := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t.heads))), 4*len(t.heads))
+	return append(append(make([]byte, 0, len(hashes)+len(heads)), hashes...), heads...)
+}
+
+// hashTableIn is a table that lies in memory, to be read only.
+func hashTableIn(memory []byte, size int) *hashTable {
+	start := unsafe.Pointer(unsafe.SliceData(memory))
+	return &hashTable{
+		mask:   uint64(size - 1),
+		hashes: unsafe.Slice((*atomic.Uint64)(start), size),
+		heads:  unsafe.Slice((*atomic.Uint32)(unsafe.Add(start, 8*size)), size),
+	}
 }
 
 type spillPlace struct{ at, size int64 }
@@ -63,16 +96,18 @@ type spillPlace struct{ at, size int64 }
 // writeSpill writes every buffer; nobody else changes them, for the segment
 // gets no more rows.
 func (s *Segment) writeSpill(file vfs.File) (places []spillPlace, size int64, err error) {
-	for _, k := range s.chunks {
-		k.each(func(b **memory.Buffer) {
-			if err != nil {
-				return
-			}
-			bytes := (*b).Bytes()
+	write := func(bytes []byte) {
+		if err == nil {
 			places = append(places, spillPlace{size, int64(len(bytes))})
 			_, err = file.WriteAt(bytes, size)
 			size = (size + int64(len(bytes)) + spillAlign - 1) / spillAlign * spillAlign
-		})
+		}
+	}
+	for _, k := range s.chunks {
+		k.each(func(b **memory.Buffer) { write((*b).Bytes()) })
+	}
+	for _, x := range s.hashIndexes() {
+		write(x.table.Load().bytes())
 	}
 	if err == nil {
 		err = file.Truncate(size)

@@ -26,11 +26,59 @@ type Tombstones struct {
 	newest atomic.Uint64
 }
 
+// tombstoneBlock has what its deletes need: those of one statement have one timestamp,
+// and only updates have successors.
 type tombstoneBlock struct {
-	at, successor [tombstoneRows]atomic.Uint64
-	gone          [tombstoneRows / 64]atomic.Uint64 // a bit a row that has a timestamp
-	newest        atomic.Uint64
-	count         atomic.Int32
+	gone [tombstoneRows / 64]atomic.Uint64 // a bit a deleted row; set last
+	// same is the timestamp of all deletes while each is nil.
+	same            atomic.Uint64
+	each, successor atomic.Pointer[[tombstoneRows]atomic.Uint64]
+	newest          atomic.Uint64
+	count           atomic.Int32
+}
+
+func (b *tombstoneBlock) isGone(i int) bool { return b.gone[i/64].Load()>>(i%64)&1 != 0 }
+
+// at is the timestamp of a row that is gone.
+func (b *tombstoneBlock) at(i int) uint64 {
+	if each := b.each.Load(); each != nil {
+		return each[i].Load()
+	}
+	return b.same.Load()
+}
+
+// setAt is called by the one writer.
+func (b *tombstoneBlock) setAt(i int, at uint64) {
+	each := b.each.Load()
+	if each == nil {
+		same := b.same.Load()
+		if same == 0 {
+			b.same.Store(at)
+			return
+		}
+		if same == at {
+			return
+		}
+		each = &[tombstoneRows]atomic.Uint64{}
+		for j := range each {
+			each[j].Store(same)
+		}
+		b.each.Store(each)
+	}
+	each[i].Store(at)
+}
+
+// setSuccessor is called by the one writer.
+func (b *tombstoneBlock) setSuccessor(i int, successor uint64) {
+	list := b.successor.Load()
+	if list == nil {
+		if successor == 0 {
+			return
+		}
+		list = &[tombstoneRows]atomic.Uint64{}
+		b.successor.Store(list)
+	}
+	list[i].Store(successor)
 }
 
 // Count is the number of deleted rows.
@@ -43,12 +91,12 @@ func (t *Tombstones) Newest() uint64 { return t.newest.Load() }
 func (t *Tombstones) Set(pos int, at, successor uint64) {
 	b := t.makeBlock(pos / tombstoneRows)
 	i := pos % tombstoneRows
-	if b.at[i].Load() != 0 {
+	if b.isGone(i) {
 		return
 	}
-	b.successor[i].Store(successor)
-	b.count.Add(1) // before the timestamp: Mask skips blocks without any
-	b.at[i].Store(at)
+	b.setSuccessor(i, successor)
+	b.count.Add(1) // before the bit: Mask skips blocks without any
+	b.setAt(i, at)
 	t.raise(b, at)
 	b.gone[i/64].Or(1 << (i % 64))
 	t.count.Add(1)
@@ -66,8 +114,8 @@ func (t *Tombstones) raise(b *tombstoneBlock, at uint64) {
 
 // Move gives a deleted row another timestamp.
 func (t *Tombstones) Move(pos int, at uint64) {
-	if b := t.block(pos / tombstoneRows); b != nil && b.at[pos%tombstoneRows].Load() != 0 {
-		b.at[pos%tombstoneRows].Store(at)
+	if b := t.block(pos / tombstoneRows); b != nil && b.isGone(pos%tombstoneRows) {
+		b.setAt(pos%tombstoneRows, at)
 		t.raise(b, at)
 	}
 }
@@ -75,12 +123,11 @@ func (t *Tombstones) Move(pos int, at uint64) {
 // Clear undoes Set.
 func (t *Tombstones) Clear(pos int) {
 	b := t.block(pos / tombstoneRows)
-	if b == nil || b.at[pos%tombstoneRows].Load() == 0 {
+	i := pos % tombstoneRows
+	if b == nil || !b.isGone(i) {
 		return
 	}
-	i := pos % tombstoneRows
 	b.gone[i/64].And(^uint64(1 << (i % 64)))
-	b.at[i].Store(0)
 	b.count.Add(-1)
 	t.count.Add(-1)
 }
@@ -88,11 +135,14 @@ func (t *Tombstones) Clear(pos int) {
 // Get returns the delete of the row at pos; at is 0 when there is none.
 func (t *Tombstones) Get(pos int) (at, successor uint64) {
 	b := t.block(pos / tombstoneRows)
-	if b == nil {
+	i := pos % tombstoneRows
+	if b == nil || !b.isGone(i) {
 		return 0, 0
 	}
-	i := pos % tombstoneRows
-	return b.at[i].Load(), b.successor[i].Load()
+	if list := b.successor.Load(); list != nil {
+		successor = list[i].Load()
+	}
+	return b.at(i), successor
 }
 
 // Mask clears the bits of visible that stand for rows of [start, start+n)
@@ -106,12 +156,20 @@ func (t *Tombstones) Mask(start, n int, visible []byte, gone func(at uint64) boo
 			pos = end
 			continue
 		}
-		for ; pos < end; pos++ {
-			at := b.at[pos%tombstoneRows].Load()
-			if at != 0 && gone(at) && bitutil.BitIsSet(visible, pos-start) {
-				bitutil.ClearBit(visible, pos-start)
-				cleared++
+		for pos < end {
+			i := pos % tombstoneRows
+			next := min(end, pos+64-i%64)
+			for rest := b.gone[i/64].Load() >> (i % 64); rest != 0; rest &= rest - 1 {
+				j := bits.TrailingZeros64(rest)
+				if pos+j >= next {
+					break
+				}
+				if gone(b.at(i+j)) && bitutil.BitIsSet(visible, pos+j-start) {
+					bitutil.ClearBit(visible, pos+j-start)
+					cleared++
+				}
 			}
+			pos = next
 		}
 	}
 	return cleared
@@ -125,16 +183,50 @@ func (t *Tombstones) CountBefore(at uint64) (n int64) {
 	}
 	for i := range *blocks {
 		b := (*blocks)[i].Load()
-		if b == nil {
+		if b == nil || b.each.Load() == nil && b.same.Load() > at {
 			continue
 		}
 		for word := range b.gone {
-			if gone := b.gone[word].Load(); gone != 0 {
-				n += int64(bits.OnesCount64(b.before(word, gone, at)))
+			gone := b.gone[word].Load()
+			if gone != 0 && b.newest.Load() > at {
+				gone = b.before(word, gone, at)
 			}
+			n += int64(bits.OnesCount64(gone))
 		}
 	}
 	return n
+}
+
+// Each calls f with the rows deleted from since to until, both included, by position,
+// until it fails.
+func (t *Tombstones) Each(since, until uint64, f func(pos int, at, successor uint64) error) error {
+	blocks := t.blocks.Load()
+	if blocks == nil || t.newest.Load() < since {
+		return nil
+	}
+	for i := range *blocks {
+		b := (*blocks)[i].Load()
+		if b == nil || b.newest.Load() < since {
+			continue
+		}
+		for word := range b.gone {
+			for gone := b.gone[word].Load(); gone != 0; gone &= gone - 1 {
+				row := word*64 + bits.TrailingZeros64(gone)
+				at := b.at(row)
+				if at < since || at > until {
+					continue
+				}
+				successor := uint64(0)
+				if list := b.successor.Load(); list != nil {
+					successor = list[row].Load()
+				}
+				if err := f(i*tombstoneRows+row, at, successor); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // Live fills alive, which has (rows+63)/64*8 bytes, with a bit for each row of
@@ -162,7 +254,7 @@ func (t *Tombstones) Live(rows int, at uint64, alive []byte) (kept int) {
 func (b *tombstoneBlock) before(word int, gone, t uint64) uint64 {
 	for rest := gone; rest != 0; rest &= rest - 1 {
 		i := bits.TrailingZeros64(rest)
-		if b.at[word*64+i].Load() > t {
+		if b.at(word*64+i) > t {
 			gone &^= 1 << i
 		}
 	}

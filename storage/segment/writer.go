@@ -68,7 +68,7 @@ type Writer struct {
 	stats *deltalog.Stats
 	rows  []rowPosition
 	count int
-	delta []deltalog.Entry
+	delta []deltalog.Source
 	// extras are the files that Finish makes.
 	extras []*writerFile
 }
@@ -235,7 +235,12 @@ func (w *Writer) writeKeys(keys [][]byte) error {
 
 // Delete adds deletes to the segment's delta log: of its own rows or of others
 // of its shard.
-func (w *Writer) Delete(entries []deltalog.Entry) { w.delta = append(w.delta, entries...) }
+func (w *Writer) Delete(entries []deltalog.Entry) {
+	w.DeleteFrom(deltalog.Entries(entries))
+}
+
+// DeleteFrom adds deletes that Finish asks for.
+func (w *Writer) DeleteFrom(source deltalog.Source) { w.delta = append(w.delta, source) }
 
 // Finish puts the objects, the manifest last, and returns it with its key.
 func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest.Manifest, key string, err error) {
@@ -303,12 +308,12 @@ func (w *Writer) finishExtras() error {
 			return err
 		}
 	}
-	if len(w.delta) > 0 {
-		return w.small(manifest.KindDelta, w.o.Name.DeltaLog, func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
-			return deltalog.Write(out, ids, w.delta, w.o.Mem)
-		})
+	if any, err := deltalog.Any(w.delta...); !any || err != nil {
+		return err
 	}
-	return nil
+	return w.small(manifest.KindDelta, w.o.Name.DeltaLog, func(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
+		return deltalog.Write(out, ids, w.o.Mem, w.delta...)
+	})
 }
 
 func (w *Writer) writeRowRun(out io.Writer, ids deltalog.IDs) (binlog.Summary, error) {
