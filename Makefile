@@ -72,7 +72,7 @@ recall: ## recall floors: each kind of index, type, distance and quantization on
 	QUIVER_RECALL=all $(GO) test -timeout 4h -v ./test/recall
 
 .PHONY: memory
-memory: ## a table of MEMORY_TABLE MB (1000) on a server with MEMORY_BUDGET MB of memory (256): load, scan, join, sort, index, search
+memory: ## a table of MEMORY_TABLE MB (1000) on a server with MEMORY_BUDGET MB of memory (256): load, scan, join, sort, index, search, update, compact
 	$(GO) run ./test/memory -table $(or $(MEMORY_TABLE),1000) -budget $(or $(MEMORY_BUDGET),256)
 
 .PHONY: bench

@@ -1,8 +1,8 @@
 // Command memory holds a server to a budget of memory with a table ten times as large:
-// rows are loaded, scanned, grouped, joined, sorted, ranked, indexed and searched, and
-// after each step it prints how much memory of its own the server had at the most
-// (RssAnon of /proc/PID/status: what is not of files). It fails if that is above the
-// budget, or an answer is wrong: `make memory`.
+// rows are loaded, scanned, grouped, joined, sorted, ranked, indexed, searched, updated,
+// deleted and compacted, and after each step it prints how much memory of its own the
+// server had at the most (RssAnon of /proc/PID/status: what is not of files). It fails
+// if that is above the budget, or an answer is wrong: `make memory`.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,9 +25,11 @@ func main() {
 	budget := flag.Int64("budget", 256, "memory that the server is to get by with, in MB")
 	dir := flag.String("dir", "", "directory of the data (a temporary one by default)")
 	method := flag.String("index", "ivfflat", "access method of the vector index")
+	only := flag.String("steps", "", "the steps to run, with commas between them (all by default)")
+	http := flag.String("http", "", "address of the server's side port, for its profiles")
 	flag.Parse()
 	l := &life{dir: *dir}
-	err := run(context.Background(), l, &job{table: *table << 20, budget: *budget << 20, method: *method})
+	err := run(context.Background(), l, &job{table: *table << 20, budget: *budget << 20, method: *method, http: *http, only: *only})
 	l.end()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,7 +40,8 @@ func main() {
 // job is a table, the memory for it, and the server.
 type job struct {
 	table, budget int64
-	method        string
+	method, http  string
+	only          string // steps
 
 	rows   int64
 	conn   *pgx.Conn
@@ -52,8 +57,11 @@ func run(ctx context.Context, l *life, j *job) (err error) {
 	j.rows = j.table / rowBytes / groupRows * groupRows
 	// Half for what is off the heap of Go, three eighths for the heap, and the rest for
 	// stacks, C and what the collector is late to find.
-	q := servers.StartQuiverIn(l, []string{fmt.Sprint("GOMEMLIMIT=", j.budget*3/8)}, "",
-		"--memory-budget", fmt.Sprint(j.budget/2), "--mmap-budget", fmt.Sprint(j.budget), "--segment-max-size", fmt.Sprint(j.budget/2))
+	args := []string{"--memory-budget", fmt.Sprint(j.budget / 2), "--mmap-budget", fmt.Sprint(j.budget), "--segment-max-size", fmt.Sprint(j.budget / 2)}
+	if j.http != "" {
+		args = append(args, "--http", j.http)
+	}
+	q := servers.StartQuiverIn(l, []string{fmt.Sprint("GOMEMLIMIT=", j.budget*3/8)}, "", args...)
 	if j.conn, err = pgx.Connect(ctx, q.DSN()); err != nil {
 		return err
 	}
@@ -66,6 +74,9 @@ func run(ctx context.Context, l *life, j *job) (err error) {
 	fmt.Printf("| step | seconds | peak of anonymous memory, MB | of files, MB |\n|---|---|---|---|\n")
 	var failed error
 	for _, s := range steps {
+		if j.only != "" && !slices.Contains(strings.Split(j.only, ","), s.name) {
+			continue
+		}
 		began := time.Now()
 		if err := s.run(ctx, j); err != nil {
 			return fmt.Errorf("%s: %w\n%s", s.name, err, q.Log())

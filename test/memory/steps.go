@@ -45,6 +45,13 @@ var steps = []step{
 		return err
 	}},
 	{"search", search},
+	{"update", updated},
+	{"delete", func(ctx context.Context, j *job) error {
+		return j.changes(ctx, j.rows/groupRows, "DELETE FROM t WHERE id % $1 = 0", groupRows)
+	}},
+	{"vacuum", func(ctx context.Context, j *job) error { return j.vacuumed(ctx, "VACUUM t") }},
+	{"vacuum full", func(ctx context.Context, j *job) error { return j.vacuumed(ctx, "VACUUM FULL t") }},
+	{"search again", search},
 }
 
 // answers compares the one row of a query with what is wanted.
@@ -62,6 +69,33 @@ func (j *job) answers(ctx context.Context, sql string, args []any, want ...int64
 		}
 	}
 	return nil
+}
+
+// changes runs a statement that changes so many rows.
+func (j *job) changes(ctx context.Context, rows int64, sql string, args ...any) error {
+	tag, err := j.conn.Exec(ctx, sql, args...)
+	if err == nil && tag.RowsAffected() != rows {
+		err = fmt.Errorf("%d rows are changed, not %d", tag.RowsAffected(), rows)
+	}
+	return err
+}
+
+// updated changes every row in one transaction.
+func updated(ctx context.Context, j *job) error {
+	if err := j.changes(ctx, j.rows, "UPDATE t SET other = id, note = note || '+'"); err != nil {
+		return err
+	}
+	return j.answers(ctx, "SELECT count(*), sum(id - other), sum(length(note)) FROM t", nil, j.rows, 0, j.rows*(noteBytes+1))
+}
+
+// vacuumed looks at what a VACUUM leaves once a fourth of the rows is deleted.
+func (j *job) vacuumed(ctx context.Context, sql string) error {
+	if _, err := j.conn.Exec(ctx, sql); err != nil {
+		return err
+	}
+	left := j.rows - j.rows/groupRows
+	return j.answers(ctx, "SELECT count(*), count(*) FILTER (WHERE id % $1 = 0), sum(length(note)) FROM t WHERE vector_dims(v) = $2",
+		[]any{groupRows, dimensions}, left, 0, left*(noteBytes+1))
 }
 
 // mix spreads a number over 64 bits.
@@ -157,7 +191,7 @@ func sorted(ctx context.Context, j *job) error {
 func search(ctx context.Context, j *job) error {
 	const searches = 100
 	for i := range int64(searches) {
-		id := 1 + i*(j.rows-1)/searches
+		id := 1 + i*(j.rows-1)/searches/groupRows*groupRows // none of those that are deleted
 		if err := j.answers(ctx, "SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = $1) LIMIT 1", []any{id}, id); err != nil {
 			return err
 		}
