@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 
 	"quiver/catalog"
@@ -16,6 +17,9 @@ func errPartition(table *catalog.Table, oid catalog.OID) error {
 	return fmt.Errorf("storage: table %q has no partition %d", table.Name, oid)
 }
 
+// errGone says that a row version is not there, or not any more.
+var errGone = errors.New("no such row version")
+
 func errNoRow(table *catalog.Table, row RowID) error {
-	return fmt.Errorf("storage: table %q has no row version %d", table.Name, row)
+	return fmt.Errorf("storage: table %q: %w: %d", table.Name, errGone, row)
 }

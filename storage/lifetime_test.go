@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
+	"quiver/storage/lock"
 )
 
 // alter changes the options of a table.
@@ -191,5 +194,51 @@ func TestOneLookMergesAll(t *testing.T) {
 	}
 	if left > 2*one {
 		t.Errorf("%d bytes are left, of one copy %d", left, one)
+	}
+}
+
+// TestInsertBesideExpired inserts the key of a row that is past its time while a merge
+// takes the row away: as the insert waits for its lock, or before its commit.
+func TestInsertBesideExpired(t *testing.T) {
+	for _, waits := range []bool{true, false} {
+		w := newWorld(t)
+		const ttl = 40 * time.Millisecond // of a clock that goes by steps
+		table := w.alter(w.newTable("v"), func(o *catalog.StorageOptions) { o.TTL = ttl })
+		first := w.begin(TxnOptions{})
+		w.insert(first, table, []int64{1}, "old")
+		w.check(first.Commit(w.ctx))
+		w.check(w.e.Checkpoint(w.ctx))
+		holder := w.begin(TxnOptions{})
+		if waits {
+			_, err := holder.LockRow(w.ctx, table, w.find(holder, table, 1), LockForUpdate, WaitBlock)
+			w.check(err)
+		}
+		w.clock.Observe(w.clock.Now() + hlc.Timestamp(2*ttl.Milliseconds())<<hlc.CounterBits)
+
+		second := w.begin(TxnOptions{})
+		inserted := make(chan error)
+		go func() {
+			_, _, err := second.Insert(w.ctx, table, 0, columnsOf([]int64{1}, []string{"new"}), false)
+			inserted <- err
+		}()
+		waiting := func(h lock.Held) bool { return !h.Granted }
+		for waits && !slices.ContainsFunc(w.e.locks.List(), waiting) {
+			runtime.Gosched()
+		}
+		if !waits {
+			w.check(<-inserted)
+		}
+		w.check(w.e.Vacuum(w.ctx, table.Storage, 0, true))
+		if list := w.e.Segments(); slices.ContainsFunc(list, func(s SegmentInfo) bool { return s.Live() && s.Rows > 0 }) {
+			t.Errorf("the merge left %+v", list)
+		}
+		holder.Rollback()
+		if waits {
+			w.check(<-inserted)
+		}
+		w.check(second.Commit(w.ctx))
+		w.now(table, "1=new")
+		w.crash()
+		w.now(table, "1=new")
 	}
 }

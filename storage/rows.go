@@ -3,6 +3,7 @@ package storage
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -178,13 +179,20 @@ func (v *tableViews) newest(ctx context.Context, table *catalog.Table, now hlc.T
 
 // deleteExpired deletes a row that is past its time and in the way of a new one,
 // whose key the transaction has locked: should rows be given more time later, the
-// old one must not come back beside the new one.
+// old one must not come back beside the new one. A flush or a merge may take it away
+// at any time: no snapshot keeps it.
 func (t *txn) deleteExpired(ctx context.Context, table *catalog.Table, row RowID) error {
 	locked, err := t.LockRow(ctx, table, row, LockForUpdate, WaitBlock)
+	if errors.Is(err, errGone) {
+		return nil
+	}
 	if err != nil || locked.Status != RowCurrent {
 		return err
 	}
 	deletes, err := t.deleteRows(ctx, table, []RowID{row})
+	if errors.Is(err, errGone) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
