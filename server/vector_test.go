@@ -10,11 +10,15 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"quiver/storage"
+	"quiver/storage/wal"
 )
 
 // TestVectorIndexesBesideLoad builds, replaces and drops indexes while others
 // write and search: every row that is found is at its true distance, in order; a
-// row just committed is found at once; no statement fails.
+// row just committed is found at once; no statement fails. Rows in memory have an
+// index, too, before they are flushed.
 func TestVectorIndexesBesideLoad(t *testing.T) {
 	const (
 		rounds = 1
@@ -24,7 +28,7 @@ func TestVectorIndexesBesideLoad(t *testing.T) {
 		written = 400
 	)
 	ctx := context.Background()
-	dsn := start(t, nil)
+	dsn := startEngine(t, storage.Options{Log: wal.NewMemLog(), GrowingIndexRows: 40}, nil)
 	connect := func() *pgx.Conn {
 		conn, err := pgx.Connect(ctx, dsn)
 		if err != nil {
