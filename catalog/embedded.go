@@ -108,6 +108,7 @@ func (m *member) start(ctx context.Context, cfg config.ServerConfig) (err error)
 			return ctx.Err()
 		case <-look.C:
 			if err := m.campaign(ctx); err != nil {
+				m.server.HardStop()
 				return err
 			}
 		}
