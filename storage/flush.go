@@ -321,11 +321,24 @@ func (f *flush) deletes(n int) [][]*flushedSegment {
 func (f *flush) deletesOf(ctx context.Context, g *flushedSegment) deltalog.Source {
 	return func(yield func(deltalog.Entry) error) error {
 		var key []byte
-		return g.Tombstones.Each(uint64(f.deletesSince), uint64(f.at), func(pos int, at, successor uint64) error {
-			id, err := g.rowID(ctx, pos)
-			if err != nil {
-				return err
+		var ids arrow.Array // of the group that was read last
+		start, end := 0, 0
+		defer func() {
+			if ids != nil {
+				ids.Release()
 			}
+		}()
+		return g.Tombstones.Each(uint64(f.deletesSince), uint64(f.at), func(pos int, at, successor uint64) (err error) {
+			if pos >= end {
+				if ids != nil {
+					ids.Release()
+				}
+				start, end = g.group(pos)
+				if ids, err = g.rowIDs(ctx, start, end); err != nil {
+					return err
+				}
+			}
+			id := ids.(*array.Uint64).Value(pos - start)
 			if key, err = g.appendKey(ctx, key[:0], pos); err != nil {
 				return err
 			}

@@ -285,6 +285,10 @@ func (s *Segment) keyIs(pos int, key []byte) bool {
 func (s *Segment) FindRow(id uint64) int {
 	rows := s.Rows()
 	if s.ascending.Load() {
+		// Most of the segments that are asked have it not.
+		if rows == 0 || id < s.rowID(0) || id > s.rowID(rows-1) {
+			return -1
+		}
 		pos := sort.Search(rows, func(pos int) bool { return s.rowID(pos) >= id })
 		if pos < rows && s.rowID(pos) == id {
 			return pos
