@@ -183,9 +183,6 @@ func (d *ddl) fillColumn(ctx context.Context, table, fresh *catalog.Table, col *
 			return err
 		}
 	}
-	if !filled {
-		return d.catalog().Put(fresh)
-	}
 	source, each := column.Default, col.sequence != nil
 	if column.Identity != 0 {
 		source = d.nextvalText(d.catalog().RelationByOID(column.Sequence).(*catalog.Sequence))
@@ -194,6 +191,9 @@ func (d *ddl) fillColumn(ctx context.Context, table, fresh *catalog.Table, col *
 		if column.Missing, each, err = d.missingValue(ctx, column); err != nil {
 			return err
 		}
+	}
+	if !filled { // what is read of the past has the default, too
+		return d.catalog().Put(fresh)
 	}
 	sources, err := d.takeOver(ctx, table, column, source)
 	if err != nil {
