@@ -190,6 +190,15 @@ func (c *captured) settle(ctx context.Context, tx Txn, spec BackupSpec) error {
 	if spec.Tables != nil {
 		keep = func(oid catalog.OID) bool { return slices.Contains(spec.Tables, oid) }
 	}
+	// What quiver.now() said before is within the backup, though nothing was
+	// committed since.
+	begun, err := c.e.Timestamp()
+	if err != nil {
+		return err
+	}
+	if err := c.e.pipeline.reach(ctx, begun); err != nil {
+		return err
+	}
 	locked := map[catalog.OID]bool{}
 	for {
 		version := c.e.catalog.Current()
@@ -199,7 +208,7 @@ func (c *captured) settle(ctx context.Context, tx Txn, spec BackupSpec) error {
 		c.e.ddl.Lock()
 		c.version = c.e.catalog.Current()
 		c.reader = c.e.readers.registerVisible(c.e)
-		c.at = c.reader.at
+		c.at = max(c.reader.at, begun)
 		c.e.ddl.Unlock()
 		c.objects = c.version.Export(spec.Database, keep)
 		if !slices.ContainsFunc(c.objects, func(d catalog.Descriptor) bool {

@@ -290,6 +290,14 @@ func TestRestoreOfServer(t *testing.T) {
 	c.exec("BACKUP TO '" + url + "' WITH (name = 'whole')")
 	c.exec("DELETE FROM accounts WHERE id % 2 = 0")
 	c.exec("BACKUP TABLE accounts, side.\"Odd name\" TO '" + url + "' WITH (name = 'tables')")
+	// A moment after the last commit is within a backup that is begun later.
+	moment := c.text("SELECT quiver.now()::text")
+	c.exec("BACKUP TABLE accounts TO '" + url + "' WITH (name = 'later')")
+	c.exec("RESTORE TABLE accounts AS moment FROM '" + url + "' WITH (backup = 'later', timestamp = '" + moment + "')")
+	if got := c.text("SELECT count(*)::text FROM moment"); got != "50" {
+		t.Errorf("%s accounts at a moment after the last commit", got)
+	}
+	c.exec("DROP TABLE moment")
 	c.exec("DROP ALIAS things")
 	c.exec("DROP TABLE items")
 	c.exec("RESTORE TABLE items, accounts AS then FROM '" + url + "' WITH (backup = 'whole')")
