@@ -58,7 +58,7 @@ type Options struct {
 	// 0 leaves it to the system.
 	ResidentBytes int64
 	// GrowingIndexRows is from how many rows on a growing segment has vector
-	// indexes; 0 is 4,096.
+	// indexes; 0 is 1,024.
 	GrowingIndexRows int
 	// SettleAfter is for how long after a flush small segments get no index,
 	// for another flush may bring rows that are indexed with theirs. 0 is a
@@ -98,7 +98,7 @@ const (
 	maintenanceDefault  = 64 << 20
 	sealAfterDefault    = 10 * time.Minute
 	retentionDefault    = 10 * time.Minute
-	growingRowsDefault  = 4 << 10
+	growingRowsDefault  = 1 << 10
 	settleDefault       = time.Second
 	sweepAfterDefault   = time.Hour
 	storeDeadline       = 20 * time.Second

@@ -51,6 +51,10 @@ func (m *memorySegment) growthOf(storage catalog.StorageID) *growth {
 // most, and as long as the rows before them take.
 const followEvery = 20 * time.Millisecond
 
+// followAnewEvery is how often it is looked which segments have grown so far that they
+// want one.
+const followAnewEvery = 200 * time.Millisecond
+
 // follow brings growths up to date until Close.
 func (e *Engine) follow() {
 	tick := time.NewTicker(followEvery)
@@ -62,7 +66,7 @@ func (e *Engine) follow() {
 			return
 		case <-tick.C:
 		}
-		if n%int(maintainEvery/followEvery) == 0 {
+		if n%int(followAnewEvery/followEvery) == 0 {
 			shards = slices.DeleteFunc(e.allShards(), func(s *shard) bool {
 				v := s.pin()
 				defer v.release()

@@ -88,7 +88,7 @@ func (e *Engine) maintain() {
 
 // sealedRowsMax, times Options.GrowingIndexRows, is how many sealed rows are worth
 // a flush.
-const sealedRowsMax = 4
+const sealedRowsMax = 16
 
 // wantsIndex says whether a shard holds so many sealed rows that their search
 // would gain by an index, which objects alone have.
@@ -116,8 +116,8 @@ func (e *Engine) due(wall time.Time) (list []*shard) {
 	e.pipeline.apply.Lock()
 	defer e.pipeline.apply.Unlock()
 	for _, s := range e.allShards() {
-		if s.dirty == zeroPosition {
-			continue
+		if s.dirty == zeroPosition || s.flushFrom != zeroPosition {
+			continue // nothing to do, or what would call for it is being done
 		}
 		if len(s.view.loaded) > 0 || s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {
 			if list = append(list, s); len(list) == flushGroupMax {

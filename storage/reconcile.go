@@ -87,7 +87,7 @@ func (e *Engine) reconcileShard(s *shard) (submitted int) {
 
 // bareRowsMax, times Options.GrowingIndexRows, is how many rows without an index
 // are borne while more are awaited.
-const bareRowsMax = 16
+const bareRowsMax = 64
 
 // awaitsMore says that small segments of a shard get no index yet: rows are coming,
 // and those that come now are merged and indexed together. But a search is not to

@@ -26,8 +26,10 @@ type builder struct {
 	plan   plan
 	memory arrays
 	held   []uint32 // positions that have a place in the index
-	// queries are some of them, ascending, to calibrate by.
+	// queries are some of them, ascending, to calibrate by; spare is the share of the
+	// misses that are allowed which is not to be used up by them.
 	queries []uint32
+	spare   float64
 
 	meta  meta
 	codec *rabitq.Codec
@@ -38,12 +40,19 @@ type builder struct {
 	radii     []float32 // by list
 }
 
+// What is asked for is not always like the rows. Less is spared for growing lists,
+// which are calibrated again and again.
+const (
+	builtSpare   = 0.5
+	growingSpare = 0.15
+)
+
 // Build makes the index of a column and writes its parts.
 func (k *kind) Build(ctx context.Context, s vector.Space, column vector.Column, o vector.Options, parts vector.PartWriter) error {
 	if err := k.Check(s, o); err != nil {
 		return err
 	}
-	b := &builder{kind: k, space: s, column: column, o: o, plan: k.plan(s, column.Len(), o)}
+	b := &builder{kind: k, space: s, column: column, o: o, plan: k.plan(s, column.Len(), o), spare: builtSpare}
 	if need := k.Estimate(s, column.Len(), o).BuildBytes; o.MemoryBytes > 0 && need > o.MemoryBytes {
 		work := workBytes(s, column.Len(), b.plan)
 		if o.Scratch == nil {

@@ -149,10 +149,9 @@ func (b *builder) calibrate(ctx context.Context) error {
 
 // effortFor is the effort that a recall takes: so many lists as hold that share of
 // the neighbours, of which a search looks at the first in any case, and the least
-// angle up to which, besides those, enough neighbours are found. A quarter less is
-// missed than may be, since what is asked for is not always like the rows.
+// angle up to which, besides those, enough neighbours are found.
 func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
-	wanted := recall + 0.25*(1-recall)
+	wanted := recall + b.spare*(1-recall)
 	out := effort{lists: float32(len(b.meta.lists))}
 	var ranks []uint32
 	for _, s := range samples {

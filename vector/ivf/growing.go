@@ -85,7 +85,7 @@ type openBlock struct {
 // cluster makes a generation of the first rows of a column.
 func (g *growing) cluster(ctx context.Context, column vector.Column, end, workers int) (*generation, error) {
 	o := vector.Options{Quantization: "rabitq", Bits: growingBits, Lists: max(1, min(int(growingLists*math.Sqrt(float64(end))), end/sampleRows, ListsMax)), Workers: workers}
-	b := &builder{kind: flat, space: g.space, column: vector.Prefix{Column: column, Rows: end}, o: o, plan: flat.plan(g.space, end, o)}
+	b := &builder{kind: flat, space: g.space, column: vector.Prefix{Column: column, Rows: end}, o: o, plan: flat.plan(g.space, end, o), spare: growingSpare}
 	if err := b.hold(ctx); err != nil {
 		return nil, err
 	}
