@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -14,6 +13,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
+	"quiver/storage/cache"
 	"quiver/vector"
 )
 
@@ -107,8 +107,9 @@ type searchSegment struct {
 	opened  *openedIndex // nil if the segment has it not
 	growing *growth      // nil if the segment in memory has none
 	vectors vector.Column
-	ids     vector.Column // row ids of a flushed segment, once asked for, or
-	// idSequences, where they are sequences.
+	// Row ids of a flushed segment, once asked for: idEvents, or idSequences where
+	// they are sequences.
+	idEvents    *idEvents
 	idSequences *sequences
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
@@ -505,7 +506,11 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 	}
 	for _, pos := range positions {
 		if s.idSequences == nil {
-			dst = append(dst, RowID(binary.LittleEndian.Uint64(s.ids.Row(int(pos)))))
+			id, err := s.idEvents.at(ctx, &s.holder, int(pos))
+			if err != nil {
+				return dst, err
+			}
+			dst = append(dst, RowID(id))
 			continue
 		}
 		id, ok := s.idSequences.at(int(pos))
@@ -519,25 +524,49 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 
 // openRowIDs has the row ids of a flushed segment at hand, in one of their forms.
 func (s *searchSegment) openRowIDs(ctx context.Context, f *flushedSegment) error {
-	if s.ids != nil || s.idSequences != nil {
+	if s.idEvents != nil || s.idSequences != nil {
 		return nil
 	}
 	file, err := f.Open(ctx, catalog.RowIDField)
 	if err != nil {
 		return err
 	}
-	if file != nil {
-		s.holder.files = append(s.holder.files, file)
-		if s.idSequences, err = sequencesOf(ctx, file, catalog.RowIDField); s.idSequences != nil || err != nil {
-			return err
-		}
+	if file == nil {
+		return fmt.Errorf("storage: segment %d has no row ids", f.id())
 	}
-	s.ids, err = f.vectors(ctx, &s.holder, &rowIDColumn)
+	s.holder.files = append(s.holder.files, file)
+	if s.idSequences, err = sequencesOf(ctx, file, catalog.RowIDField); s.idSequences == nil && err == nil {
+		s.idEvents = &idEvents{f: f, file: file, read: make([]*array.Uint64, file.Reader.Events(int32(catalog.RowIDField)))}
+	}
 	return err
 }
 
-// rowIDColumn describes the hidden column of row ids.
-var rowIDColumn = catalog.Column{Field: catalog.RowIDField}
+// idEvents are the row ids of a segment, of which a search needs few: events are read
+// when they are asked for.
+type idEvents struct {
+	f    *flushedSegment
+	file *cache.File
+	read []*array.Uint64 // by event
+}
+
+// at is the row id of a position; the holder has what was read for it.
+func (e *idEvents) at(ctx context.Context, h *holder, pos int) (uint64, error) {
+	event, row, ok := e.file.Reader.Locate(int32(catalog.RowIDField), int64(pos))
+	if !ok {
+		return 0, tooFewRows(e.file.Reader)
+	}
+	ids := e.read[event]
+	if ids == nil {
+		a, err := e.f.eventOnce(ctx, e.file, catalog.RowIDField, event)
+		if err != nil {
+			return 0, err
+		}
+		h.arrays = append(h.arrays, a)
+		ids = a.(*array.Uint64)
+		e.read[event] = ids
+	}
+	return ids.Value(row), nil
+}
 
 // Take reads columns of rows by position.
 func (s *searchSegment) Take(ctx context.Context, fields []catalog.FieldID, positions []uint32) ([]arrow.Array, error) {
@@ -604,7 +633,7 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.pass, s.vectors, s.ids, s.idSequences, s.opened = nil, nil, nil, nil, nil, nil, nil
+	s.lent, s.visible, s.pass, s.vectors, s.idEvents, s.idSequences, s.opened = nil, nil, nil, nil, nil, nil, nil
 	return nil
 }
 
