@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"quiver/storage/vfs"
 	"quiver/storage/wal"
 )
 
@@ -15,11 +14,7 @@ import (
 // are added, given successors and cut.
 func TestDeletions(t *testing.T) {
 	w := newWorld(t)
-	w.e.Close()
-	scratch, err := vfs.NewOS(t.TempDir())
-	w.check(err)
-	w.opts.Scratch = scratch
-	w.open()
+	w.spillTo(t.TempDir())
 	r := rand.New(rand.NewPCG(1, 1))
 	targets := []*wal.Target{{Partition: 1}, {Partition: 2}}
 	d := deletions{scratch: w.e.scratchMemory}
@@ -73,7 +68,7 @@ func TestDeletions(t *testing.T) {
 		t.Error("all of them stayed on the heap")
 	}
 	d.free()
-	files, err := scratch.List(".")
+	files, err := w.opts.Scratch.List(".")
 	w.check(err)
 	if len(files) != 0 {
 		t.Errorf("%d scratch files are left", len(files))

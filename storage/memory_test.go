@@ -21,13 +21,11 @@ import (
 // try; then replays it from the log, within the same budget.
 func TestLargeTransactionIsBounded(t *testing.T) {
 	w := newWorld(t)
-	w.e.Close()
 	root := t.TempDir()
-	scratch, err := vfs.NewOS(root)
-	w.check(err)
 	disk, err := vfs.NewOS(t.TempDir())
 	w.check(err)
-	w.opts.Objects, w.opts.Scratch = objstore.NewDir(disk, "objects"), scratch
+	w.opts.Objects = objstore.NewDir(disk, "objects")
+	w.spillTo(root)
 	w.reopen(48 << 20)
 	table := w.newTable("a")
 	text := strings.Repeat("0123456789", 100)
@@ -84,6 +82,16 @@ func TestLargeTransactionIsBounded(t *testing.T) {
 	}
 }
 
+// spillTo opens the engine anew with a directory for scratch files.
+func (w *world) spillTo(dir string) {
+	w.t.Helper()
+	w.e.Close()
+	scratch, err := vfs.NewOS(dir)
+	w.check(err)
+	w.opts.Scratch = scratch
+	w.open()
+}
+
 // reopen opens the engine with a memory budget.
 func (w *world) reopen(budget int64) {
 	w.t.Helper()
@@ -97,10 +105,7 @@ func (w *world) reopen(budget int64) {
 // each; and finds the outcome again after a crash, from the log and from delta logs.
 func TestLargeUpdateIsBounded(t *testing.T) {
 	w := newWorld(t)
-	w.e.Close()
-	scratch, err := vfs.NewOS(t.TempDir())
-	w.check(err)
-	w.opts.Scratch = scratch
+	w.spillTo(t.TempDir())
 	w.reopen(16 << 20)
 	table := w.newTable("a")
 	const rows, kept, batch = 200_000, 24_000, 2000

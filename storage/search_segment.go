@@ -13,7 +13,6 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
-	"quiver/storage/cache"
 	"quiver/vector"
 )
 
@@ -107,9 +106,9 @@ type searchSegment struct {
 	opened  *openedIndex // nil if the segment has it not
 	growing *growth      // nil if the segment in memory has none
 	vectors vector.Column
-	// Row ids of a flushed segment, once asked for: idEvents, or idSequences where
-	// they are sequences.
-	idEvents    *idEvents
+	// Row ids of a flushed segment, once asked for: ids, of which a search needs few,
+	// or idSequences where they are sequences.
+	ids         *rowTaker
 	idSequences *sequences
 	// visible is what Visible answered, nil before it did and when nothing is
 	// hidden; it may be shared.
@@ -506,11 +505,11 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 	}
 	for _, pos := range positions {
 		if s.idSequences == nil {
-			id, err := s.idEvents.at(ctx, &s.holder, int(pos))
+			at, err := s.ids.find(ctx, int(pos))
 			if err != nil {
 				return dst, err
 			}
-			dst = append(dst, RowID(id))
+			dst = append(dst, RowID(at.array.(*array.Uint64).Value(at.row)))
 			continue
 		}
 		id, ok := s.idSequences.at(int(pos))
@@ -524,7 +523,7 @@ func (s *searchSegment) RowIDs(ctx context.Context, dst []RowID, positions []uin
 
 // openRowIDs has the row ids of a flushed segment at hand, in one of their forms.
 func (s *searchSegment) openRowIDs(ctx context.Context, f *flushedSegment) error {
-	if s.idEvents != nil || s.idSequences != nil {
+	if s.ids != nil || s.idSequences != nil {
 		return nil
 	}
 	file, err := f.Open(ctx, catalog.RowIDField)
@@ -534,38 +533,12 @@ func (s *searchSegment) openRowIDs(ctx context.Context, f *flushedSegment) error
 	if file == nil {
 		return fmt.Errorf("storage: segment %d has no row ids", f.id())
 	}
-	s.holder.files = append(s.holder.files, file)
-	if s.idSequences, err = sequencesOf(ctx, file, catalog.RowIDField); s.idSequences == nil && err == nil {
-		s.idEvents = &idEvents{f: f, file: file, read: make([]*array.Uint64, file.Reader.Events(int32(catalog.RowIDField)))}
+	if s.idSequences, err = sequencesOf(ctx, file, catalog.RowIDField); s.idSequences != nil || err != nil {
+		s.holder.files = append(s.holder.files, file)
+		return err
 	}
-	return err
-}
-
-// idEvents are the row ids of a segment, of which a search needs few: events are read
-// when they are asked for.
-type idEvents struct {
-	f    *flushedSegment
-	file *cache.File
-	read []*array.Uint64 // by event
-}
-
-// at is the row id of a position; the holder has what was read for it.
-func (e *idEvents) at(ctx context.Context, h *holder, pos int) (uint64, error) {
-	event, row, ok := e.file.Reader.Locate(int32(catalog.RowIDField), int64(pos))
-	if !ok {
-		return 0, tooFewRows(e.file.Reader)
-	}
-	ids := e.read[event]
-	if ids == nil {
-		a, err := e.f.eventOnce(ctx, e.file, catalog.RowIDField, event)
-		if err != nil {
-			return 0, err
-		}
-		h.arrays = append(h.arrays, a)
-		ids = a.(*array.Uint64)
-		e.read[event] = ids
-	}
-	return ids.Value(row), nil
+	s.ids = &rowTaker{src: f, field: catalog.RowIDField, file: file}
+	return nil
 }
 
 // Take reads columns of rows by position.
@@ -633,7 +606,10 @@ func (s *searchSegment) Close() error {
 	for _, b := range s.lent {
 		bitmaps.Put(b)
 	}
-	s.lent, s.visible, s.pass, s.vectors, s.idEvents, s.idSequences, s.opened = nil, nil, nil, nil, nil, nil, nil
+	if s.ids != nil {
+		s.ids.close()
+	}
+	s.lent, s.visible, s.pass, s.vectors, s.ids, s.idSequences, s.opened = nil, nil, nil, nil, nil, nil, nil
 	return nil
 }
 

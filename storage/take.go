@@ -36,21 +36,29 @@ type takenArray struct {
 	start, end int
 }
 
-// add finds the row at pos; false if the segment has not the field.
+// add notes the row at pos for gatherRows; false if the segment has not the field.
 func (t *rowTaker) add(ctx context.Context, pos int) (bool, error) {
+	at, err := t.find(ctx, pos)
+	if at.array == nil || err != nil {
+		return false, err
+	}
+	t.refs = append(t.refs, at)
+	return true, nil
+}
+
+// find finds the row at pos; without an array if the segment has not the field.
+func (t *rowTaker) find(ctx context.Context, pos int) (rowAt, error) {
 	for i := range t.arrays {
 		if a := &t.arrays[i]; pos >= a.start && pos < a.end {
-			t.refs = append(t.refs, rowAt{a.array, pos - a.start})
-			return true, nil
+			return rowAt{a.array, pos - a.start}, nil
 		}
 	}
 	a, err := t.read(ctx, pos)
 	if a.array == nil || err != nil {
-		return false, err
+		return rowAt{}, err
 	}
 	t.arrays = append(t.arrays, a)
-	t.refs = append(t.refs, rowAt{a.array, pos - a.start})
-	return true, nil
+	return rowAt{a.array, pos - a.start}, nil
 }
 
 // read returns the array that has pos.

@@ -149,7 +149,8 @@ func (b *builder) calibrate(ctx context.Context) error {
 
 // effortFor is the effort that a recall takes: so many lists as hold that share of
 // the neighbours, of which a search looks at the first in any case, and the least
-// angle up to which, besides those, enough neighbours are found.
+// angle up to which, besides those, enough neighbours are found; with some of the
+// misses to spare (builder.spare).
 func (b *builder) effortFor(samples []sample, k int, recall float64) effort {
 	wanted := recall + b.spare*(1-recall)
 	out := effort{lists: float32(len(b.meta.lists))}
