@@ -3,6 +3,7 @@ package vector
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Build implements Kind: codes of all vectors first, then the nodes in their
@@ -183,7 +184,11 @@ func (b *graphBuild) connect(ctx context.Context) (err error) {
 	}); err != nil {
 		return err
 	}
-	return b.connectNodes(ctx, inserters, func(uint32) bool { return false })
+	if err := b.connectNodes(ctx, inserters, func(uint32) bool { return false }); err != nil {
+		return err
+	}
+	inserters = slices.DeleteFunc(inserters, func(in *inserter) bool { return in == nil })
+	return b.leadHome(ctx, inserters, b.parents, b.stack, &b.effort, b.options)
 }
 
 // connectNodes brings all nodes within reach but those not yet inserted.

@@ -243,14 +243,17 @@ func (g *growingGraph) measure(ctx context.Context, column Column, to int, o Opt
 	return nil
 }
 
-// connectNodes brings all nodes within reach.
+// connectNodes brings all nodes within reach, and where walks for them find them.
 func (g *growingGraph) connectNodes(ctx context.Context) error {
 	if len(g.inserters) == 0 {
 		return nil
 	}
 	heads, n := g.view.heads, g.view.ordinals
 	r := reach{inserter: g.inserters[0], parent: make([]uint32, n), stack: make([]uint32, n)}
-	return r.connectAll(ctx, func(node uint32) bool { return heads[node] != noNode })
+	if err := r.connectAll(ctx, func(node uint32) bool { return heads[node] != noNode }); err != nil {
+		return err
+	}
+	return g.builder.leadHome(ctx, g.inserters, r.parent, r.stack, &g.view.effort, Options{Workers: len(g.inserters)})
 }
 
 // growingSamples is how many searches an effort is taken from: few, for it is

@@ -884,3 +884,74 @@ func TestReachBeginsAbove(t *testing.T) {
 		}
 	}
 }
+
+// TestWalksComeHome: a few nodes have links to each other, and all else that leads to
+// them is one link from the node that is farthest away. They are within reach, and
+// found by their own vectors only once leadHome has seen to it.
+func TestWalksComeHome(t *testing.T) {
+	r := rand.New(rand.NewPCG(81, 82))
+	vectors := generate(3000, 4, func(int, int) float32 { return float32(r.NormFloat64()) })
+	s := Space{Float32, L2, 4}
+	o := hnswDefaults(s, Options{Workers: 2})
+	form, err := codeFormOf(s, "none")
+	if err != nil {
+		t.Fatal(err)
+	}
+	column := floatColumn(Float32, vectors)
+	b := &graphBuild{space: s, options: o, column: column, codec: newGraphCodec(s, form.built()), form: form}
+	if err := errors.Join(b.encode(context.Background()), b.connect(context.Background())); err != nil {
+		t.Fatal(err)
+	}
+	lonely := uint32(1000)
+	for b.level(lonely) > 0 {
+		lonely++
+	}
+	island := []uint32{lonely}
+	for _, to := range b.block(lonely, 0) {
+		if to != noNode && b.level(to) == 0 && len(island) < 5 {
+			island = append(island, to)
+		}
+	}
+	farthest := uint32(0)
+	for node := range uint32(b.room) {
+		block, kept := b.block(node, 0), []uint32{}
+		for _, to := range block {
+			if to != noNode && (!slices.Contains(island, to) || slices.Contains(island, node)) {
+				kept = append(kept, to)
+			}
+		}
+		setLinks(block, kept)
+		if s.Exact(column[lonely], column[node]) > s.Exact(column[lonely], column[farthest]) {
+			farthest = node
+		}
+	}
+	b.block(farthest, 0)[0] = lonely
+	missed := func() (nodes []uint32) {
+		in := b.newInserter()
+		gain, _ := b.effort.at(homeK, 0.95)
+		for _, node := range island {
+			in.scorer.setNode(node)
+			in.begin(b.graph, b.room, look{limit: homeK, rank: homeK, margin: in.scorer.margin(gain)})
+			if err := in.run(context.Background(), b.graph, 0); err != nil {
+				t.Fatal(err)
+			}
+			if in.seen.mark(node) {
+				nodes = append(nodes, node)
+			}
+		}
+		return nodes
+	}
+	inserters := []*inserter{b.newInserter(), b.newInserter()}
+	if err := b.connectNodes(context.Background(), inserters, func(uint32) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	if nodes := missed(); len(nodes) != len(island) {
+		t.Fatalf("of %v walks find all but %v already", island, nodes)
+	}
+	if err := b.leadHome(context.Background(), inserters, b.parents, b.stack, &b.effort, o); err != nil {
+		t.Fatal(err)
+	}
+	if nodes := missed(); len(nodes) > 0 {
+		t.Errorf("walks for %v do not find them", nodes)
+	}
+}
