@@ -57,7 +57,9 @@ type segmentSearch struct {
 	q       []byte
 	k       int
 	// known, if not nil, is what the search has found in all segments.
-	known *knownBound
+	known *knownRows
+	// elsewhere, if not nil, is for the index to call while it is searched.
+	elsewhere func(ctx context.Context, near []vector.Candidate) ([]float32, error)
 
 	column vector.Column
 	// matching are the positions that pass the filter, kept of them, once they
@@ -84,6 +86,7 @@ type segmentSearch struct {
 	candidates []vector.Candidate
 	positions  []uint32
 	ids        []storage.RowID
+	distances  []float32
 }
 
 // tailMax is how many positions beyond those of the index a run compares: more are
@@ -170,7 +173,8 @@ func (s *segmentSearch) request(k int) *vector.SearchRequest {
 		MaxLists: s.bounds().Lists,
 	}
 	if k == s.k {
-		r.Bound, r.Bounded = s.known.bound()
+		s.distances = s.known.distances(s.distances[:0])
+		r.Known = s.distances
 	}
 	return r
 }
@@ -190,6 +194,7 @@ func (s *segmentSearch) tuplesMost() int {
 // searchKept searches the index for rows of a bitmap; nil is all of them.
 func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kept int) (err error) {
 	r := s.request(s.k)
+	r.Elsewhere = s.elsewhere
 	if keep != nil {
 		r.Keep, r.Kept = keep, kept
 	}
@@ -197,7 +202,8 @@ func (s *segmentSearch) searchKept(ctx context.Context, keep storage.Bitmap, kep
 		return err
 	}
 	// Where k rows are known from elsewhere, there may be more than were proposed.
-	s.left = !r.Bounded && len(s.candidates) < min(s.k, kept)
+	_, bounded := r.Bound()
+	s.left = !bounded && len(s.candidates) < min(s.k, kept)
 	s.positions = s.positions[:0]
 	for _, c := range s.candidates {
 		s.positions = append(s.positions, c.Position)

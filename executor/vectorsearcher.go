@@ -359,15 +359,7 @@ func (o *vectorSearcher) findIndexed(ctx context.Context, set []*segmentSearch, 
 			searches = append(searches, s)
 		}
 	}
-	workers = shareBound(searches, k, workers)
-	err = inParallel(ctx, len(searches), workers, func(ctx context.Context, i int) error {
-		if err := searches[i].run(ctx); err != nil {
-			return err
-		}
-		searches[i].known.add(searches[i].found)
-		return nil
-	})
-	if err != nil {
+	if err := searchShared(ctx, searches, k, workers); err != nil {
 		return nil, nil, err
 	}
 	for i, s := range set {

@@ -135,7 +135,8 @@ func (e poolEntry) score() float32 {
 const graphNodesMax = 1<<31 - 1
 
 // A pool keeps the nearest nodes that a search has met, the nearest first: limit
-// of them, and more that are hardly farther than the one at rank, by a margin.
+// of them, and more that are hardly farther than the one at rank, by a margin. The
+// scores of others, known from elsewhere, count for the rank as entries do.
 type pool struct {
 	entries []poolEntry
 	limit   int
@@ -143,6 +144,10 @@ type pool struct {
 	rank    int // 0: no more than limit
 	margin  margin
 	reach   poolEntry // what goes beyond limit is below
+	others  []float32 // ascending
+	// margins, where there are others, are margin by the part of those up to rank
+	// that are entries, from few to all.
+	margins []margin
 	// discarded keeps what fell out, or did not get in, if a search may go on
 	// with a larger limit.
 	discarded []poolEntry
@@ -169,7 +174,7 @@ func poolMax(limit int) int { return 4*limit + 1<<12 }
 
 func (p *pool) reset(limit int) {
 	p.limit, p.next, p.keep = max(limit, 1), 0, false
-	p.rank, p.reach = 0, 0
+	p.rank, p.reach, p.others = 0, 0, nil
 	p.entries, p.discarded = p.entries[:0], p.discarded[:0]
 	if room := min(p.limit, 1<<12); cap(p.entries) < room {
 		p.entries = make([]poolEntry, 0, room+room/4)
@@ -221,9 +226,38 @@ func (p *pool) insert(e poolEntry) {
 
 // aim sets reach.
 func (p *pool) aim() {
-	if p.reach = 0; p.rank > 0 && len(p.entries) >= p.rank {
-		p.reach = newPoolEntry(p.margin.above(p.entries[p.rank-1].score()), 0)
+	if p.reach = 0; p.rank == 0 || len(p.entries)+len(p.others) < p.rank {
+		return
 	}
+	score, own := p.ranked()
+	m := p.margin
+	if own < p.rank {
+		m = p.margins[own*len(p.margins)/p.rank]
+	}
+	p.reach = newPoolEntry(m.above(score), 0)
+}
+
+// ranked is the score at rank, of the entries and the others together, and how many
+// of those up to rank are entries.
+func (p *pool) ranked() (score float32, own int) {
+	// The fewest entries that leave so many others that all of these are nearer than
+	// the next entry.
+	own, most := max(p.rank-len(p.others), 0), min(p.rank, len(p.entries))
+	for own < most {
+		half := (own + most) / 2
+		if p.others[p.rank-half-1] <= p.entries[half].score() {
+			most = half
+		} else {
+			own = half + 1
+		}
+	}
+	switch own {
+	case 0:
+		return p.others[p.rank-1], own
+	case p.rank:
+		return p.entries[own-1].score(), own
+	}
+	return max(p.entries[own-1].score(), p.others[p.rank-own-1]), own
 }
 
 // near is what entries within a margin above the one at a rank are up to.

@@ -74,10 +74,13 @@ type SearchRequest struct {
 	// Effort, when above 0, is taken instead: hnsw.ef_search, ivfflat.probes.
 	Recall float64
 	Effort int
-	// Bounded says that K rows at most at a distance of Bound are known from
-	// elsewhere: those farther need not be proposed.
-	Bounded bool
-	Bound   float32
+	// Known are the distances, ascending, of the nearest rows known from elsewhere, K
+	// of them at most. Rows that are not among the nearest K of these and the
+	// index's own need not be proposed.
+	Known []float32
+	// Elsewhere, if not nil, may be called once while a search is under way, with
+	// what it has found so far: it returns Known, which has not been told before.
+	Elsewhere func(ctx context.Context, near []Candidate) (known []float32, err error)
 	// MaxLists, when above 0, is how many lists are looked at at most, however
 	// few rows they hold that are kept: ivfflat.max_probes.
 	MaxLists int
@@ -88,6 +91,14 @@ type SearchRequest struct {
 	// Column has the vectors that the index was built from, for re-ranking. Rows that
 	// an index which grows has beyond its end are not proposed.
 	Column Column
+}
+
+// Bound is a distance beyond which no row need be proposed; false if there is none.
+func (r *SearchRequest) Bound() (float32, bool) {
+	if r.K <= 0 || len(r.Known) < r.K {
+		return 0, false
+	}
+	return r.Known[r.K-1], true
 }
 
 // SearchStats counts the work of searches, for EXPLAIN ANALYZE.

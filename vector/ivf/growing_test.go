@@ -208,7 +208,7 @@ func TestGrowingUnderBitmapAndBound(t *testing.T) {
 			}
 		}
 		got, err := g.Search(context.Background(), nil, &vector.SearchRequest{
-			Query: q, K: 10, Recall: 0.99, Column: p.rows, Keep: keep, Kept: p.kept, Bounded: true, Bound: bound,
+			Query: q, K: 10, Recall: 0.99, Column: p.rows, Keep: keep, Kept: p.kept, Known: slices.Repeat([]float32{bound}, 10),
 		}, &stats)
 		if err != nil {
 			t.Fatal(err)

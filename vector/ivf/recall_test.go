@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"quiver/vector"
@@ -142,7 +143,7 @@ func TestRecallBounded(t *testing.T) {
 							wanted++
 						}
 					}
-					r := &vector.SearchRequest{Query: q, K: 10, Recall: target, Column: rows, Bounded: true, Bound: float32(elsewhere.last[i])}
+					r := &vector.SearchRequest{Query: q, K: 10, Recall: target, Column: rows, Known: slices.Repeat([]float32{float32(elsewhere.last[i])}, 10)}
 					got, err := x.Search(t.Context(), nil, r, &stats)
 					if err != nil {
 						t.Fatal(err)

@@ -66,8 +66,8 @@ func (s *searcher) begin(r *vector.SearchRequest, stats *vector.SearchStats) {
 	s.ranker.meta = &s.x.meta
 	s.r, s.stats, s.seen, s.candidates, s.found = r, stats, 0, s.candidates[:0], s.found[:0]
 	s.bound = float32(math.Inf(1))
-	if r.Bounded {
-		s.bound = s.scoreOf(r.Bound)
+	if bound, ok := r.Bound(); ok {
+		s.bound = s.scoreOf(bound)
 	}
 	widen(s.x.space, s.wide, r.Query)
 	if spherical(s.x.space) {
