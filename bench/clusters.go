@@ -22,6 +22,9 @@ const (
 	largeOffHeap = "2GB"
 )
 
+// clusterWarmup is how long searches go on before they are counted.
+const clusterWarmup = 10 * time.Second
+
 // clusters loads, indexes and searches a million generated vectors.
 func (b *bench) clusters() error { return b.generated(b.quiver, 1_000_000, "1M") }
 
@@ -86,6 +89,11 @@ func (b *bench) generated(q *servers.Quiver, n int, name string) error {
 		return err
 	}
 	b.add(figure{what: name + " generated vectors: recall, no setting touched", quiver: r, unit: "recall@10", least: 0.95})
+	// What a server does that has been searched for a while: pages of an index that was
+	// just built are mapped one by one.
+	if _, err := w.rate(maxClients, clusterWarmup); err != nil {
+		return err
+	}
 	all := map[int]float64{}
 	for _, clients := range []int{1, maxClients} {
 		rates, err := b.inTurns([]engine{w}, clients, 2*slice)

@@ -55,7 +55,7 @@ func (b *bench) freshRows() error {
 	}
 	b.add(f)
 	b.add(figure{what: "Recall of the first 100 searches after it", quiver: first, unit: "recall@10", least: 0.95})
-	complete, err := b.untilComplete(dsn, start)
+	complete, err := b.untilComplete(dsn, "fresh", start)
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,10 @@ func (b *bench) freshRows() error {
 	return b.run(dsn, "DROP TABLE fresh")
 }
 
-// untilComplete waits until a search compares no row one by one and nothing is
-// being built.
-func (b *bench) untilComplete(dsn string, start time.Time) (time.Duration, error) {
-	query := fmt.Sprintf("EXPLAIN (ANALYZE) SELECT id FROM fresh ORDER BY embedding <=> '%s' LIMIT 10", vectorText(b.set.Query(0)))
+// untilComplete waits until a search of a table compares no row one by one and
+// nothing is being built.
+func (b *bench) untilComplete(dsn, table string, start time.Time) (time.Duration, error) {
+	query := fmt.Sprintf("EXPLAIN (ANALYZE) SELECT id FROM %s ORDER BY embedding <=> '%s' LIMIT 10", table, vectorText(b.set.Query(0)))
 	for quiet := 0; quiet < 3; {
 		left, building, err := b.progress(dsn, query)
 		if err != nil {
