@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -126,6 +127,7 @@ func newS3(target string) (*S3, error) {
 	if err != nil {
 		return nil, err
 	}
+	transport.DialContext = notSilent((&net.Dialer{Timeout: dialMax}).DialContext, silenceMax)
 	if err := trustBundle(transport); err != nil {
 		return nil, fmt.Errorf("object store %q: %w", target, err)
 	}

@@ -161,6 +161,71 @@ func TestS3BrokenAnswer(t *testing.T) {
 	}
 }
 
+// TestS3Silent: a server that takes a request and says nothing, or stops in the middle
+// of its answer, is asked again, and is unavailable if that does not help; one that
+// takes a body slowly is waited for.
+func TestS3Silent(t *testing.T) {
+	p, s := through(t, startMinIO(t))
+	const silence = time.Second
+	s.transport.DialContext = notSilent((&net.Dialer{}).DialContext, silence)
+	s.transport.CloseIdleConnections()
+	s.retry.total = time.Minute
+	want := bytes.Repeat([]byte("abcdefgh"), 1000)
+	must(t, s.Put(ctx, "k", bytes.NewReader(want), int64(len(want))))
+	var tries atomic.Int64
+	p.before = func(w http.ResponseWriter, r *http.Request) bool {
+		switch tries.Add(1) {
+		case 1:
+		case 2:
+			w.Header().Set("Content-Length", "8000")
+			w.Header().Set("Last-Modified", time.Unix(1, 0).UTC().Format(http.TimeFormat))
+			w.Header().Set("ETag", `"x"`)
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+		default:
+			return false
+		}
+		<-r.Context().Done()
+		return true
+	}
+	if got, err := s.ReadAt(ctx, "k", 0, 8000, nil); err != nil || !bytes.Equal(got, want) || tries.Load() != 3 {
+		t.Errorf("%d bytes after %d tries: %v", len(got), tries.Load(), err)
+	}
+
+	p.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		return true
+	}
+	s.retry.total = time.Millisecond
+	if _, err := s.Head(ctx, "k"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("head: %v", err)
+	}
+	if err := s.Put(ctx, "k", strings.NewReader("x"), 1); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("put: %v", err)
+	}
+
+	// More than the system takes from the client at once, and longer than silence.
+	s.retry.total = time.Minute
+	large := bytes.Repeat([]byte("slow"), 4<<20)
+	p.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		body := make([]byte, 0, len(large))
+		for part := make([]byte, 1<<20); ; time.Sleep(silence / 8) {
+			n, err := io.ReadFull(r.Body, part)
+			if body = append(body, part[:n]...); err != nil {
+				break
+			}
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return false
+	}
+	must(t, s.Put(ctx, "slow", bytes.NewReader(large), int64(len(large))))
+	p.before = nil
+	if got, err := ReadAll(ctx, s, "slow"); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("%d bytes: %v", len(got), err)
+	}
+}
+
 // TestS3Refused: a store that ignores conditions, one that refuses the keys and
 // one that is not there are said so in one line.
 func TestS3Refused(t *testing.T) {
