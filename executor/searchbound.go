@@ -20,9 +20,6 @@ type knownRows struct {
 
 // add takes the rows found in a segment.
 func (r *knownRows) add(found []foundRow) {
-	if r == nil {
-		return
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range found {
@@ -30,22 +27,6 @@ func (r *knownRows) add(found []foundRow) {
 			r.near = append(r.near, roomy(f.distance))
 		}
 	}
-	r.settle()
-}
-
-// addCandidates takes what an index proposes.
-func (r *knownRows) addCandidates(found []vector.Candidate) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range found {
-		if c.Distance == c.Distance {
-			r.near = append(r.near, roomy(float64(c.Distance)))
-		}
-	}
-	r.settle()
-}
-
-func (r *knownRows) settle() {
 	slices.Sort(r.near)
 	r.near = r.near[:min(len(r.near), r.k)]
 }
@@ -137,7 +118,11 @@ func searchShared(ctx context.Context, searches []*segmentSearch, k, workers int
 // elsewhere searches the other segments, while the first is being searched and has
 // found some rows near by, and returns what is known of them.
 func (s *sharedSearch) elsewhere(ctx context.Context, near []vector.Candidate) ([]float32, error) {
-	s.known.addCandidates(near)
+	found := make([]foundRow, len(near))
+	for i, c := range near {
+		found[i].distance = float64(c.Distance)
+	}
+	s.known.add(found)
 	s.others = true
 	if err := s.run(ctx, s.searches[1:]); err != nil {
 		return nil, err

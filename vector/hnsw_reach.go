@@ -200,9 +200,9 @@ func (b *graphBuilder) leadHome(ctx context.Context, inserters []*inserter, pare
 const homeK = 10
 
 // inSmallCompany are the nodes that links both ways, from one to the next, join to
-// less than companyMin others. Nodes that parent has no parent of are left out. What
-// company is set to on the way has the size of a company at one of its nodes,
-// above companySize, and at the others the way to that.
+// less than companyMin others. Nodes that parent has no parent of are left out. They
+// are returned in company, which on the way has the size of a company at one of its
+// nodes, above companySize, and at the others the way to that.
 func (b *graphBuilder) inSmallCompany(parent, company []uint32) []uint32 {
 	const companySize = 1 << 31
 	for i := range company {
@@ -241,9 +241,12 @@ func (b *graphBuilder) inSmallCompany(parent, company []uint32) []uint32 {
 			company[other] = one
 		}
 	}
-	var nodes []uint32
 	for node := range uint32(len(parent)) {
-		if parent[node] != noNode && company[find(node)] < companySize+companyMin {
+		company[node] = company[find(node)]
+	}
+	nodes := company[:0]
+	for node := range uint32(len(parent)) {
+		if parent[node] != noNode && company[node] < companySize+companyMin {
 			nodes = append(nodes, node)
 		}
 	}
