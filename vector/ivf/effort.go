@@ -26,7 +26,7 @@ func batchOf(first int) int { return max(first/2, 1) }
 type effortTable [len(effortK)][len(effortRecall)]effort
 
 var (
-	effortK      = [...]int{10, 100, 1000}
+	effortK      = [...]int{10, 30, 100, 300, 1000}
 	effortRecall = [...]float64{0.90, 0.95, 0.99}
 )
 
@@ -39,48 +39,60 @@ func orDefault(recall float64) float64 {
 }
 
 // at interpolates: between what was measured lists grow by powers of k and of
-// the share that is missed, and angles with their logarithms. Below the least k
-// no less is looked at; beyond the most lists go on growing.
+// the share that is missed, and angles with their logarithms. Beyond the most k
+// lists go on growing. Below the least k they stay, and angles, which are seen from a
+// nearer row, go on growing.
 func (t *effortTable) at(k, recall float64, lists int) effort {
 	recall = orDefault(recall)
 	logK := func(i int) float64 { return math.Log(float64(effortK[i])) }
-	x := math.Log(max(k, 1))
+	x := math.Log(max(k, kMin))
 	i := 0
 	for i < len(effortK)-2 && x > logK(i+1) {
 		i++
 	}
-	x = max(0, (x-logK(i))/(logK(i+1)-logK(i)))
+	x = (x - logK(i)) / (logK(i+1) - logK(i))
 	miss := func(r float64) float64 { return -math.Log(max(1-r, 1e-4)) }
 	j := 0
 	if recall > effortRecall[1] {
 		j = 1
 	}
 	y := (miss(recall) - miss(effortRecall[j])) / (miss(effortRecall[j+1]) - miss(effortRecall[j]))
-	between := func(x float64, value func(e effort) float64) float64 {
-		at := func(i int) float64 {
+	ends := func(value func(e effort) float64) (at, next float64) {
+		of := func(i int) float64 {
 			a, b := value(t[i][j]), value(t[i][j+1])
 			return a + (b-a)*y
 		}
-		return at(i) + (at(i+1)-at(i))*x
+		return of(i), of(i + 1)
 	}
-	n := math.Exp(between(x, func(e effort) float64 { return math.Log(float64(e.lists)) }))
+	angle := func(value func(e effort) float64) float32 {
+		at, next := ends(value)
+		if next > at { // where clusters end, of a size in between: most of it comes at once
+			return float32(at + (next-at)*min(max(2*x, 0), 1))
+		}
+		return float32(at + (next-at)*min(x, 1))
+	}
+	at, next := ends(func(e effort) float64 { return math.Log(float64(e.lists)) })
+	n := math.Exp(at + (next-at)*max(x, 0))
 	// What a corrupt table would say is not taken.
 	if !(n >= 1) {
 		n = 1
 	}
-	x = min(x, 1)
 	return effort{
 		lists:     float32(min(math.Ceil(n), float64(lists))),
-		angle:     float32(between(x, func(e effort) float64 { return float64(e.angle) })),
-		trueAngle: float32(between(x, func(e effort) float64 { return float64(e.trueAngle) })),
+		angle:     angle(func(e effort) float64 { return float64(e.angle) }),
+		trueAngle: angle(func(e effort) float64 { return float64(e.trueAngle) }),
 	}
 }
 
-// raised is the table by which a share of the misses is left.
-func (t *effortTable) raised(share float64, lists int) (out effortTable) {
+// kMin is the least k that an effort is told apart for: see grown.
+const kMin = 0.01
+
+// grown is the table of times as many rows around the same centroids: the k nearest
+// of them lie as near as the k/times nearest of those that were measured.
+func (t *effortTable) grown(times float64, lists int) (out effortTable) {
 	for i, k := range effortK {
 		for j, recall := range effortRecall {
-			out[i][j] = t.at(float64(k), 1-(1-recall)*share, lists)
+			out[i][j] = t.at(float64(k)/times, recall, lists)
 		}
 	}
 	return out
@@ -95,8 +107,11 @@ func calibrationQueries(rows int) int { return max(32, min(256, calibrationPairs
 // nearestMost is how many neighbours are found: of few rows the nearest thousand
 // would be all.
 func nearestMost(rows int) int {
-	return max(0, min(effortK[len(effortK)-1], max(rows/8, effortK[1]), rows-1))
+	return max(0, min(effortK[len(effortK)-1], max(rows/8, nearestFew), rows-1))
 }
+
+// nearestFew is how many neighbours are found if there are as many rows.
+const nearestFew = 100
 
 // sample is one of the queries of a calibration: its nearest rows, in order, and
 // the scale of angles (see ranker).

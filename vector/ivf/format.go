@@ -17,7 +17,7 @@ import (
 // Each begins with a header of 64 bytes:
 //
 //	0   magic "QVRLISTS"
-//	8   version, 3
+//	8   version, 4
 //	12  part: 1 centroids, 2 lists, 3 positions
 //	16  identity of the index: equal in all its parts
 //	24  bytes of the payload
@@ -48,7 +48,7 @@ import (
 // 64 bytes.
 const (
 	magic       = "QVRLISTS"
-	version     = 3
+	version     = 4
 	headerBytes = 64
 
 	partCentroids  = 1

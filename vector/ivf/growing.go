@@ -214,7 +214,7 @@ func (n *generation) outgrown() bool {
 }
 
 // meta describes what there is now. Efforts were measured of the rows that were
-// clustered: the more have come since, the fewer misses are left to chance.
+// clustered, and are carried over to those that have come since.
 func (n *generation) meta() meta {
 	m := n.view.meta
 	m.rows, m.lists = n.rows, slices.Clone(m.lists)
@@ -222,7 +222,7 @@ func (n *generation) meta() meta {
 		m.lists[i].rows = len(n.view.grown[i].positions)
 	}
 	m.spread = m.spreads()
-	m.effort = m.effort.raised(math.Sqrt(float64(n.trained)/float64(max(n.rows, 1))), len(m.lists))
+	m.effort = m.effort.grown(float64(n.rows)/float64(max(n.trained, 1)), len(m.lists))
 	return m
 }
 

@@ -137,6 +137,33 @@ func testGrowing(t *testing.T, r *rand.Rand, p *problem) {
 	}
 }
 
+// TestRecallOfAnyLimit: a recall holds however few or many rows are asked for, of
+// lists as they were clustered and of some that have become longer since.
+func TestRecallOfAnyLimit(t *testing.T) {
+	const rows, queries = 4000, 250
+	for i, set := range datasets {
+		t.Run(set.name, func(t *testing.T) {
+			t.Parallel()
+			s := vector.Space{Dim: set.dim}
+			all := encodeAll(s, set.make(rand.New(rand.NewPCG(35, uint64(i))), rows+queries))
+			for _, clustered := range []int{1500, rows} {
+				g := grow(t, s)
+				for _, end := range []int{clustered, rows} {
+					if err := g.Append(context.Background(), all[:end], end, 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, k := range []int{1, 3, 20, 60} {
+					var stats vector.SearchStats
+					if got := newProblem(s, all, queries, k, nil).recall(t, g, 0.95, &stats); got < 0.94 {
+						t.Errorf("recall@%d %.3f, %d of %d rows clustered, %+v", k, got, clustered, rows, stats)
+					}
+				}
+			}
+		})
+	}
+}
+
 // checkFindsLast: rows that have just come are found, each once.
 func checkFindsLast(t *testing.T, g *growing, p *problem, to int) {
 	t.Helper()

@@ -110,8 +110,8 @@ func (s *searcher) reachOf(passed int) reach {
 		miss /= againstMiss
 	}
 	out := s.x.reachFor(float64(s.r.K)/share, 1-miss)
-	for i, k := range effortK {
-		if against || i > 0 {
+	for _, k := range effortK {
+		if against || k >= nearestFew {
 			far := s.x.reachFor(float64(k), 1-miss)
 			out.angle, out.trueAngle = max(out.angle, far.angle), max(out.trueAngle, far.trueAngle)
 		}
