@@ -176,12 +176,11 @@ func TestLeastEntries(t *testing.T) {
 func twoHops(x *graphIndex, w *graphWalker, r *SearchRequest, ef int) (nodes []uint32) {
 	keeps := func(node uint32) bool { return r.Keep[node>>3]>>(node&7)&1 != 0 }
 	entry, top, _ := x.graph.entryPoint()
-	node, score := w.descend(x.graph, entry, top, 0)
+	w.approach(x.graph, x.nodes, entry, top, 0)
 	w.start(x.nodes, ef)
 	var reached marks
 	reached.reset(x.nodes)
-	w.pool.insert(newPoolEntry(score, node))
-	w.seen.mark(node)
+	w.seed()
 	ids := make([]uint32, 0, 1024)
 	scores := make([]float32, 1024)
 	for {

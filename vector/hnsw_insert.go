@@ -72,12 +72,12 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 		in.entries.Unlock()
 	}
 	in.scorer.setNode(node)
-	nearest, score := in.descend(in.graph, entry, top, min(level, top))
+	in.approach(in.graph, in.room, entry, top, level)
 	for layer := min(level, top); layer >= 0; layer-- {
 		in.start(in.room, in.ef)
 		// A node is found by its own links while it is added: never by itself.
 		in.seen.mark(node)
-		in.seed(nearest, score)
+		in.seed()
 		if err := in.run(ctx, in.graph, layer); err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (in *inserter) insert(ctx context.Context, node uint32) error {
 		}
 		in.candidates = append(in.candidates[:0], in.pool.entries...)
 		if len(in.candidates) > 0 {
-			nearest, score = in.candidates[0].node(), in.candidates[0].score()
+			in.seeds = append(in.seeds[:0], in.candidates[:min(len(in.candidates), seedsMax)]...)
 		}
 		most := in.linksOf(layer)
 		if layer == 0 && in.few {

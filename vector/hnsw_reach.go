@@ -99,9 +99,9 @@ func (r *reach) follow(node, parent uint32) {
 func (r *reach) attach(ctx context.Context, node uint32) error {
 	r.scorer.setNode(node)
 	entry, top, _ := r.entryPoint()
-	nearest, score := r.descend(r.graph, entry, top, 0)
+	r.approach(r.graph, r.room, entry, top, 0)
 	r.start(r.room, r.ef)
-	r.seed(nearest, score)
+	r.seed()
 	if err := r.run(ctx, r.graph, 0); err != nil {
 		return err
 	}

@@ -36,45 +36,19 @@ func (w *walker) one(node uint32) float32 {
 	return w.scores[0]
 }
 
-// descend goes from the entry down to a layer, on each to the nearest node it
-// can reach step by step.
-func (w *walker) descend(g *graph, node uint32, from, to int) (uint32, float32) {
-	nearest := w.one(node)
-	for layer := from; layer > to; layer-- {
-		for moved := true; moved; {
-			moved = false
-			w.ids = w.ids[:0]
-			block := g.block(node, layer)
-			for i := range block {
-				id := atomic.LoadUint32(&block[i])
-				if id == noNode {
-					break
-				}
-				w.ids = append(w.ids, id)
-			}
-			w.scorer.score(w.ids, w.scores)
-			w.scored += int64(len(w.ids))
-			for i, id := range w.ids {
-				if w.scores[i] < nearest {
-					nearest, node, moved = w.scores[i], id, true
-				}
-			}
-		}
-	}
-	return node, nearest
-}
-
 // start begins a walk of a layer over n nodes.
 func (w *walker) start(n, limit int) {
 	w.seen.reset(n)
 	w.pool.reset(limit)
 }
 
-// seed puts a node into the pool.
-func (w *walker) seed(node uint32, score float32) {
-	if w.seen.mark(node) {
-		if e := newPoolEntry(score, node); e < w.pool.worst() {
-			w.pool.insert(e)
+// seed puts the seeds into the pool.
+func (w *walker) seed() {
+	for _, e := range w.seeds {
+		if w.seen.mark(e.node()) {
+			if e := newPoolEntry(e.score(), e.node()); e < w.pool.worst() {
+				w.pool.insert(e)
+			}
 		}
 	}
 }
@@ -87,9 +61,23 @@ type look struct {
 	visits      float64 // expected
 }
 
-// seedsMax is how many nodes of layer 1 a walk of layer 0 begins at: a query
-// between clusters that are hardly linked has its neighbours in several.
+// seedsMax is how many nodes are held on each layer above 0, and the walk of the next
+// begins at. Of clusters that lie about as far from each other, as those of many
+// dimensions do, a way down by the nearest node alone often ends in a wrong one; and
+// a query between clusters that are hardly linked has its neighbours in several.
 const seedsMax = 8
+
+// approach goes from the entry down to above a layer, and leaves in seeds where the
+// walk of that layer begins: the nearest nodes that it found, the nearest first.
+func (w *walker) approach(g *graph, nodes int, entry uint32, top, layer int) {
+	w.seeds = append(w.seeds[:0], newPoolEntry(w.one(entry), entry))
+	for above := top; above > layer; above-- {
+		w.start(nodes, seedsMax)
+		w.seed()
+		_ = w.run(context.Background(), g, above) // a few steps
+		w.seeds = append(w.seeds[:0], w.pool.entries...)
+	}
+}
 
 // begin starts a walk of layer 0 from the entry point.
 func (w *walker) begin(g *graph, nodes int, l look) {
@@ -99,19 +87,10 @@ func (w *walker) begin(g *graph, nodes int, l look) {
 		w.start(nodes, l.limit)
 		return
 	}
-	node, score := w.descend(g, entry, top, min(top, 1))
-	w.seeds = append(w.seeds[:0], newPoolEntry(score, node))
-	if top > 0 {
-		w.start(nodes, seedsMax)
-		w.seed(node, score)
-		_ = w.run(context.Background(), g, 1) // a few steps
-		w.seeds = append(w.seeds[:0], w.pool.entries...)
-	}
+	w.approach(g, nodes, entry, top, 0)
 	w.start(nodes, l.limit)
 	w.pool.stretch(l.rank, l.margin)
-	for _, e := range w.seeds {
-		w.seed(e.node(), e.score())
-	}
+	w.seed()
 }
 
 // ctxHops is how many nodes are visited between looks at the context.
