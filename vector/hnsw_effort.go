@@ -63,8 +63,11 @@ func (t *effortTable) at(k int, recall float64) (gain float32, visits float64) {
 		}
 		return least + math.Exp(at(i)+slope*y)
 	}
-	// Beyond the last k the gain stays: it is of a node that is the farther.
-	g := between(&t.gain, min(x, 1), 1)
+	// Beyond the last k the gain stays: it is of a node that is the farther. In between
+	// it falls more slowly at first: of uniform data, inner products, one that goes
+	// down evenly finds 0.93 of the nearest 30 where 0.96 of 10 and of 100 are found.
+	nearer := min(x, 1)
+	g := between(&t.gain, nearer*math.Sqrt(nearer), 1)
 	v := between(&t.visits, x, 0)
 	return float32(min(g, gainMax)), min(max(v, float64(k)), graphNodesMax)
 }

@@ -327,7 +327,7 @@ func TestHNSWRecall(t *testing.T) {
 				column := floatColumn(c.element, vectors[:rows])
 				s := Space{c.element, c.distance, len(vectors[0])}
 				index, _ := buildIndex(t, s, column, Options{Quantization: c.quantize, Workers: 2})
-				for _, k := range []int{10, 100} {
+				for _, k := range []int{10, 30, 100} {
 					if got := walkRecall(t, index, column, queries, k); got < 0.93 {
 						t.Errorf("recall@%d %.3f of walks", k, got)
 					}
