@@ -220,8 +220,10 @@ const (
 	marginsMax = 64
 	// gainByShare is the power by which gains, less 1, grow with K over the graph's
 	// own part of the nearest K. Word vectors in two and four graphs wanted 0.16 to
-	// 0.22 for recalls of 0.90 to 0.99, small graphs of uniform data a little more.
-	gainByShare = 0.3
+	// 0.22 for recalls of 0.90 to 0.99, small graphs of uniform data more for the
+	// last, which gainByShareSure, of recalls beyond 0.95, has room for.
+	gainByShare     = 0.2
+	gainByShareSure = 0.3
 )
 
 // beside tells the pool what is known from elsewhere. The fewer of the nearest K are
@@ -237,9 +239,13 @@ func (s *graphSearch) beside(l look) {
 		s.others = append(s.others, s.scorer.scoreOf(d))
 	}
 	gain, _ := s.effort.at(max(l.rank, effortK[0]), s.request.Recall)
+	byShare := gainByShare
+	if s.request.Recall > 0.95 {
+		byShare = gainByShareSure
+	}
 	n := min(l.rank, marginsMax)
 	for i := range n {
-		more := math.Pow(float64(n)/float64(max(i, 1)), gainByShare)
+		more := math.Pow(float64(n)/float64(max(i, 1)), byShare)
 		s.margins = append(s.margins, s.scorer.margin(1+(gain-1)*float32(more)))
 	}
 	s.pool.others, s.pool.margins = s.others, s.margins

@@ -61,18 +61,26 @@ type look struct {
 	visits      float64 // expected
 }
 
-// seedsMax is how many nodes are held on each layer above 0, and the walk of the next
-// begins at. Of clusters that lie about as far from each other, as those of many
-// dimensions do, a way down by the nearest node alone often ends in a wrong one; and
-// a query between clusters that are hardly linked has its neighbours in several.
-const seedsMax = 8
+// seedsMax is how many nodes are held on layer 1, seedsAbove on those above it; the
+// walk of the next layer begins at them. Of clusters that lie about as far from each
+// other, as those of many dimensions do, a way down by the nearest node alone often
+// ends in a wrong one; and a query between clusters that are hardly linked has its
+// neighbours in several.
+const (
+	seedsMax   = 8
+	seedsAbove = 4
+)
 
 // approach goes from the entry down to above a layer, and leaves in seeds where the
 // walk of that layer begins: the nearest nodes that it found, the nearest first.
 func (w *walker) approach(g *graph, nodes int, entry uint32, top, layer int) {
 	w.seeds = append(w.seeds[:0], newPoolEntry(w.one(entry), entry))
 	for above := top; above > layer; above-- {
-		w.start(nodes, seedsMax)
+		width := seedsMax
+		if above > 1 {
+			width = seedsAbove
+		}
+		w.start(nodes, width)
 		w.seed()
 		_ = w.run(context.Background(), g, above) // a few steps
 		w.seeds = append(w.seeds[:0], w.pool.entries...)
