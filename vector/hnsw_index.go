@@ -240,7 +240,7 @@ func (s *graphSearch) beside(l look) {
 	}
 	gain, _ := s.effort.at(max(l.rank, effortK[0]), s.request.Recall)
 	byShare := gainByShare
-	if s.request.Recall > 0.95 {
+	if s.request.Recall > effortRecall[1] {
 		byShare = gainByShareSure
 	}
 	n := min(l.rank, marginsMax)

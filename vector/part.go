@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"bufio"
 	"encoding/binary"
 	"fmt"
 	"hash"
@@ -47,18 +48,12 @@ func writePart(parts PartWriter, name string, identity uint64, payload ...[]byte
 	return w.close()
 }
 
-// chunkBytes is what a part is written by, at multiples of it. A system that keeps
-// files in pages as large as the writes that make them, as Linux does on ext4 and
-// XFS, then maps a part by pages of 2 MB, so that a step from node to node misses
-// one cache and not two.
-const chunkBytes = 2 << 20
-
 // partEncoder writes the payload of a part, whose size is known.
 type partEncoder struct {
-	file  io.WriteCloser
-	chunk []byte // what is not written yet
-	sum   hash.Hash32
-	left  int64
+	file io.WriteCloser
+	buf  *bufio.Writer
+	sum  hash.Hash32
+	left int64
 }
 
 func newPartEncoder(parts PartWriter, name string, identity uint64, size int64) (*partEncoder, error) {
@@ -67,7 +62,7 @@ func newPartEncoder(parts PartWriter, name string, identity uint64, size int64) 
 		return nil, err
 	}
 	w := &partEncoder{file: file, sum: crc32.New(castagnoli), left: size + partHeaderBytes}
-	w.chunk = make([]byte, 0, min(w.left, chunkBytes))
+	w.buf = bufio.NewWriterSize(io.MultiWriter(file, w.sum), 1<<18)
 	header := make([]byte, partHeaderBytes)
 	copy(header, partMagic)
 	binary.LittleEndian.PutUint32(header[8:], partVersion)
@@ -82,23 +77,7 @@ func newPartEncoder(parts PartWriter, name string, identity uint64, size int64) 
 
 func (w *partEncoder) Write(p []byte) (int, error) {
 	w.left -= int64(len(p))
-	for left := p; len(left) > 0; {
-		n := min(len(left), cap(w.chunk)-len(w.chunk))
-		w.chunk, left = append(w.chunk, left[:n]...), left[n:]
-		if len(w.chunk) == cap(w.chunk) {
-			if err := w.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return len(p), nil
-}
-
-func (w *partEncoder) flush() error {
-	w.sum.Write(w.chunk)
-	_, err := w.file.Write(w.chunk)
-	w.chunk = w.chunk[:0]
-	return err
+	return w.buf.Write(p)
 }
 
 // abort closes the file after an error, which it returns.
@@ -111,7 +90,7 @@ func (w *partEncoder) close() error {
 	if w.left != 0 {
 		return w.abort(fmt.Errorf("vector: a part lacks %d bytes of its size", w.left))
 	}
-	if err := w.flush(); err != nil {
+	if err := w.buf.Flush(); err != nil {
 		return w.abort(err)
 	}
 	if _, err := w.file.Write(binary.LittleEndian.AppendUint32(nil, w.sum.Sum32())); err != nil {

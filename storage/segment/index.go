@@ -212,22 +212,47 @@ func (w *PartWriter) Abandon(ctx context.Context) error {
 	return err
 }
 
+// partChunkBytes is what a part is written by, at multiples of it. A system that keeps
+// files in pages as large as the writes that make them, as Linux does on ext4 and
+// XFS, then maps a part by pages of 2 MB, so that a search of an index misses one
+// cache at each step and not two. (A bufio.Writer passes on what is longer than its
+// buffer as it comes.)
+const partChunkBytes = 2 << 20
+
 // partFile is a part that is being written.
 type partFile struct {
 	w     *PartWriter
 	stage *stagedFile
+	chunk []byte // what is not staged yet
 	file  manifest.File
 }
 
 func (f *partFile) Write(p []byte) (int, error) {
-	n, err := f.stage.Write(p)
-	f.file.CRC = crc32.Update(f.file.CRC, castagnoli, p[:n])
-	return n, err
+	for left := p; len(left) > 0; {
+		n := min(len(left), partChunkBytes-len(f.chunk))
+		f.chunk, left = append(f.chunk, left[:n]...), left[n:]
+		if len(f.chunk) == partChunkBytes {
+			if err := f.flush(); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(p), nil
+}
+
+func (f *partFile) flush() error {
+	f.file.CRC = crc32.Update(f.file.CRC, castagnoli, f.chunk)
+	_, err := f.stage.Write(f.chunk)
+	f.chunk = f.chunk[:0]
+	return err
 }
 
 func (f *partFile) Close() error {
 	defer f.stage.drop()
 	if err := context.Cause(f.w.Context); err != nil {
+		return err
+	}
+	if err := f.flush(); err != nil {
 		return err
 	}
 	f.file.Bytes, f.file.RawBytes = f.stage.size, f.stage.size

@@ -107,11 +107,12 @@ func calibrationQueries(rows int) int { return max(32, min(256, calibrationPairs
 // nearestMost is how many neighbours are found: of few rows the nearest thousand
 // would be all.
 func nearestMost(rows int) int {
-	return max(0, min(effortK[len(effortK)-1], max(rows/8, nearestFew), rows-1))
+	return max(0, min(effortK[len(effortK)-1], max(rows/8, manyNearest), rows-1))
 }
 
-// nearestFew is how many neighbours are found if there are as many rows.
-const nearestFew = 100
+// manyNearest is from where neighbours count as many. So many are found if there are
+// as many rows, and efforts for so many or more are those of rows far away.
+const manyNearest = 100
 
 // sample is one of the queries of a calibration: its nearest rows, in order, and
 // the scale of angles (see ranker).

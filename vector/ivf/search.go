@@ -111,7 +111,7 @@ func (s *searcher) reachOf(passed int) reach {
 	}
 	out := s.x.reachFor(float64(s.r.K)/share, 1-miss)
 	for _, k := range effortK {
-		if against || k >= nearestFew {
+		if against || k >= manyNearest {
 			far := s.x.reachFor(float64(k), 1-miss)
 			out.angle, out.trueAngle = max(out.angle, far.angle), max(out.trueAngle, far.trueAngle)
 		}
