@@ -2,8 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -295,12 +293,7 @@ func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to 
 	if err != nil {
 		return out, err
 	}
-	mark, err := out.Create(partInterim)
-	if err != nil {
-		return out, err
-	}
-	_, err = io.WriteString(mark, g.kind.Name())
-	return out, errors.Join(err, mark.Close())
+	return out, nameKind(out, partInterim, g.kind)
 }
 
 // growthView is a growth as one search sees it: the rows below indexed. The index

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -41,6 +42,10 @@ const (
 // partInterim is the part that only an index has that was grown with the rows, and
 // is to be replaced by one that is built.
 const partInterim = "interim"
+
+// partKind is the part that only an index has that was built as one of another access
+// method, which it names (see vector.Chooser).
+const partKind = "kind"
 
 // indexState says what a segment has of an index.
 type indexState int
@@ -173,7 +178,7 @@ type openedIndex struct {
 	values  vector.Column
 	name    string // of its objects, for errors
 	method  string // the access method
-	standIn bool   // it is of growingKind, for the interim
+	standIn bool   // it is of another kind, or for the interim
 }
 
 // Kind is the access method that was asked for.
@@ -195,7 +200,7 @@ func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.
 		if err != nil {
 			return nil, err
 		}
-		o.standIn = kind.Name() == growingKind && f.indexState(x.storage()) == indexInterim
+		o.standIn = kind.Name() != x.kind.Name() || kind.Name() == growingKind && f.indexState(x.storage()) == indexInterim
 		if x.column == nil {
 			if o.values, err = x.openValues(ctx, f, parts); err != nil {
 				return nil, err
@@ -209,20 +214,23 @@ func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.
 	})
 }
 
-// kindOf is the kind that the parts of a segment's index are of: that of the index
-// or, for the interim, the one that is named by partInterim.
+// kindOf is the kind that the parts of a segment's index are of: that of the index,
+// or the one that is named by partInterim or partKind.
 func (x *targetIndex) kindOf(f *flushedSegment, parts vector.Parts) (vector.Kind, error) {
-	if f.indexState(x.storage()) != indexInterim {
-		return x.kind, nil
+	for _, p := range f.Current().Parts(x.storage()) {
+		if p.Part != partInterim && p.Part != partKind {
+			continue
+		}
+		name, err := parts.Open(p.Part)
+		if err != nil {
+			return nil, err
+		}
+		if kind := x.kinds(string(name)); kind != nil {
+			return kind, nil
+		}
+		return nil, fmt.Errorf("storage: an index of segment %d is of the unknown kind %q", f.id(), name)
 	}
-	name, err := parts.Open(partInterim)
-	if err != nil {
-		return nil, err
-	}
-	if kind := x.kinds(string(name)); kind != nil {
-		return kind, nil
-	}
-	return nil, fmt.Errorf("storage: an index of segment %d is of the unknown kind %q", f.id(), name)
+	return x.kind, nil
 }
 
 // guard turns a fault of a mapped page, and what the index finds not to be as it
@@ -316,10 +324,38 @@ func (e *Engine) buildInto(ctx context.Context, w *segment.PartWriter, f *flushe
 	if err != nil {
 		return err
 	}
-	if err := x.kind.Build(ctx, x.space, column, x.options, w); err != nil {
+	kind, options, err := x.choose(ctx, column, w)
+	if err != nil {
+		return err
+	}
+	if err := kind.Build(ctx, x.space, column, options, w); err != nil {
 		return err
 	}
 	return context.Cause(ctx)
+}
+
+// choose returns the kind that is to index a column, with its options; if it is not the
+// index's own, a part names it.
+func (x *targetIndex) choose(ctx context.Context, column vector.Column, w *segment.PartWriter) (vector.Kind, vector.Options, error) {
+	chooser, ok := x.kind.(vector.Chooser)
+	if !ok {
+		return x.kind, x.options, nil
+	}
+	kind, options, err := chooser.Choose(ctx, x.space, column, x.options)
+	if err == nil && kind.Name() != x.kind.Name() {
+		err = nameKind(w, partKind, kind)
+	}
+	return kind, options, err
+}
+
+// nameKind writes the part that names the kind of the others.
+func nameKind(w *segment.PartWriter, part string, kind vector.Kind) error {
+	out, err := w.Create(part)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(out, kind.Name())
+	return errors.Join(err, out.Close())
 }
 
 // maskedColumn is a column less the rows that a partial index leaves out.

@@ -375,6 +375,61 @@ func TestMergeKeepsGraph(t *testing.T) {
 	tx.Rollback()
 }
 
+// TestIndexOfAnotherKind: an index that its access method leaves to another is
+// searched, taken over by merges and opened after a restart as one of that; it counts
+// as built, and a kind that is not there any more is an error.
+func TestIndexOfAnotherKind(t *testing.T) {
+	w := newWorld(t)
+	kind := &choosingKind{other: namedKind{name: "another"}}
+	w.e.Close()
+	w.opts.Kinds, w.opts.Retention = kind.byName, 1
+	w.open()
+	table := w.newTable("a")
+	rows := map[int64]string{}
+	w.fill(table, rows, 0, 1000)
+	tx := w.begin(TxnOptions{})
+	index := w.createIndex(tx, table, "x")
+	w.check(tx.Commit(w.ctx))
+	expect := func(indexed, segments int) {
+		t.Helper()
+		tx := w.begin(TxnOptions{})
+		defer tx.Rollback()
+		if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
+			t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
+		}
+	}
+	expect(1, 1)
+	tx = w.begin(TxnOptions{})
+	for id := range int64(300) {
+		w.change(tx, table, id*3, "-")
+		delete(rows, id*3)
+	}
+	w.check(tx.Commit(w.ctx))
+	w.fill(table, rows, 2000, 1) // time goes on
+	w.settle()
+	expect(1, 2)
+	w.crash()
+	expect(1, 2)
+	w.settle() // it is not built once more
+	if n := kind.built.Load(); n != 0 {
+		t.Errorf("%d were built of its own kind", n)
+	}
+	if n, m := kind.other.built.Load(), kind.other.reordered.Load(); n != 1 || m != 1 {
+		t.Errorf("%d were built of the other kind, %d taken over", n, m)
+	}
+	kind.other.name = "a third"
+	w.crash()
+	tx = w.begin(TxnOptions{})
+	defer tx.Rollback()
+	s, err := tx.Snapshot(w.ctx)
+	w.check(err)
+	defer s.Close()
+	_, err = s.VectorSegments(w.ctx, VectorSpec{Scan: ScanSpec{Table: table}, Field: vectorField, Index: index})
+	if err == nil || !strings.Contains(err.Error(), `unknown kind "another"`) {
+		t.Errorf("of a kind that is gone: %v", err)
+	}
+}
+
 // TestMergeUnderChanges: deletes that come while a merge runs are not lost, nor
 // those of segments that it does not read.
 func TestMergeUnderChanges(t *testing.T) {

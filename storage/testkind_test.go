@@ -77,6 +77,34 @@ func (g *testGrowing) Save(_ context.Context, parts vector.PartWriter, moved fun
 	return writePart(parts, vector.PartPositions, movePositions(append([]byte(testPartHeader), g.positions...), moved))
 }
 
+// choosingKind leaves all columns to another kind, whose parts are its own.
+type choosingKind struct {
+	testKind
+	other namedKind
+}
+
+// namedKind is a testKind of another name.
+type namedKind struct {
+	testKind
+	name string
+}
+
+func (k *namedKind) Name() string { return k.name }
+
+func (k *choosingKind) Choose(_ context.Context, _ vector.Space, _ vector.Column, o vector.Options) (vector.Kind, vector.Options, error) {
+	return &k.other, o, nil
+}
+
+func (k *choosingKind) byName(method string) vector.Kind {
+	switch method {
+	case "hnsw":
+		return k
+	case k.other.name:
+		return &k.other
+	}
+	return nil
+}
+
 const testPartHeader = "test"
 
 func (k *testKind) Build(ctx context.Context, s vector.Space, c vector.Column, o vector.Options, parts vector.PartWriter) error {

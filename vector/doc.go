@@ -29,7 +29,8 @@
 // (hnsw_insert.go, hnsw_build.go, hnsw_reach.go; as rows come hnsw_growing.go), the
 // walk itself (hnsw_walk.go), searches
 // (hnsw_index.go, hnsw_iterate.go), how far to look (hnsw_measure.go,
-// hnsw_effort.go) and the parts (part.go, hnsw_save.go).
+// hnsw_effort.go), the parts (part.go, hnsw_save.go), and whether lists are the better
+// index of some vectors (hnsw_choose.go).
 //
 // Packages below: ivf has the inverted files (ivfflat and diskann), kmeans makes
 // their lists, rabitq the codes of few bits, and roofline measures what kernels

@@ -65,10 +65,13 @@ type look struct {
 // walk of the next layer begins at them. Of clusters that lie about as far from each
 // other, as those of many dimensions do, a way down by the nearest node alone often
 // ends in a wrong one; and a query between clusters that are hardly linked has its
-// neighbours in several.
+// neighbours in several. An inner product is largest in a direction, however far from
+// all vectors of a graph that is: of 1,000 clusters 25 in 2,000 queries found none of
+// their neighbours with eight, 7 with seedsProduct.
 const (
-	seedsMax   = 8
-	seedsAbove = 4
+	seedsMax     = 8
+	seedsAbove   = 4
+	seedsProduct = 32
 )
 
 // approach goes from the entry down to above a layer, and leaves in seeds where the
@@ -77,8 +80,11 @@ func (w *walker) approach(g *graph, nodes int, entry uint32, top, layer int) {
 	w.seeds = append(w.seeds[:0], newPoolEntry(w.one(entry), entry))
 	for above := top; above > layer; above-- {
 		width := seedsMax
-		if above > 1 {
+		switch {
+		case above > 1:
 			width = seedsAbove
+		case w.scorer.product && w.scorer.space.Distance == InnerProduct:
+			width = seedsProduct
 		}
 		w.start(nodes, width)
 		w.seed()

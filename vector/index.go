@@ -258,6 +258,14 @@ type Kind interface {
 	Reorder(old Parts, parts PartWriter, moved func(old uint32) (uint32, bool)) error
 }
 
+// Chooser is a Kind that leaves some columns to another.
+type Chooser interface {
+	// Choose returns the kind that is to index a column, and its options: itself, or
+	// one whose searches of these vectors are much faster, and whose parts stand in for
+	// its own.
+	Choose(ctx context.Context, s Space, column Column, o Options) (Kind, Options, error)
+}
+
 // kinds are the access methods that exist; each file of a kind adds its own,
 // packages of kinds by Register.
 var kinds []Kind
