@@ -59,8 +59,8 @@ func TestChoose(t *testing.T) {
 		"unequal lengths, quantisation given":    {unequal, vector.InnerProduct, many, vector.Options{Quantization: "sq8"}, "hnsw"},
 		"unequal lengths, few rows":              {unequal, vector.InnerProduct, 20_000, vector.Options{}, "hnsw"},
 		"unequal lengths, little memory":         {unequal, vector.InnerProduct, many, vector.Options{MemoryBytes: 1 << 20}, "hnsw"},
-		"unequal lengths, some memory, L1":       {unequal, vector.L1, many, vector.Options{MemoryBytes: 8 << 20}, "hnsw"},
-		"unequal lengths, some memory":           {unequal, vector.InnerProduct, many, vector.Options{MemoryBytes: 8 << 20}, "ivfflat"},
+		"unequal lengths, some memory, L1":       {unequal, vector.L1, many, vector.Options{MemoryBytes: 32 << 20}, "hnsw"},
+		"unequal lengths, some memory":           {unequal, vector.InnerProduct, many, vector.Options{MemoryBytes: 32 << 20}, "ivfflat"},
 		"few directions, cosine":                 {fewDirections, vector.Cosine, many, vector.Options{}, "hnsw"},
 		"options out of bounds, left to a build": {unequal, vector.InnerProduct, many, vector.Options{M: 1}, "hnsw"},
 	} {
