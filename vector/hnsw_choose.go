@@ -46,7 +46,7 @@ func (k hnsw) Choose(ctx context.Context, s Space, column Column, o Options) (Ki
 	}
 	rows := trialRows
 	// What the trial leaves behind may not have been collected when the build begins.
-	for o.MemoryBytes > 0 && k.Estimate(s, rows, o).BuildBytes > o.MemoryBytes/4 {
+	for rows >= trialRowsMin && o.MemoryBytes > 0 && k.Estimate(s, rows, o).BuildBytes > o.MemoryBytes/4 {
 		rows /= 2
 	}
 	if rows < trialRowsMin {
