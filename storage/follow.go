@@ -293,7 +293,7 @@ func (f *flush) saveGrowth(ctx context.Context, g *growth, m *memorySegment, to 
 	if err != nil {
 		return out, err
 	}
-	return out, nameKind(out, partInterim, g.kind)
+	return out, vector.WriteKind(out, vector.PartInterim, g.kind)
 }
 
 // growthView is a growth as one search sees it: the rows below indexed. The index

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 
@@ -39,14 +38,6 @@ const (
 	partColumnField = 1
 )
 
-// partInterim is the part that only an index has that was grown with the rows, and
-// is to be replaced by one that is built.
-const partInterim = "interim"
-
-// partKind is the part that only an index has that was built as one of another access
-// method, which it names (see vector.Chooser).
-const partKind = "kind"
-
 // indexState says what a segment has of an index.
 type indexState int
 
@@ -64,7 +55,7 @@ func (f *flushedSegment) indexState(storage catalog.StorageID) indexState {
 	switch {
 	case len(parts) == 0:
 		return indexAbsent
-	case slices.ContainsFunc(parts, func(p manifest.File) bool { return p.Part == partInterim }):
+	case slices.ContainsFunc(parts, func(p manifest.File) bool { return p.Part == vector.PartInterim }):
 		return indexInterim
 	}
 	return indexBuilt
@@ -196,7 +187,11 @@ func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File,
 func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
 		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex), method: x.kind.Name()}
-		kind, err := x.kindOf(f, parts)
+		var kind vector.Kind
+		err := o.guard(func() (err error) {
+			kind, err = x.kindOf(f, parts)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -215,17 +210,17 @@ func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.
 }
 
 // kindOf is the kind that the parts of a segment's index are of: that of the index,
-// or the one that is named by partInterim or partKind.
+// or the one that is named by vector.PartInterim or vector.PartKind.
 func (x *targetIndex) kindOf(f *flushedSegment, parts vector.Parts) (vector.Kind, error) {
 	for _, p := range f.Current().Parts(x.storage()) {
-		if p.Part != partInterim && p.Part != partKind {
+		if p.Part != vector.PartInterim && p.Part != vector.PartKind {
 			continue
 		}
-		name, err := parts.Open(p.Part)
+		name, err := vector.ReadKind(parts, p.Part)
 		if err != nil {
 			return nil, err
 		}
-		if kind := x.kinds(string(name)); kind != nil {
+		if kind := x.kinds(name); kind != nil {
 			return kind, nil
 		}
 		return nil, fmt.Errorf("storage: an index of segment %d is of the unknown kind %q", f.id(), name)
@@ -343,19 +338,9 @@ func (x *targetIndex) choose(ctx context.Context, column vector.Column, w *segme
 	}
 	kind, options, err := chooser.Choose(ctx, x.space, column, x.options)
 	if err == nil && kind.Name() != x.kind.Name() {
-		err = nameKind(w, partKind, kind)
+		err = vector.WriteKind(w, vector.PartKind, kind)
 	}
 	return kind, options, err
-}
-
-// nameKind writes the part that names the kind of the others.
-func nameKind(w *segment.PartWriter, part string, kind vector.Kind) error {
-	out, err := w.Create(part)
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(out, kind.Name())
-	return errors.Join(err, out.Close())
 }
 
 // maskedColumn is a column less the rows that a partial index leaves out.

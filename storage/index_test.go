@@ -215,7 +215,7 @@ func (w *world) interimParts() (n int) {
 	w.objects.mu.Lock()
 	defer w.objects.mu.Unlock()
 	for key := range w.objects.objects {
-		if strings.Contains(key, "/"+partInterim+"-") {
+		if strings.Contains(key, "/"+vector.PartInterim+"-") {
 			n++
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// PartMagic begins the parts of graphs: what DumpPart is for.
+// PartMagic begins the parts of graphs, and those that name a kind: what DumpPart is for.
 const PartMagic = partMagic
 
 // codeNames are the forms of codes, by quantization where one makes them.
@@ -19,7 +19,11 @@ var codeNames = map[codeForm]string{codeInt8: "sq8", codeFloat: "none", codeBits
 func DumpPart(w io.Writer, object string, b []byte, rows int) error {
 	name, _, _ := bytes.Cut(b[min(12, len(b)):min(12+partNameBytes, len(b))], []byte{0})
 	part := string(name)
-	fmt.Fprintf(w, "part %q of a graph, %s: %d bytes\n", part, object, len(b))
+	of := "a graph"
+	if part == PartInterim || part == PartKind {
+		of = "an index"
+	}
+	fmt.Fprintf(w, "part %q of %s, %s: %d bytes\n", part, of, object, len(b))
 	payload, identity, err := decodePart(b, part)
 	if err == nil {
 		fmt.Fprintf(w, "identity %016x, %d bytes of payload\n", identity, len(payload))
@@ -47,6 +51,8 @@ func dumpPayload(w io.Writer, part string, payload []byte, rows int) error {
 		return nil
 	case PartPositions:
 		return DumpPositions(w, payload, rows)
+	case PartInterim, PartKind:
+		fmt.Fprintf(w, "the other parts are of %s\n", payload)
 	case partTwins, partUpper:
 		if len(payload)%4 != 0 {
 			return fmt.Errorf("%w: part %s: size", ErrCorrupt, part)

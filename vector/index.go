@@ -207,6 +207,16 @@ const PartPositions = "positions"
 // NoPosition marks an ordinal whose row is gone.
 const NoPosition = ^uint32(0)
 
+// The parts that name the kind of an index's other parts, where that is not or may not
+// be its own; see WriteKind. An index has one of them at most.
+const (
+	// PartInterim: the index was grown with the rows, and is to be replaced by one that
+	// is built.
+	PartInterim = "interim"
+	// PartKind: the index was built as one of another kind; see Chooser.
+	PartKind = "kind"
+)
+
 // Options are the parameters of CREATE INDEX … WITH (…) and the limits of a
 // build.
 type Options struct {

@@ -135,6 +135,25 @@ func decodePart(b []byte, name string) (payload []byte, identity uint64, err err
 	return b[partHeaderBytes:end:end], binary.LittleEndian.Uint64(b[32:]), nil
 }
 
+// WriteKind writes PartInterim or PartKind.
+func WriteKind(parts PartWriter, part string, kind Kind) error {
+	return writePart(parts, part, 0, []byte(kind.Name()))
+}
+
+// ReadKind returns the name of the kind that PartInterim or PartKind has. It may wrap
+// ErrCorrupt.
+func ReadKind(parts Parts, part string) (string, error) {
+	b, err := parts.Open(part)
+	if err != nil {
+		return "", err
+	}
+	if part == PartInterim && len(b) <= partNameBytes {
+		return string(b), nil // as the first version wrote it: the name alone
+	}
+	name, _, err := decodePart(b, part)
+	return string(name), err
+}
+
 // partDecoder reads numbers from a payload; after its end all are zero and ok
 // is false.
 type partDecoder struct {
