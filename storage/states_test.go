@@ -64,7 +64,7 @@ func TestSegmentStates(t *testing.T) {
 
 	// What a merge replaced is there while a snapshot reads it, then while its
 	// objects are.
-	w.objects.hold = make(chan struct{})
+	release := w.objects.holdDeletes()
 	reader := w.begin(TxnOptions{Isolation: RepeatableRead})
 	s, err := reader.Snapshot(w.ctx)
 	w.check(err)
@@ -77,12 +77,12 @@ func TestSegmentStates(t *testing.T) {
 	s.Close()
 	reader.Rollback()
 	w.expectStates("dropped 2 remote built, dropped 1 remote absent, indexed 3 remote built")
-	close(w.objects.hold)
+	release()
 	w.e.jobs.Wait()
 	w.expectStates("indexed 3 remote built")
 
 	// So are those of a table that is gone, which have no names any more.
-	w.objects.hold = make(chan struct{})
+	release = w.objects.holdDeletes()
 	tx = w.begin(TxnOptions{})
 	for _, p := range tx.Catalog().Partitions(table.OID) {
 		tx.Catalog().Drop(p.OID)
@@ -95,7 +95,7 @@ func TestSegmentStates(t *testing.T) {
 	if place := w.e.Segments()[0].Place; place != (Place{}) {
 		t.Errorf("the segment of a dropped table lies in %v", place)
 	}
-	close(w.objects.hold)
+	release()
 	w.e.jobs.Wait()
 	w.expectStates("")
 }

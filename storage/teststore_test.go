@@ -18,7 +18,7 @@ type testStore struct {
 	objects map[string][]byte
 	failing sync.Mutex // a call of fail at a time
 	fail    func(key string) (err error, lost bool)
-	// hold, when set, has deletes of columns wait until it is closed.
+	// hold, when set by holdDeletes, has deletes of columns wait until it is closed.
 	hold chan struct{}
 }
 
@@ -100,12 +100,23 @@ func (s *testStore) List(_ context.Context, prefix string, f func(objstore.Objec
 	return nil
 }
 
-func (s *testStore) Delete(_ context.Context, key string) error {
-	if s.hold != nil && strings.HasPrefix(key, "files/insert_log/") {
-		<-s.hold
-	}
+// holdDeletes keeps deletes of insert logs waiting until release is called.
+func (s *testStore) holdDeletes() (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	hold := make(chan struct{})
+	s.hold = hold
+	return func() { close(hold) }
+}
+
+func (s *testStore) Delete(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if hold := s.hold; hold != nil && strings.HasPrefix(key, "files/insert_log/") {
+		s.mu.Unlock()
+		<-hold
+		s.mu.Lock()
+	}
 	delete(s.objects, key)
 	return nil
 }
