@@ -19,9 +19,7 @@ func TestCorruptIndex(t *testing.T) {
 	table := w.newTable("a")
 	rows := map[int64]string{}
 	w.fill(table, rows, 0, 400)
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	search := func() error {
 		t.Helper()
 		tx := w.begin(TxnOptions{})

@@ -187,21 +187,18 @@ func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File,
 func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
 		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex), method: x.kind.Name()}
-		var kind vector.Kind
-		err := o.guard(func() (err error) {
-			kind, err = x.kindOf(f, parts)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		o.standIn = kind.Name() != x.kind.Name() || kind.Name() == growingKind && f.indexState(x.storage()) == indexInterim
 		if x.column == nil {
+			var err error
 			if o.values, err = x.openValues(ctx, f, parts); err != nil {
 				return nil, err
 			}
 		}
-		err = o.guard(func() (err error) {
+		err := o.guard(func() error {
+			kind, err := x.kindOf(f, parts)
+			if err != nil {
+				return err
+			}
+			o.standIn = kind.Name() != x.kind.Name() || kind.Name() == growingKind && f.indexState(x.storage()) == indexInterim
 			o.Index, err = kind.Open(parts)
 			return err
 		})

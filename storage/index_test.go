@@ -185,6 +185,26 @@ func (w *world) expectNearest(tx *txn, table *catalog.Table, index *catalog.Inde
 	return indexed, segments
 }
 
+// expectIndexed is expectNearest by a transaction of its own, where so many of so many
+// segments are to have the index.
+func (w *world) expectIndexed(table *catalog.Table, index *catalog.Index, rows map[int64]string, indexed, segments int) {
+	w.t.Helper()
+	tx := w.begin(TxnOptions{})
+	defer tx.Rollback()
+	if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
+		w.t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
+	}
+}
+
+// indexed creates an index and commits.
+func (w *world) indexed(table *catalog.Table, name string) *catalog.Index {
+	w.t.Helper()
+	tx := w.begin(TxnOptions{})
+	index := w.createIndex(tx, table, name)
+	w.check(tx.Commit(w.ctx))
+	return index
+}
+
 // fill inserts rows with names of their own and adds them to rows.
 func (w *world) fill(table *catalog.Table, rows map[int64]string, from, n int) {
 	w.t.Helper()
@@ -234,11 +254,7 @@ func TestIndexIsBuiltAndSearched(t *testing.T) {
 
 	look := func(index *catalog.Index, indexed, segments int) {
 		t.Helper()
-		tx := w.begin(TxnOptions{})
-		defer tx.Rollback()
-		if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
-			t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
-		}
+		w.expectIndexed(table, index, rows, indexed, segments)
 	}
 	// What rolls back leaves nothing.
 	tx := w.begin(TxnOptions{})
@@ -257,9 +273,7 @@ func TestIndexIsBuiltAndSearched(t *testing.T) {
 	}
 	look(index, 0, 1)
 
-	tx = w.begin(TxnOptions{})
-	index = w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index = w.indexed(table, "x")
 	look(index, 1, 1)
 	w.crash()
 	w.settle()
@@ -334,13 +348,11 @@ func TestMergeKeepsGraph(t *testing.T) {
 	table := w.newTable("a")
 	rows := map[int64]string{}
 	w.fill(table, rows, 0, 1000)
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	old := w.begin(TxnOptions{Isolation: RepeatableRead})
 	before := w.text(rows)
 	w.expect(old, table, before)
-	tx = w.begin(TxnOptions{})
+	tx := w.begin(TxnOptions{})
 	for id := range int64(300) {
 		w.change(tx, table, id*3, "-")
 		delete(rows, id*3)
@@ -387,19 +399,13 @@ func TestIndexOfAnotherKind(t *testing.T) {
 	table := w.newTable("a")
 	rows := map[int64]string{}
 	w.fill(table, rows, 0, 1000)
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	expect := func(indexed, segments int) {
 		t.Helper()
-		tx := w.begin(TxnOptions{})
-		defer tx.Rollback()
-		if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
-			t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
-		}
+		w.expectIndexed(table, index, rows, indexed, segments)
 	}
 	expect(1, 1)
-	tx = w.begin(TxnOptions{})
+	tx := w.begin(TxnOptions{})
 	for id := range int64(300) {
 		w.change(tx, table, id*3, "-")
 		delete(rows, id*3)
@@ -647,16 +653,10 @@ func TestGrowingIndex(t *testing.T) {
 	w.open()
 	table := w.newTable("a")
 	rows := map[int64]string{}
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	look := func(indexed, segments int) {
 		t.Helper()
-		tx := w.begin(TxnOptions{})
-		defer tx.Rollback()
-		if i, n := w.expectNearest(tx, table, index, rows); i != indexed || n != segments {
-			t.Errorf("%d of %d segments are indexed, not %d of %d", i, n, indexed, segments)
-		}
+		w.expectIndexed(table, index, rows, indexed, segments)
 	}
 	w.fill(table, rows, 1000, 100)
 	s := w.e.allShards()[0]
@@ -675,7 +675,7 @@ func TestGrowingIndex(t *testing.T) {
 	look(1, 1)
 	w.expectNearest(old, table, index, before) // the index has later rows
 	old.Rollback()
-	tx = w.begin(TxnOptions{})
+	tx := w.begin(TxnOptions{})
 	for id := int64(145); id < 152; id++ {
 		w.change(tx, table, id, "-")
 		delete(rows, id)
@@ -712,9 +712,7 @@ func TestGrowingUnderLoad(t *testing.T) {
 	w.opts.GrowingIndexRows = 50
 	w.open()
 	table := w.newTable("a")
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	w.fill(table, map[int64]string{}, 10_000, 1)
 	s := w.e.allShards()[0]
 	var work sync.WaitGroup

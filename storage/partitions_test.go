@@ -189,9 +189,7 @@ func TestIndexOfManyPartitions(t *testing.T) {
 	w.check(w.e.Checkpoint(w.ctx))
 	insert(2*len(parts), 1)
 
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "x")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "x")
 	indexed := func(segments int) {
 		t.Helper()
 		shards := w.e.shardsOf(table.Storage, 0)

@@ -53,9 +53,7 @@ func TestSegmentStates(t *testing.T) {
 	w.check(w.e.Checkpoint(w.ctx))
 	w.expectStates("flushed 2 remote none")
 
-	tx := w.begin(TxnOptions{})
-	index := w.createIndex(tx, table, "a_v")
-	w.check(tx.Commit(w.ctx))
+	index := w.indexed(table, "a_v")
 	w.expectStates("indexed 2 remote built")
 	insert(3)
 	w.expectStates("indexed 2 remote built, growing 1 memory absent")
@@ -83,7 +81,7 @@ func TestSegmentStates(t *testing.T) {
 
 	// So are those of a table that is gone, which have no names any more.
 	release = w.objects.holdDeletes()
-	tx = w.begin(TxnOptions{})
+	tx := w.begin(TxnOptions{})
 	for _, p := range tx.Catalog().Partitions(table.OID) {
 		tx.Catalog().Drop(p.OID)
 	}
