@@ -20,8 +20,13 @@ func (w *wire) openLoops(rounds int, perSecond float64, d time.Duration) (latenc
 		}
 		all = append(all, l)
 	}
-	slices.SortFunc(all, func(a, b latencies) int { return cmp.Compare(a.p99, b.p99) })
-	return all[len(all)/2], nil
+	return medianLatencies(all), nil
+}
+
+// medianLatencies is the run whose p99 is the median.
+func medianLatencies(runs []latencies) latencies {
+	slices.SortFunc(runs, func(a, b latencies) int { return cmp.Compare(a.p99, b.p99) })
+	return runs[len(runs)/2]
 }
 
 // openLoop sends searches at a steady rate, whether or not earlier ones were

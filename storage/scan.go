@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -21,7 +22,12 @@ type scanPlan struct {
 	schema *scanSchema
 	units  []unit
 	next   atomic.Int64
-	ahead  []catalog.FieldID // see prefetch
+	ahead  []catalog.FieldID // see fieldsAhead
+	// scanners are those that are not closed; the last one ends reading, which the
+	// first in need of it begins.
+	scanners atomic.Int32
+	begin    sync.Once
+	reading  *readAhead
 	// segments and pruned are counted while planning.
 	segments, pruned int64
 }
@@ -36,6 +42,8 @@ type unit struct {
 	partition  *catalog.Partition
 	// positions are the only rows asked for, ascending; nil for all.
 	positions []int
+	// judged and pruned are set by a readAhead: whether the filter leaves out the unit.
+	judged, pruned bool
 }
 
 // Scan reads one table.
@@ -44,9 +52,7 @@ func (s *snapshot) Scan(ctx context.Context, spec ScanSpec) (Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newScanner(p, true)
-	c.alone = true
-	return c, nil
+	return p.newScanners(1)[0], nil
 }
 
 // ScanParallel splits the scan by units: each scanner takes the next one.
@@ -55,12 +61,40 @@ func (s *snapshot) ScanParallel(ctx context.Context, spec ScanSpec, n int) ([]Sc
 	if err != nil {
 		return nil, err
 	}
+	return p.newScanners(n), nil
+}
+
+// newScanners returns at most n scanners of the plan, one at least.
+func (p *scanPlan) newScanners(n int) []Scanner {
 	n = max(1, min(n, len(p.units)))
 	list := make([]Scanner, n)
 	for i := range list {
 		list[i] = newScanner(p, i == 0)
 	}
-	return list, nil
+	p.scanners.Store(int32(n))
+	return list
+}
+
+// closeScanner ends what reads ahead with the last scanner.
+func (p *scanPlan) closeScanner() {
+	if p.scanners.Add(-1) > 0 {
+		return
+	}
+	p.begin.Do(func() {}) // not any more
+	if p.reading != nil {
+		p.reading.close()
+	}
+}
+
+// readAhead has what lies ahead of a unit read, and waits until the unit was.
+func (p *scanPlan) readAhead(ctx context.Context, unit int) {
+	if unit < readAheadFrom {
+		return
+	}
+	p.begin.Do(func() { p.reading = newReadAhead(p, p.scanners.Load() == 1) })
+	if p.reading != nil {
+		p.reading.reached(ctx, unit)
+	}
 }
 
 func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {
@@ -158,6 +192,18 @@ func (p *scanPlan) addSource(ctx context.Context, src source, limit int, expired
 		start = end
 	}
 	return nil
+}
+
+// prunes says whether the filter leaves out a unit, by the statistics of its group.
+func (p *scanPlan) prunes(ctx context.Context, u *unit) (bool, error) {
+	if u.judged {
+		return u.pruned, nil
+	}
+	if p.spec.Filter == nil || u.own || u.positions != nil {
+		return false, nil
+	}
+	may, err := p.mayMatch(ctx, u.src, u.start)
+	return !may && err == nil, err
 }
 
 // mayMatch says whether the filter can keep a row of the group at start, or of

@@ -86,9 +86,7 @@ type scanner struct {
 	loaded []arrow.Array
 	one    []arrow.Array
 	inputs []arrow.Array
-	// alone: no other scanner takes units of the plan.
-	alone bool
-	ahead *readAhead
+	closed bool
 }
 
 func newScanner(p *scanPlan, first bool) *scanner {
@@ -102,9 +100,9 @@ func newScanner(p *scanPlan, first bool) *scanner {
 func (c *scanner) Stats() ScanStats { return c.stats }
 
 func (c *scanner) Close() error {
-	if c.ahead != nil {
-		c.ahead.close()
-		c.ahead = nil
+	if !c.closed {
+		c.closed = true
+		c.p.closeScanner()
 	}
 	return nil
 }
@@ -119,12 +117,7 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 			return nil, nil
 		}
 		c.p.prefetch(i)
-		switch {
-		case c.ahead != nil:
-			c.ahead.reached(i)
-		case c.alone && i == readAheadFrom:
-			c.ahead = newReadAhead(c.p, i)
-		}
+		c.p.readAhead(ctx, i)
 		b, err := c.read(ctx, &c.p.units[i])
 		if b != nil || err != nil {
 			return b, err
@@ -136,15 +129,11 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 func (c *scanner) read(ctx context.Context, u *unit) (*Batch, error) {
 	c.stats.RowGroups++
 	p, rows := c.p, u.end-u.start
-	if p.spec.Filter != nil && !u.own && u.positions == nil {
-		may, err := p.mayMatch(ctx, u.src, u.start)
-		if err != nil {
-			return nil, err
-		}
-		if !may {
+	if pruned, err := p.prunes(ctx, u); pruned || err != nil {
+		if pruned {
 			c.stats.RowGroupsPruned++
-			return nil, nil
 		}
+		return nil, err
 	}
 	visible, kept, err := c.visible(ctx, u)
 	if err != nil || kept == 0 {

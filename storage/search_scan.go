@@ -26,10 +26,5 @@ func (s *snapshot) ScanRanges(_ context.Context, spec ScanSpec, ranges []Segment
 			start = end
 		}
 	}
-	n = max(1, min(n, len(p.units)))
-	list := make([]Scanner, n)
-	for i := range list {
-		list[i] = newScanner(p, false)
-	}
-	return list, nil
+	return p.newScanners(n), nil
 }

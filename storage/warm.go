@@ -67,8 +67,11 @@ func (e *Engine) warmSegment(ctx context.Context, s *shard, f *flushedSegment, i
 		if opened == nil {
 			continue // not built yet
 		}
-		opened.Preload()
+		err = opened.Preload(ctx)
 		opened.Unpin()
+		if err != nil {
+			return bytes, err
+		}
 		for _, part := range f.Current().Parts(x.storage()) {
 			bytes += part.Bytes
 		}

@@ -101,6 +101,56 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestStripes: of several fields, the events of each lie beside each other within a
+// stripe, and in the order of their rows.
+func TestStripes(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	defer mem.AssertSize(t, 0)
+	d := Descriptor{Kind: Insert, Table: 1, Partition: 2, Segment: 3, Log: 4, SchemaVersion: 5, Fields: []Field{
+		{ID: 100, Type: arrow.PrimitiveTypes.Float64}, {ID: 101, Type: arrow.PrimitiveTypes.Float32}, {ID: 102, Type: arrow.PrimitiveTypes.Float64},
+	}}
+	const batch, batches = 100_000, 20 // 20 bytes a row: two stripes and a half
+	floats := array.NewFloat64Builder(mem)
+	defer floats.Release()
+	halves := array.NewFloat32Builder(mem)
+	defer halves.Release()
+	var written [][]arrow.Array
+	defer func() {
+		for _, columns := range written {
+			columns[0].Release()
+			columns[1].Release()
+		}
+	}()
+	r := rand.New(rand.NewPCG(1, 1))
+	for range batches {
+		for range batch {
+			floats.Append(r.Float64())
+			halves.Append(r.Float32())
+		}
+		x := floats.NewArray()
+		written = append(written, []arrow.Array{x, halves.NewArray(), x})
+	}
+	file, _ := writeFile(t, mem, d, written, make([][]uint64, batches))
+	reader, err := OpenBytes("f", file, mem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkColumns(t, mem, reader, written)
+	for _, f := range d.Fields {
+		runs, end := 0, int64(-1)
+		for i := range reader.Events(f.ID) {
+			e := reader.Event(f.ID, i)
+			if e.Offset != end {
+				runs++
+			}
+			end = e.Offset + e.Length
+		}
+		if runs != 3 {
+			t.Errorf("events of field %d lie in %d runs, not one of each of three stripes", f.ID, runs)
+		}
+	}
+}
+
 func checkColumns(t *testing.T, mem memory.Allocator, r *Reader, batches [][]arrow.Array) {
 	t.Helper()
 	for p, f := range r.Descriptor().Fields {

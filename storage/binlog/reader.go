@@ -150,15 +150,8 @@ func (r *Reader) InPlace(field int32, i int) bool {
 	return r.mapped != nil && r.Event(field, i).Codec == None
 }
 
-// Mapped returns the bytes of the i-th event of a field of a mapped file; nil of
-// another.
-func (r *Reader) Mapped(field int32, i int) []byte {
-	if r.mapped == nil {
-		return nil
-	}
-	e := r.Event(field, i)
-	return r.mapped[e.Offset : e.Offset+e.Length]
-}
+// Mapping is all bytes of a mapped file; nil of another.
+func (r *Reader) Mapping() []byte { return r.mapped }
 
 // Sequence returns the first value and the step of the i-th event of a field if
 // its codec is Sequence: enough to find any value without unpacking.

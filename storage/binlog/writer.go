@@ -19,12 +19,14 @@ type Writer struct {
 	descriptor Descriptor
 	encoded    []byte
 	pending    []pendingField
-	events     []Event
-	rows       int64
-	size       int64
-	crc        uint32
-	minTS      uint64
-	maxTS      uint64
+	// events are those written; others are held until their stripe is.
+	events []Event
+	held   int
+	rows   int64
+	size   int64
+	crc    uint32
+	minTS  uint64
+	maxTS  uint64
 
 	layout  layout
 	scratch eventScratch
@@ -42,7 +44,15 @@ type pendingField struct {
 	rows     int
 	bytes    int64 // of pieces; counted only where rows differ in size
 	firstRow int64
+
+	// held are events, and their bytes, that follow each other in a stripe.
+	held      []Event
+	heldBytes []byte
 }
+
+// stripeBytes is about how many bytes of events make a stripe: in it those of a field
+// lie beside each other, for whoever reads one of several fields.
+const stripeBytes = 16 << 20
 
 // Summary is what a finished file is.
 type Summary struct {
@@ -221,7 +231,7 @@ func (b *Writer) flush(p *pendingField) error {
 		a = joined
 		defer joined.Release()
 	}
-	e := Event{Field: p.field.ID, Codec: p.field.Codec, Rows: p.rows, Nulls: a.NullN(), FirstRow: p.firstRow, Offset: b.size}
+	e := Event{Field: p.field.ID, Codec: p.field.Codec, Rows: p.rows, Nulls: a.NullN(), FirstRow: p.firstRow}
 	e.MinTimestamp, e.MaxTimestamp = spread(p.stamps)
 	if len(p.stamps) > 0 {
 		b.seen(e.MinTimestamp, e.MaxTimestamp)
@@ -243,10 +253,40 @@ func (b *Writer) flush(p *pendingField) error {
 		return b.fail(err)
 	}
 	b.out = out
-	b.events = append(b.events, e)
 	p.firstRow += int64(p.rows)
 	p.drop()
-	return b.write(out)
+	if len(b.pending) == 1 {
+		return b.writeEvents([]Event{e}, out)
+	}
+	p.held, p.heldBytes = append(p.held, e), append(p.heldBytes, out...)
+	if b.held += len(out); b.held < stripeBytes {
+		return nil
+	}
+	return b.writeStripe()
+}
+
+// writeStripe writes the events that are held, field by field.
+func (b *Writer) writeStripe() error {
+	for i := range b.pending {
+		p := &b.pending[i]
+		if err := b.writeEvents(p.held, p.heldBytes); err != nil {
+			return err
+		}
+		p.held, p.heldBytes = p.held[:0], p.heldBytes[:0]
+	}
+	b.held = 0
+	return nil
+}
+
+// writeEvents writes events that follow each other.
+func (b *Writer) writeEvents(events []Event, bytes []byte) error {
+	at := b.size
+	for _, e := range events {
+		e.Offset = at
+		b.events = append(b.events, e)
+		at += e.Length
+	}
+	return b.write(bytes)
 }
 
 func (p *pendingField) drop() {
@@ -299,8 +339,8 @@ var errFinished = errors.New("binlog: writer is finished")
 // Rows returns how many rows were written.
 func (b *Writer) Rows() int64 { return b.rows }
 
-// Bytes returns the bytes written so far; pending rows are not in it.
-func (b *Writer) Bytes() int64 { return b.size }
+// Bytes returns the bytes of events made so far; pending rows are not in it.
+func (b *Writer) Bytes() int64 { return b.size + int64(b.held) }
 
 // Finish writes what is pending and the footer. The caller makes w durable.
 func (b *Writer) Finish() (Summary, error) {
@@ -314,6 +354,9 @@ func (b *Writer) Finish() (Summary, error) {
 				return Summary{}, err
 			}
 		}
+	}
+	if err := b.writeStripe(); err != nil {
+		return Summary{}, err
 	}
 	if err := b.write(appendFooter(nil, b.encoded, b.events, b.size)); err != nil {
 		return Summary{}, err
@@ -394,6 +437,8 @@ func lesser(x, y []byte, dt arrow.DataType, compare Compare, mem memory.Allocato
 func (b *Writer) Abort() {
 	b.fail(errFinished)
 	for i := range b.pending {
-		b.pending[i].drop()
+		p := &b.pending[i]
+		p.drop()
+		p.held, p.heldBytes = nil, nil
 	}
 }

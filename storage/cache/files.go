@@ -531,7 +531,7 @@ type Stats struct {
 	// Bytes are those kept, PinnedBytes those of them that are pinned.
 	Bytes, BytesMax, PinnedBytes int64
 	Hits, Misses                 int64
-	// Prefetched files were copied, or asked for, ahead of their use.
+	// Prefetched files were copied ahead of their use.
 	Prefetched int64
 	// Evictions are entries given up for want of room.
 	Evictions int64

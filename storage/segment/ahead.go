@@ -4,55 +4,109 @@ import (
 	"context"
 
 	"quiver/catalog"
+	"quiver/storage/cache"
 	"quiver/storage/vfs"
 )
 
-// eventsAhead is how many events after the one at hand the system is told to read.
-const eventsAhead = 8
-
-// Ahead goes over the events of a field before a scan needs them.
+// Ahead goes over the events of a field before a scan needs them, forward only. It
+// belongs to one goroutine.
 type Ahead struct {
 	s     *Flushed
 	field catalog.FieldID
 	next  int // event
-	told  int // events that the system reads
 }
 
 // Ahead begins to go over a field.
 func (s *Flushed) Ahead(field catalog.FieldID) *Ahead { return &Ahead{s: s, field: field} }
 
-// Next tells the system to read the events after the one that holds the rows at
-// pos, and returns what unpacks that one, or checks and touches it: nil if it was
-// asked for before, or the segment has the field not, or reads copies.
-func (a *Ahead) Next(ctx context.Context, pos int) (func(context.Context) error, error) {
-	f := a.s.columns[a.field]
-	if f == nil || a.s.copies() {
-		return nil, nil
-	}
-	file, err := a.s.openColumn(ctx, f)
-	if err != nil {
+// readAtOnce is how many bytes of a field are read from the disk at a time.
+const readAtOnce = 4 << 20
+
+// Read returns what reads the event that holds the row at pos from the disk into the
+// system's memory, with some of those after it that hold rows before end: nil if that
+// was asked for before, or the segment has the field not, or reads copies.
+func (a *Ahead) Read(ctx context.Context, pos, end int) (func(context.Context) error, error) {
+	file, event, err := a.open(ctx, pos)
+	if file == nil || err != nil {
 		return nil, err
 	}
 	defer file.Unpin()
+	last, _, _ := file.Reader.Locate(int32(a.field), int64(end-1))
+	var stretches []stretch
+	read := int64(0)
+	for a.next = event; a.next <= last && read < readAtOnce; a.next++ {
+		e := file.Reader.Event(int32(a.field), a.next)
+		stretches = appendStretch(stretches, e.Offset, e.Length)
+		read += e.Length
+	}
+	return a.of(func(_ context.Context, file *cache.File) error {
+		for _, s := range stretches {
+			vfs.Populate(file.Reader.Mapping(), int(s.from), int(s.to))
+		}
+		return nil
+	}), nil
+}
+
+// stretch is bytes [from, to) of a file, of which so many are wanted.
+type stretch struct{ from, to, wanted int64 }
+
+// appendStretch adds bytes that come after those of list: to the last, if what lies
+// between them is not more than what is wanted.
+func appendStretch(list []stretch, from, length int64) []stretch {
+	if n := len(list); n > 0 {
+		last := &list[n-1]
+		if to, wanted := from+length, last.wanted+length; to-last.from <= 2*wanted {
+			last.to, last.wanted = to, wanted
+			return list
+		}
+	}
+	return append(list, stretch{from, from + length, length})
+}
+
+// Unpack returns what unpacks the event that holds the row at pos, or checks and
+// touches it, as Read does.
+func (a *Ahead) Unpack(ctx context.Context, pos int) (func(context.Context) error, error) {
+	file, event, err := a.open(ctx, pos)
+	if file == nil || err != nil {
+		return nil, err
+	}
+	file.Unpin()
+	a.next = event + 1
+	return a.of(func(ctx context.Context, file *cache.File) error {
+		rows, err := a.s.Event(ctx, file, a.field, event)
+		if err == nil {
+			rows.Release()
+		}
+		return err
+	}), nil
+}
+
+// open returns the mapped file of the field, pinned, and the event that holds the row
+// at pos; no file if there is nothing to do.
+func (a *Ahead) open(ctx context.Context, pos int) (file *cache.File, event int, err error) {
+	f := a.s.columns[a.field]
+	if f == nil || a.s.copies() {
+		return nil, 0, nil
+	}
+	if file, err = a.s.openColumn(ctx, f); err != nil {
+		return nil, 0, err
+	}
 	event, _, ok := file.Reader.Locate(int32(a.field), int64(pos))
 	if !ok || event < a.next {
-		return nil, nil
+		file.Unpin()
+		return nil, 0, nil
 	}
-	a.next = event + 1
-	for a.told = max(a.told, event); a.told <= event+eventsAhead && a.told < file.Reader.Events(int32(a.field)); a.told++ {
-		vfs.WillNeed(file.Reader.Mapped(int32(a.field), a.told))
-	}
+	return file, event, nil
+}
+
+// of is do with the file of the field.
+func (a *Ahead) of(do func(context.Context, *cache.File) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		file, err := a.s.openColumn(ctx, f)
+		file, err := a.s.openColumn(ctx, a.s.columns[a.field])
 		if err != nil {
 			return err
 		}
 		defer file.Unpin()
-		rows, err := a.s.Event(ctx, file, a.field, event)
-		if err != nil {
-			return err
-		}
-		rows.Release()
-		return nil
-	}, nil
+		return do(ctx, file)
+	}
 }

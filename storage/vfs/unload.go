@@ -94,10 +94,6 @@ func (m *mapped) starts() map[uintptr]struct{} {
 	return starts
 }
 
-// Preload has the system begin to read a mapped file from the disk. As Unload, it
-// does nothing with other bytes.
-func Preload(data []byte) bool { return mappings.advise(data, unix.MADV_WILLNEED) }
-
 func (m *mapped) advise(data []byte, advice int) bool {
 	if len(data) == 0 {
 		return false
@@ -108,4 +104,11 @@ func (m *mapped) advise(data []byte, advice int) bool {
 		return false
 	}
 	return unix.Madvise(data, advice) == nil
+}
+
+// has says whether bytes are those of a whole mapping.
+func (m *mapped) has(data []byte) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return len(data) > 0 && m.bytes[unsafe.SliceData(data)] == len(data)
 }

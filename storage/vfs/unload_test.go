@@ -28,12 +28,12 @@ func TestUnload(t *testing.T) {
 		if !bytes.Equal(data, content) {
 			t.Fatal("the mapping has other bytes than the file")
 		}
-		if !Preload(data) || !Unload(data) {
+		if !Unload(data) {
 			t.Error("a mapped file is not taken for one")
 		}
 	}
 	for name, other := range map[string][]byte{"memory": content, "a part": data[:5], "nothing": nil} {
-		if Unload(other) || Preload(other) {
+		if Unload(other) {
 			t.Errorf("%s is taken for a mapped file", name)
 		}
 	}
@@ -86,11 +86,40 @@ func TestResident(t *testing.T) {
 	}
 }
 
-func TestWillNeedOfUnmappedBytes(t *testing.T) {
-	b := bytes.Repeat([]byte("quiver"), 100)
-	WillNeed(b[7:])
-	WillNeed(nil)
-	if !bytes.Equal(b, bytes.Repeat([]byte("quiver"), 100)) {
-		t.Error("bytes of the heap changed")
+// TestPopulate: all of a file and parts of it, across large pages and within one, and
+// bytes that are not of a file.
+func TestPopulate(t *testing.T) {
+	fsys, err := NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fsys.Create("f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	content := bytes.Repeat([]byte("quiver "), 1_000_000)
+	if _, err := f.WriteAt(content, 0); err != nil {
+		t.Fatal(err)
+	}
+	size := len(content)
+	data, unmap, err := f.Map(int64(size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heap := bytes.Clone(content)
+	for _, r := range [][2]int{{0, size}, {1, 2}, {size - 1, size}, {5 << 19, 5 << 20}, {3_000_000, 3_000_001}, {7, 7}} {
+		Populate(data, r[0], r[1])
+		Populate(heap, r[0], r[1])
+	}
+	Populate(nil, 0, 0)
+	if !bytes.Equal(data, content) || !bytes.Equal(heap, content) {
+		t.Error("bytes changed")
+	}
+	if got, err := Resident(); got > int64(size)+1<<20 || err != nil {
+		t.Errorf("%d bytes of a file of %d are resident, %v", got, size, err)
+	}
+	if err := unmap(); err != nil {
+		t.Fatal(err)
 	}
 }
