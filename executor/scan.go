@@ -25,7 +25,7 @@ func (b *builder) buildScan(n *plan.Scan) (operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.spec.Filter = f
+		o.spec.Filter, o.spec.Serial = f, hasSubquery(n.Filter) || hasVolatile(n.Filter)
 	}
 	var err error
 	if o.prune, err = b.newPartitionPruner(n.Table, o.spec.Partitions, n.Pruning); err != nil {
@@ -189,20 +189,9 @@ func (o *scanOp) close() {
 	}
 	if o.scanner != nil {
 		o.scanner.Close()
-		addStats(&o.stats, o.scanner.Stats())
+		o.stats.Add(o.scanner.Stats())
 		o.scanner = nil
 	}
-}
-
-func addStats(to *storage.ScanStats, s storage.ScanStats) {
-	to.Segments += s.Segments
-	to.SegmentsPruned += s.SegmentsPruned
-	to.RowGroups += s.RowGroups
-	to.RowGroupsPruned += s.RowGroupsPruned
-	to.RowsRead += s.RowsRead
-	to.RowsDeleted += s.RowsDeleted
-	to.RowsFiltered += s.RowsFiltered
-	to.BytesRead += s.BytesRead
 }
 
 // recheckRow is the row version that a re-check reads instead of its table.

@@ -382,7 +382,7 @@ func (o *vectorFusionOp) figures() []explain.Detail {
 	sum.index = o.searches[0].index
 	for _, s := range o.searches {
 		f := s.figure
-		addStats(&sum.figure.scan, f.scan)
+		sum.figure.scan.Add(f.scan)
 		sum.figure.compared += f.compared
 		sum.figure.indexed += f.indexed
 		sum.figure.index.Add(f.index)

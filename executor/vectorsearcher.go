@@ -9,6 +9,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/funcs"
 	"quiver/sql/sqlerr"
 	"quiver/storage"
 	"quiver/vector"
@@ -104,6 +105,18 @@ func hasSubquery(e plan.Expr) bool {
 	walkExpr(e, func(e plan.Expr) {
 		switch e.(type) {
 		case *plan.Subquery, *plan.Outer:
+			found = true
+		}
+	})
+	return found
+}
+
+// hasVolatile says whether an expression calls a function that may answer otherwise
+// the next time, or does something.
+func hasVolatile(e plan.Expr) bool {
+	found := false
+	walkExpr(e, func(e plan.Expr) {
+		if c, ok := e.(*plan.Call); ok && c.Function.Volatility == funcs.Volatile {
 			found = true
 		}
 	})
@@ -217,7 +230,7 @@ func (o *vectorSearcher) end() {
 			if w > 0 { // counted by the first
 				stats.Segments, stats.SegmentsPruned = 0, 0
 			}
-			addStats(&o.figure.scan, stats)
+			o.figure.scan.Add(stats)
 			s.segment.Close()
 			o.keepRoom(s)
 		}
@@ -435,7 +448,7 @@ func (o *vectorSearcher) compare(ctx context.Context, scanners []storage.Scanner
 	defer func() {
 		for _, s := range scanners {
 			s.Close()
-			addStats(&o.figure.scan, s.Stats())
+			o.figure.scan.Add(s.Stats())
 		}
 	}()
 	if o.keys != nil {

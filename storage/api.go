@@ -172,6 +172,10 @@ type ScanSpec struct {
 	// WithRowID appends the row id column.
 	WithRowID bool
 	Filter    Filter
+	// Serial has the Filter evaluated by one goroutine at a time, in the order of
+	// rows; otherwise several may, some of them for rows that are not asked for in
+	// the end.
+	Serial bool
 	// Key, when set, asks only for rows with this primary key: the order-
 	// preserving encoding of its columns (types.Type.AppendKey, concatenated).
 	Key []byte
@@ -188,6 +192,18 @@ type ScanStats struct {
 	RowsRead, RowsDeleted      int64
 	RowsFiltered               int64
 	BytesRead                  int64
+}
+
+// Add counts what another scan did too.
+func (s *ScanStats) Add(o ScanStats) {
+	s.Segments += o.Segments
+	s.SegmentsPruned += o.SegmentsPruned
+	s.RowGroups += o.RowGroups
+	s.RowGroupsPruned += o.RowGroupsPruned
+	s.RowsRead += o.RowsRead
+	s.RowsDeleted += o.RowsDeleted
+	s.RowsFiltered += o.RowsFiltered
+	s.BytesRead += o.BytesRead
 }
 
 // Scanner yields batches; it belongs to one goroutine.

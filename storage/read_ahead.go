@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"quiver/internal/cores"
+	"quiver/storage/binlog"
 	"quiver/storage/segment"
 )
 
@@ -12,81 +13,128 @@ const (
 	// readAheadFrom: so many units are read before others are read ahead; short
 	// scans, and those under a small LIMIT, never come so far.
 	readAheadFrom = 4
-	// unpackedUnits bounds how far ahead units are unpacked.
-	unpackedUnits = 32
+	// rowsTaken are unpacked together, as an event: two that made batches of one would
+	// wait for each other.
+	rowsTaken = binlog.EventRowsMax
 	// stretchesAhead bounds how many stretches of a field are read ahead.
 	stretchesAhead = 4
 	// judgedUnits bounds how far ahead the filter is asked which units may match.
 	judgedUnits = 256
 )
 
-// readAhead brings what a long scan will read from the disk, and unpacks it, which the
-// scan itself would do in turn with its computing, on one processor:
+// readAhead does the work of a long scan before the scan comes to it:
 //
-//   - One goroutine reads the pages of files, a stretch of each field at a time, up to
-//     one after that at hand. Scanners wait for it: pages that they touched themselves
-//     would come in small pieces (vfs.Populate).
-//   - Where there is one scanner, a few go over the events of units that were read:
-//     what they unpack is in the cache of events, of events used in place the checksums
-//     are known.
+//   - One goroutine reads the pages of files, a stretch of each field at a time.
+//     Scanners wait for it: pages that they touched themselves would come in small
+//     pieces (vfs.Populate).
+//   - Where there is one scanner, a few more make batches of units whose pages were
+//     read: they unpack columns and apply the filter. The scanner hands the batches
+//     out in the order of units, with the errors that it would have met there, and
+//     makes those that none of them began.
 //
-// Errors are left to the scanners, which meet them again.
+// Errors of reading pages are left to whoever makes the batch, which meets them again.
 type readAhead struct {
 	p       *scanPlan
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
+	// makers is how many goroutines make batches.
+	makers int
 
 	// Of the goroutine that reads pages:
 	judged int // units before it were judged
 	runEnd int // the unit after those at hand that lie in a row
 
 	mu    sync.Mutex // guards what follows
-	turn  sync.Cond  // the scan went on, units were read, or all ended
+	turn  sync.Cond  // any of it changed
 	at    int        // unit that the scan is at
-	read  int        // units before it were read
-	unit  int        // unit to unpack
-	field int        // index into the plan's fields
-	src   source     // of the Aheads
-	ahead []*segment.Ahead
+	read  int        // the pages of units before it were read
+	taken int        // somebody makes, or made, the batches of units before it
+	made  []madeBatch
 	ended bool
+}
+
+// madeBatch is what reading a unit ahead gave, at the unit's number modulo how many
+// may be made ahead.
+type madeBatch struct {
+	done  bool
+	batch *Batch
+	stats ScanStats
+	err   error
 }
 
 // newReadAhead starts to read the units after readAheadFrom; nil where nothing is
 // gained.
-func newReadAhead(p *scanPlan, unpack bool) *readAhead {
+func newReadAhead(p *scanPlan) *readAhead {
 	const next = readAheadFrom + 1
-	if p.spec.Key != nil || p.spec.RowIDs != nil || p.s.t.e.shelf.Files.Remote() || len(p.ahead) == 0 || len(p.units) <= next {
+	if p.spec.Key != nil || p.spec.RowIDs != nil || len(p.ahead) == 0 || len(p.units) <= next {
 		return nil
 	}
-	a := &readAhead{p: p, at: readAheadFrom, read: next, unit: next, judged: next}
+	a := &readAhead{p: p, at: readAheadFrom, read: next, taken: readAheadFrom, judged: next}
 	a.turn.L = &a.mu
+	if p.scanners.Load() == 1 && !p.spec.Serial && !p.hasOwn() {
+		a.makers = max(1, cores.Count()+1-p.s.t.e.Reading())
+		a.made = make([]madeBatch, 4*(a.makers+2))
+	}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(context.Background())
-	a.workers.Go(func() { a.readUnits(ctx) })
-	if unpack {
-		for range cores.Count() {
-			a.workers.Go(func() { a.unpackUnits(ctx) })
-		}
+	if p.s.t.e.shelf.Files.Remote() {
+		a.read = len(p.units) // as they are copied: see prefetch
+	} else {
+		a.workers.Go(func() { a.readUnits(ctx) })
+	}
+	for range a.makers {
+		a.workers.Go(func() { a.makeBatches(ctx) })
 	}
 	return a
 }
 
-// reached notes that a scanner is at a unit, and waits until that was read.
-func (a *readAhead) reached(ctx context.Context, unit int) {
+// batch returns the batch of a unit, nil if nothing of it is left: one that was made
+// ahead, or by the scanner that asks.
+func (a *readAhead) batch(ctx context.Context, c *scanner, unit int) (*Batch, error) {
+	made, mine, err := a.take(ctx, unit)
+	if err != nil {
+		return nil, err
+	}
+	if mine {
+		return c.read(ctx, &a.p.units[unit])
+	}
+	c.stats.Add(made.stats)
+	return made.batch, made.err
+}
+
+// take waits until the pages of a unit were read, and then, unless nobody began its
+// batch, so that it is the caller's to make, until it is made.
+func (a *readAhead) take(ctx context.Context, unit int) (made madeBatch, mine bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if unit > a.at {
 		a.at = unit
 		a.turn.Broadcast()
 	}
-	if unit < a.read {
-		return
+	ready := func() bool {
+		return unit < a.read && (unit >= a.taken || a.slot(unit).done)
 	}
-	defer context.AfterFunc(ctx, a.wake)()
-	for unit >= a.read && ctx.Err() == nil {
+	if !ready() {
+		defer context.AfterFunc(ctx, a.wake)()
+	}
+	for !ready() {
+		if ctx.Err() != nil {
+			return made, false, context.Cause(ctx)
+		}
 		a.turn.Wait()
 	}
+	if unit >= a.taken {
+		if a.makers > 0 {
+			a.taken = unit + 1
+		}
+		return made, true, nil
+	}
+	slot := a.slot(unit)
+	made, *slot = *slot, madeBatch{}
+	return made, false, nil
 }
+
+func (a *readAhead) slot(unit int) *madeBatch { return &a.made[unit%len(a.made)] }
 
 // wake has those that wait look again.
 func (a *readAhead) wake() {
@@ -95,7 +143,7 @@ func (a *readAhead) wake() {
 	a.turn.Broadcast()
 }
 
-// close ends the goroutines.
+// close ends the goroutines and drops what nobody asked for.
 func (a *readAhead) close() {
 	a.cancel()
 	a.mu.Lock()
@@ -103,6 +151,46 @@ func (a *readAhead) close() {
 	a.turn.Broadcast()
 	a.mu.Unlock()
 	a.workers.Wait()
+	for i := range a.made {
+		if b := a.made[i].batch; b != nil {
+			b.Record.Release()
+		}
+	}
+}
+
+// makeBatches makes the batches of units that nobody began, in their order.
+func (a *readAhead) makeBatches(ctx context.Context) {
+	c := newScanner(a.p, false)
+	for {
+		unit, end := a.begin()
+		if unit == end {
+			return
+		}
+		for ; unit < end; unit++ {
+			c.stats = ScanStats{}
+			batch, err := c.read(ctx, &a.p.units[unit])
+			a.mu.Lock()
+			*a.slot(unit) = madeBatch{done: true, batch: batch, stats: c.stats, err: err}
+			a.turn.Broadcast()
+			a.mu.Unlock()
+		}
+	}
+}
+
+// begin waits for units to make the batches of, those of one event; none at the end.
+func (a *readAhead) begin() (unit, end int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for units := a.p.units; !a.ended && a.taken < len(units); a.turn.Wait() {
+		unit, limit := a.taken, min(a.read, a.at+len(a.made))
+		for a.taken < limit && units[a.taken].src == units[unit].src && units[a.taken].start/rowsTaken == units[unit].start/rowsTaken {
+			a.taken++
+		}
+		if a.taken > unit {
+			return unit, a.taken
+		}
+	}
+	return 0, 0
 }
 
 // readUnits reads the pages of units, in their order.
@@ -176,52 +264,4 @@ func (a *readAhead) wasRead(before int) {
 	defer a.mu.Unlock()
 	a.read = before
 	a.turn.Broadcast()
-}
-
-func (a *readAhead) unpackUnits(ctx context.Context) {
-	for {
-		unpack := a.next(ctx)
-		if unpack == nil {
-			return
-		}
-		_ = unpack(ctx)
-	}
-}
-
-// next returns the next event to unpack; nil at the end.
-func (a *readAhead) next(ctx context.Context) func(context.Context) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for {
-		if a.unit < a.at { // the scan overtook
-			a.unit, a.field = a.at, 0
-		}
-		switch {
-		case a.ended || a.unit >= len(a.p.units):
-			return nil
-		case a.unit > a.at+unpackedUnits || a.unit >= a.read:
-			a.turn.Wait()
-			continue
-		}
-		u := &a.p.units[a.unit]
-		f, flushed := u.src.(*flushedSegment)
-		if !flushed || u.pruned || a.field == len(a.p.ahead) {
-			a.unit, a.field = a.unit+1, 0
-			continue
-		}
-		if a.src != u.src {
-			a.src, a.ahead = u.src, nil
-			for _, field := range a.p.ahead {
-				a.ahead = append(a.ahead, f.Ahead(field))
-			}
-		}
-		a.field++
-		unpack, err := a.ahead[a.field-1].Unpack(ctx, u.start)
-		if err != nil {
-			return nil
-		}
-		if unpack != nil {
-			return unpack
-		}
-	}
 }

@@ -1,9 +1,15 @@
 package storage
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"quiver/catalog"
 )
@@ -50,6 +56,87 @@ func TestReadAhead(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestBatchesAhead: batches come in the order of rows, and an error where its rows are,
+// though others make them ahead; one goroutine evaluates where that is asked for.
+func TestBatchesAhead(t *testing.T) {
+	const units, bad = 60, 50
+	w := newWorld(t)
+	table := w.newTable("a")
+	tx := w.begin(TxnOptions{})
+	ids, names := make([]int64, units*4096), make([]string, units*4096)
+	for i := range ids {
+		ids[i], names[i] = int64(i), "x"
+	}
+	w.insert(tx, table, ids, names...)
+	w.check(tx.Commit(w.ctx))
+	w.check(w.e.Checkpoint(w.ctx))
+	reader := w.begin(TxnOptions{})
+	defer reader.Rollback()
+	s, err := reader.Snapshot(w.ctx)
+	w.check(err)
+	defer s.Close()
+	for _, serial := range []bool{false, true} {
+		for _, stop := range []int{bad, units} {
+			filter := &failsAt{id: bad*4096 + 7, serial: serial, t: t}
+			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter, Serial: serial})
+			w.check(err)
+			for unit := range stop {
+				b, err := scanner.Next(w.ctx)
+				if unit == bad {
+					if err != errFilter {
+						t.Errorf("%v at the row that fails", err)
+					}
+					break
+				}
+				w.check(err)
+				if got := b.Record.Column(0).(*array.Int64).Value(0); got != int64(unit)*4096 {
+					t.Errorf("unit %d begins with %d", unit, got)
+				}
+				b.Record.Release()
+			}
+			w.check(scanner.Close())
+			if want := int64(min(stop, bad)); scanner.Stats().RowsRead != want*4096 && stop == bad {
+				t.Errorf("%d rows counted, not those of %d batches", scanner.Stats().RowsRead, want)
+			}
+		}
+	}
+	canceled, cancel := context.WithCancel(w.ctx)
+	scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: &failsAt{t: t}})
+	w.check(err)
+	cancel()
+	if _, err := scanner.Next(canceled); err != context.Canceled {
+		t.Errorf("%v after cancellation", err)
+	}
+	w.check(scanner.Close())
+}
+
+var errFilter = errors.New("a row that fails")
+
+// failsAt passes rows up to an id and fails at it.
+type failsAt struct {
+	id     int64
+	serial bool
+	busy   atomic.Bool
+	t      *testing.T
+}
+
+func (f *failsAt) Fields() []catalog.FieldID { return []catalog.FieldID{100} }
+
+func (f *failsAt) MayMatch(func(catalog.FieldID) *ColumnStats) bool { return true }
+
+func (f *failsAt) Eval(_ context.Context, columns []arrow.Array, rows int, _ Bitmap) error {
+	if f.serial {
+		if f.busy.Swap(true) {
+			f.t.Error("two goroutines evaluate a serial filter")
+		}
+		defer f.busy.Store(false)
+	}
+	if slices.Contains(columns[0].(*array.Int64).Int64Values()[:rows], f.id) {
+		return errFilter
+	}
+	return nil
 }
 
 // TestReadAheadOfManyScanners: all rows come, whichever scanner is first, with one

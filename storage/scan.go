@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -86,15 +87,19 @@ func (p *scanPlan) closeScanner() {
 	}
 }
 
-// readAhead has what lies ahead of a unit read, and waits until the unit was.
-func (p *scanPlan) readAhead(ctx context.Context, unit int) {
+// readAhead is what works ahead of the scanners, once they are at a unit; nil if
+// nothing does.
+func (p *scanPlan) readAhead(unit int) *readAhead {
 	if unit < readAheadFrom {
-		return
+		return nil
 	}
-	p.begin.Do(func() { p.reading = newReadAhead(p, p.scanners.Load() == 1) })
-	if p.reading != nil {
-		p.reading.reached(ctx, unit)
-	}
+	p.begin.Do(func() { p.reading = newReadAhead(p) })
+	return p.reading
+}
+
+// hasOwn says whether units are of rows that the transaction wrote itself.
+func (p *scanPlan) hasOwn() bool {
+	return slices.ContainsFunc(p.units, func(u unit) bool { return u.own })
 }
 
 func (s *snapshot) plan(ctx context.Context, spec ScanSpec) (*scanPlan, error) {

@@ -117,8 +117,13 @@ func (c *scanner) Next(ctx context.Context) (*Batch, error) {
 			return nil, nil
 		}
 		c.p.prefetch(i)
-		c.p.readAhead(ctx, i)
-		b, err := c.read(ctx, &c.p.units[i])
+		var b *Batch
+		var err error
+		if ahead := c.p.readAhead(i); ahead != nil {
+			b, err = ahead.batch(ctx, c, i)
+		} else {
+			b, err = c.read(ctx, &c.p.units[i])
+		}
 		if b != nil || err != nil {
 			return b, err
 		}

@@ -8,8 +8,8 @@ import (
 	"quiver/storage/vfs"
 )
 
-// Ahead goes over the events of a field before a scan needs them, forward only. It
-// belongs to one goroutine.
+// Ahead reads the events of a field before a scan needs them, forward only. It belongs
+// to one goroutine.
 type Ahead struct {
 	s     *Flushed
 	field catalog.FieldID
@@ -39,12 +39,17 @@ func (a *Ahead) Read(ctx context.Context, pos, end int) (func(context.Context) e
 		stretches = appendStretch(stretches, e.Offset, e.Length)
 		read += e.Length
 	}
-	return a.of(func(_ context.Context, file *cache.File) error {
+	return func(ctx context.Context) error {
+		file, err := a.s.openColumn(ctx, a.s.columns[a.field])
+		if err != nil {
+			return err
+		}
+		defer file.Unpin()
 		for _, s := range stretches {
 			vfs.Populate(file.Reader.Mapping(), int(s.from), int(s.to))
 		}
 		return nil
-	}), nil
+	}, nil
 }
 
 // stretch is bytes [from, to) of a file, of which so many are wanted.
@@ -63,24 +68,6 @@ func appendStretch(list []stretch, from, length int64) []stretch {
 	return append(list, stretch{from, from + length, length})
 }
 
-// Unpack returns what unpacks the event that holds the row at pos, or checks and
-// touches it, as Read does.
-func (a *Ahead) Unpack(ctx context.Context, pos int) (func(context.Context) error, error) {
-	file, event, err := a.open(ctx, pos)
-	if file == nil || err != nil {
-		return nil, err
-	}
-	file.Unpin()
-	a.next = event + 1
-	return a.of(func(ctx context.Context, file *cache.File) error {
-		rows, err := a.s.Event(ctx, file, a.field, event)
-		if err == nil {
-			rows.Release()
-		}
-		return err
-	}), nil
-}
-
 // open returns the mapped file of the field, pinned, and the event that holds the row
 // at pos; no file if there is nothing to do.
 func (a *Ahead) open(ctx context.Context, pos int) (file *cache.File, event int, err error) {
@@ -97,16 +84,4 @@ func (a *Ahead) open(ctx context.Context, pos int) (file *cache.File, event int,
 		return nil, 0, nil
 	}
 	return file, event, nil
-}
-
-// of is do with the file of the field.
-func (a *Ahead) of(do func(context.Context, *cache.File) error) func(context.Context) error {
-	return func(ctx context.Context) error {
-		file, err := a.s.openColumn(ctx, a.s.columns[a.field])
-		if err != nil {
-			return err
-		}
-		defer file.Unpin()
-		return do(ctx, file)
-	}
 }
