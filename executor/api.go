@@ -152,7 +152,7 @@ func Start(ctx context.Context, stmt *plan.Statement, env *Env) (*Cursor, error)
 		}
 		c.root, c.resets = root, b.resets
 	}
-	c.x.env, c.x.c, c.x.mem = env, env.Eval, env.Mem
+	c.x.env, c.x.c, c.x.mem, c.x.params = env, env.Eval, env.Mem, env.Params
 	return c, nil
 }
 

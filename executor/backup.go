@@ -393,7 +393,7 @@ func twinRows(c *types.EvalContext, args []types.Vec, n int, run func(d *ddl, ct
 		defer tx.Rollback()
 		env := *x.env
 		env.Txn = tx
-		x = &execution{env: &env, c: x.c, mem: x.mem}
+		x = &execution{env: &env, c: x.c, mem: x.mem, params: x.params}
 	}
 	b := array.NewStringBuilder(c.Mem)
 	defer b.Release()

@@ -119,10 +119,10 @@ func (e *outerEval) eval(x *execution, _ *batch) (types.Vec, error) {
 type paramEval int
 
 func (e paramEval) eval(x *execution, _ *batch) (types.Vec, error) {
-	if int(e) > len(x.env.Params) {
+	if int(e) > len(x.params) {
 		return types.Vec{}, sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", int(e))
 	}
-	a := x.env.Params[e-1]
+	a := x.params[e-1]
 	a.Retain()
 	return types.Vec{Array: a, Const: true}, nil
 }

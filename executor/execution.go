@@ -18,6 +18,8 @@ type execution struct {
 	env *Env
 	c   *types.EvalContext
 	mem memory.Allocator
+	// params are env's; filters read them while a function runs under another env.
+	params []arrow.Array
 	// frames are the rows of enclosing queries, innermost last: what
 	// plan.Outer reads.
 	frames []frame

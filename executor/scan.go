@@ -25,8 +25,9 @@ func (b *builder) buildScan(n *plan.Scan) (operator, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.spec.Filter, o.spec.Serial = f, hasSubquery(n.Filter) || hasVolatile(n.Filter)
+		o.spec.Filter = f
 	}
+	o.ahead = n.Filter == nil || isPure(n.Filter)
 	var err error
 	if o.prune, err = b.newPartitionPruner(n.Table, o.spec.Partitions, n.Pruning); err != nil {
 		return nil, err
@@ -66,6 +67,7 @@ type scanOp struct {
 	key     []keyItem
 	keyData []byte
 	prune   *partitionPruner
+	ahead   bool // the filter may be evaluated ahead
 	scanner storage.Scanner
 	stats   storage.ScanStats
 	// recheck serves the re-check of one updated row instead.
@@ -89,6 +91,9 @@ func (o *scanOp) open(ctx context.Context) error {
 	}
 	if err := o.prune.apply(&o.spec); err != nil {
 		return err
+	}
+	if o.ahead && o.x.env.Parallel > 1 {
+		o.spec.Ahead = o.x.env.Parallel
 	}
 	scanner, err := o.x.snapshot().Scan(ctx, o.spec)
 	if err != nil {

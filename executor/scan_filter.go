@@ -12,6 +12,7 @@ import (
 
 	"quiver/catalog"
 	"quiver/planner/plan"
+	"quiver/sql/funcs"
 	"quiver/sql/types"
 	"quiver/storage"
 )
@@ -119,6 +120,41 @@ func isPlain(t types.T) bool {
 	case types.BoolOID, types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID,
 		types.TextOID, types.VarcharOID, types.DateOID, types.TimestampOID, types.TimestamptzOID, types.UUIDOID:
 		return true
+	}
+	return false
+}
+
+// isPure says whether the value of a condition depends on nothing but its columns, and
+// the parameters of the statement: it may be evaluated at any time while the statement
+// is under way, by any goroutine. Functions that are not immutable, and casts from and
+// to text or dates, read the settings of the session, which may change while a cursor
+// waits.
+func isPure(e plan.Expr) bool {
+	pure := true
+	walkExpr(e, func(e plan.Expr) {
+		switch e := e.(type) {
+		case *plan.Call:
+			pure = pure && e.Function.Volatility == funcs.Immutable
+		case *plan.Cast:
+			pure = pure && !e.ViaText && isPureCast(e.Arg.Type(), e.T)
+		case *plan.Column, *plan.Const, *plan.Param, *plan.Bool, *plan.IsNull, *plan.IsBool, *plan.InList,
+			*plan.AnyArray, *plan.Case, *plan.Coalesce, *plan.MinMax, *plan.Array:
+		default:
+			pure = false
+		}
+	})
+	return pure
+}
+
+// isPureCast says whether a cast is one among numbers, or among texts.
+func isPureCast(from, to types.T) bool {
+	for _, kind := range [][]types.OID{
+		{types.Int2OID, types.Int4OID, types.Int8OID, types.Float4OID, types.Float8OID, types.NumericOID},
+		{types.TextOID, types.VarcharOID, types.BPCharOID},
+	} {
+		if slices.Contains(kind, from.OID) && slices.Contains(kind, to.OID) {
+			return true
+		}
 	}
 	return false
 }

@@ -83,7 +83,7 @@ func (b *builder) newVectorSearcher(n *plan.VectorSearch) (*vectorSearcher, erro
 			return nil, err
 		}
 		s.spec.Filter = f
-		s.serial = hasSubquery(n.Filter)
+		s.serial = hasSubquery(n.Filter) || hasVolatile(n.Filter)
 	}
 	if err := b.addMembers(s, n); err != nil {
 		return nil, err

@@ -172,10 +172,10 @@ type ScanSpec struct {
 	// WithRowID appends the row id column.
 	WithRowID bool
 	Filter    Filter
-	// Serial has the Filter evaluated by one goroutine at a time, in the order of
-	// rows; otherwise several may, some of them for rows that are not asked for in
-	// the end.
-	Serial bool
+	// Ahead is how many goroutines may make batches of a Scan before they are asked
+	// for: the Filter is evaluated by several at a time then, between calls of Next
+	// too, and for rows that are not asked for in the end. 0 is none.
+	Ahead int
 	// Key, when set, asks only for rows with this primary key: the order-
 	// preserving encoding of its columns (types.Type.AppendKey, concatenated).
 	Key []byte

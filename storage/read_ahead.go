@@ -2,9 +2,12 @@ package storage
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
 	"sync"
 
-	"quiver/internal/cores"
 	"quiver/storage/binlog"
 	"quiver/storage/segment"
 )
@@ -18,6 +21,8 @@ const (
 	rowsTaken = binlog.EventRowsMax
 	// stretchesAhead bounds how many stretches of a field are read ahead.
 	stretchesAhead = 4
+	// bytesAhead bounds what batches that were made ahead hold, about.
+	bytesAhead = 32 << 20
 	// judgedUnits bounds how far ahead the filter is asked which units may match.
 	judgedUnits = 256
 )
@@ -50,16 +55,18 @@ type readAhead struct {
 	read  int        // the pages of units before it were read
 	taken int        // somebody makes, or made, the batches of units before it
 	made  []madeBatch
-	ended bool
+	bytes int64 // of made
+	ended error // what further units give, once one was not waited for
 }
 
 // madeBatch is what reading a unit ahead gave, at the unit's number modulo how many
 // may be made ahead.
 type madeBatch struct {
-	done  bool
-	batch *Batch
-	stats ScanStats
-	err   error
+	done     bool
+	batch    *Batch
+	stats    ScanStats
+	err      error
+	panicked any
 }
 
 // newReadAhead starts to read the units after readAheadFrom; nil where nothing is
@@ -71,8 +78,8 @@ func newReadAhead(p *scanPlan) *readAhead {
 	}
 	a := &readAhead{p: p, at: readAheadFrom, read: next, taken: readAheadFrom, judged: next}
 	a.turn.L = &a.mu
-	if p.scanners.Load() == 1 && !p.spec.Serial && !p.hasOwn() {
-		a.makers = max(1, cores.Count()+1-p.s.t.e.Reading())
+	if p.scanners.Load() == 1 && p.spec.Ahead > 0 && !p.hasOwn() {
+		a.makers = max(1, p.spec.Ahead+1-p.s.t.e.Reading())
 		a.made = make([]madeBatch, 4*(a.makers+2))
 	}
 	var ctx context.Context
@@ -98,6 +105,9 @@ func (a *readAhead) batch(ctx context.Context, c *scanner, unit int) (*Batch, er
 	if mine {
 		return c.read(ctx, &a.p.units[unit])
 	}
+	if made.panicked != nil {
+		panic(made.panicked)
+	}
 	c.stats.Add(made.stats)
 	return made.batch, made.err
 }
@@ -112,16 +122,21 @@ func (a *readAhead) take(ctx context.Context, unit int) (made madeBatch, mine bo
 		a.turn.Broadcast()
 	}
 	ready := func() bool {
-		return unit < a.read && (unit >= a.taken || a.slot(unit).done)
+		return a.ended != nil || unit < a.read && (unit >= a.taken || a.slot(unit).done)
 	}
 	if !ready() {
 		defer context.AfterFunc(ctx, a.wake)()
 	}
 	for !ready() {
 		if ctx.Err() != nil {
-			return made, false, context.Cause(ctx)
+			a.ended = context.Cause(ctx)
+			a.turn.Broadcast()
+			break
 		}
 		a.turn.Wait()
+	}
+	if a.ended != nil {
+		return made, false, a.ended
 	}
 	if unit >= a.taken {
 		if a.makers > 0 {
@@ -131,6 +146,9 @@ func (a *readAhead) take(ctx context.Context, unit int) (made madeBatch, mine bo
 	}
 	slot := a.slot(unit)
 	made, *slot = *slot, madeBatch{}
+	if a.bytes -= made.stats.BytesRead; a.bytes < bytesAhead {
+		a.turn.Broadcast()
+	}
 	return made, false, nil
 }
 
@@ -147,7 +165,7 @@ func (a *readAhead) wake() {
 func (a *readAhead) close() {
 	a.cancel()
 	a.mu.Lock()
-	a.ended = true
+	a.ended = errScannerClosed
 	a.turn.Broadcast()
 	a.mu.Unlock()
 	a.workers.Wait()
@@ -156,7 +174,10 @@ func (a *readAhead) close() {
 			b.Record.Release()
 		}
 	}
+	a.made = nil
 }
+
+var errScannerClosed = errors.New("storage: scanner is closed")
 
 // makeBatches makes the batches of units that nobody began, in their order.
 func (a *readAhead) makeBatches(ctx context.Context) {
@@ -166,23 +187,49 @@ func (a *readAhead) makeBatches(ctx context.Context) {
 		if unit == end {
 			return
 		}
-		for ; unit < end; unit++ {
-			c.stats = ScanStats{}
-			batch, err := c.read(ctx, &a.p.units[unit])
+		for ; unit < end && ctx.Err() == nil; unit++ {
+			made := c.make(ctx, &a.p.units[unit])
 			a.mu.Lock()
-			*a.slot(unit) = madeBatch{done: true, batch: batch, stats: c.stats, err: err}
+			*a.slot(unit) = made
+			a.bytes += made.stats.BytesRead
 			a.turn.Broadcast()
 			a.mu.Unlock()
 		}
 	}
 }
 
+// make reads a unit for another goroutine, which has to panic where this would: the
+// limits of memory are told by panics, and end a statement, not the server.
+func (c *scanner) make(ctx context.Context, u *unit) (made madeBatch) {
+	defer func() {
+		if p := recover(); p != nil {
+			made = madeBatch{done: true, panicked: withStack(p)}
+		}
+	}()
+	c.stats = ScanStats{}
+	batch, err := c.read(ctx, u)
+	return madeBatch{done: true, batch: batch, stats: c.stats, err: err}
+}
+
+// withStack adds the stack to a panic that is a fault of the program.
+func withStack(p any) any {
+	if err, ok := p.(error); ok {
+		if _, fault := p.(runtime.Error); !fault {
+			return err
+		}
+	}
+	return fmt.Sprintf("%v\n\n%s", p, debug.Stack())
+}
+
 // begin waits for units to make the batches of, those of one event; none at the end.
 func (a *readAhead) begin() (unit, end int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for units := a.p.units; !a.ended && a.taken < len(units); a.turn.Wait() {
+	for units := a.p.units; a.ended == nil && a.taken < len(units); a.turn.Wait() {
 		unit, limit := a.taken, min(a.read, a.at+len(a.made))
+		if a.bytes > bytesAhead {
+			limit = min(limit, a.at+1)
+		}
 		for a.taken < limit && units[a.taken].src == units[unit].src && units[a.taken].start/rowsTaken == units[unit].start/rowsTaken {
 			a.taken++
 		}
@@ -196,6 +243,7 @@ func (a *readAhead) begin() (unit, end int) {
 // readUnits reads the pages of units, in their order.
 func (a *readAhead) readUnits(ctx context.Context) {
 	defer a.wasRead(len(a.p.units))
+	defer func() { _ = recover() }() // whoever makes the batch meets it again
 	var src source
 	var fields []*segment.Ahead
 	began := make([][stretchesAhead]int, len(a.p.ahead)) // of each field: the units with which its last stretches begin
@@ -252,10 +300,10 @@ func (a *readAhead) endOfRun(ctx context.Context, i int) (row int, err error) {
 func (a *readAhead) await(unit int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for a.at < unit && !a.ended {
+	for a.at < unit && a.ended == nil {
 		a.turn.Wait()
 	}
-	return !a.ended
+	return a.ended == nil
 }
 
 // wasRead notes that the units before one were read.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -35,7 +36,7 @@ func TestReadAhead(t *testing.T) {
 	defer s.Close()
 	for _, filter := range []Filter{nil, idIs{rows - 7}} {
 		for _, batches := range []int{readAheadFrom + 2, 1 << 30} {
-			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100, 101}, Filter: filter})
+			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100, 101}, Filter: filter, Ahead: 2})
 			w.check(err)
 			kept := 0
 			for range batches {
@@ -80,7 +81,7 @@ func TestBatchesAhead(t *testing.T) {
 	for _, serial := range []bool{false, true} {
 		for _, stop := range []int{bad, units} {
 			filter := &failsAt{id: bad*4096 + 7, serial: serial, t: t}
-			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter, Serial: serial})
+			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter, Ahead: map[bool]int{true: 0, false: 3}[serial]})
 			w.check(err)
 			for unit := range stop {
 				b, err := scanner.Next(w.ctx)
@@ -102,22 +103,79 @@ func TestBatchesAhead(t *testing.T) {
 			}
 		}
 	}
-	canceled, cancel := context.WithCancel(w.ctx)
-	scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: &failsAt{t: t}})
+	panicking, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: &failsAt{id: bad*4096 + 7, panics: true, t: t}, Ahead: 2})
 	w.check(err)
-	cancel()
-	if _, err := scanner.Next(canceled); err != context.Canceled {
-		t.Errorf("%v after cancellation", err)
+	for range bad {
+		b, err := panicking.Next(w.ctx)
+		w.check(err)
+		b.Record.Release()
 	}
-	w.check(scanner.Close())
+	func() {
+		defer func() {
+			if p := recover(); p != errFilter {
+				t.Errorf("panic %v where the filter panics", p)
+			}
+		}()
+		_, _ = panicking.Next(w.ctx)
+	}()
+	w.check(panicking.Close())
+}
+
+// TestCanceledAhead: a scan that was not waited for gives nothing more.
+func TestCanceledAhead(t *testing.T) {
+	w := newWorld(t)
+	table := w.newTable("a")
+	tx := w.begin(TxnOptions{})
+	ids, names := make([]int64, 20*4096), make([]string, 20*4096)
+	for i := range ids {
+		ids[i], names[i] = int64(i), "x"
+	}
+	w.insert(tx, table, ids, names...)
+	w.check(tx.Commit(w.ctx))
+	w.check(w.e.Checkpoint(w.ctx))
+	reader := w.begin(TxnOptions{})
+	defer reader.Rollback()
+	s, err := reader.Snapshot(w.ctx)
+	w.check(err)
+	defer s.Close()
+	filter := &failsAt{id: -1, t: t}
+	scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter, Ahead: 2})
+	w.check(err)
+	for range readAheadFrom {
+		b, err := scanner.Next(w.ctx)
+		w.check(err)
+		b.Record.Release()
+	}
+	filter.waits.Store(true)
+	canceled, cancel := context.WithCancel(context.WithValue(w.ctx, asking{}, true))
+	time.AfterFunc(10*time.Millisecond, cancel)
+	for range 2 {
+		for err == nil { // those that it makes itself come
+			var b *Batch
+			if b, err = scanner.Next(canceled); b == nil {
+				break
+			}
+			b.Record.Release()
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%v after cancellation", err)
+		}
+		_, err = scanner.Next(w.ctx)
+	}
+	w.check(scanner.Close()) // ends those that wait
 }
 
 var errFilter = errors.New("a row that fails")
+
+// asking marks the context of who asks for batches.
+type asking struct{}
 
 // failsAt passes rows up to an id and fails at it.
 type failsAt struct {
 	id     int64
 	serial bool
+	panics bool
+	waits  atomic.Bool // where nobody asks for the batch
 	busy   atomic.Bool
 	t      *testing.T
 }
@@ -126,14 +184,24 @@ func (f *failsAt) Fields() []catalog.FieldID { return []catalog.FieldID{100} }
 
 func (f *failsAt) MayMatch(func(catalog.FieldID) *ColumnStats) bool { return true }
 
-func (f *failsAt) Eval(_ context.Context, columns []arrow.Array, rows int, _ Bitmap) error {
+func (f *failsAt) Eval(ctx context.Context, columns []arrow.Array, rows int, _ Bitmap) error {
 	if f.serial {
 		if f.busy.Swap(true) {
 			f.t.Error("two goroutines evaluate a serial filter")
 		}
 		defer f.busy.Store(false)
 	}
-	if slices.Contains(columns[0].(*array.Int64).Int64Values()[:rows], f.id) {
+	if f.waits.Load() {
+		if ctx.Value(asking{}) == nil {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		time.Sleep(time.Millisecond) // the others begin
+	}
+	switch at := slices.Contains(columns[0].(*array.Int64).Int64Values()[:rows], f.id); {
+	case at && f.panics:
+		panic(errFilter)
+	case at:
 		return errFilter
 	}
 	return nil

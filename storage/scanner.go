@@ -245,9 +245,9 @@ func (c *scanner) visible(ctx context.Context, u *unit) (Bitmap, int, error) {
 func (c *scanner) hideOwnDeletes(ctx context.Context, u *unit, bits *Bitmap) error {
 	w := c.p.s.t.writes
 	w.mu.RLock()
-	defer w.mu.RUnlock()
-	own := w.own[u.table]
-	if own.len() == 0 {
+	none := w.own[u.table].len() == 0
+	w.mu.RUnlock()
+	if none {
 		return nil
 	}
 	a, err := u.src.rowIDs(ctx, u.start, u.end)
@@ -255,6 +255,9 @@ func (c *scanner) hideOwnDeletes(ctx context.Context, u *unit, bits *Bitmap) err
 		return err
 	}
 	defer a.Release()
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	own := w.own[u.table]
 	for i, id := range a.(*array.Uint64).Uint64Values() {
 		if own.has(RowID(id), c.p.s.own.deletes) {
 			if *bits == nil {

@@ -7,6 +7,7 @@
 	form = name[n]
 	kernel = name[3]
 	for (i = 4; i < n - 1; i++) kernel = kernel " " name[i]
+	gsub(/_/, " ", kernel)
 	key = "| " name[2] " | " kernel " | " name[n - 1] " |"
 	delete metric
 	for (i = 3; i < NF; i += 2) metric[$(i + 1)] = $i

@@ -62,31 +62,38 @@ func (f form) yards(memory []byte, dim int) []yard {
 		codeQuery[i] = int16(r.IntN(200) - 100)
 	}
 	codes := (dim + gatherStep - 1) / gatherStep * gatherStep
-	// Nodes of a graph lie anywhere.
-	ids := make([]uint32, len(memory)/codes)
+	// A scan scores codes as they lie, a walk those of nodes that lie anywhere.
+	inOrder, ids := make([]uint32, len(memory)/codes), make([]uint32, len(memory)/codes)
 	for i, id := range r.Perm(len(ids)) {
-		ids[i] = uint32(id)
+		inOrder[i], ids[i] = uint32(i), uint32(id)
 	}
 	bits := map[int]int{100: 96, 768: 192}[dim] // bytes of a bit string
-	return []yard{
+	yards := []yard{
 		{name: "squaredL2", rowBytes: 4 * dim, mix: roofline.Squares, score: func(at, n int) { f.ScoreSquaredL2(query, floats[at*dim:], dim, n, out) }},
 		{name: "dot", rowBytes: 4 * dim, mix: roofline.Products, score: func(at, n int) { f.ScoreDot(query, floats[at*dim:], dim, n, out, squares) }},
 		{name: "L1", rowBytes: 4 * dim, mix: roofline.Magnitudes, score: func(at, n int) { f.ScoreL1(query, floats[at*dim:], dim, n, out) }},
 		{name: "half/squaredL2", rowBytes: 2 * dim, mix: roofline.HalfSquares, score: func(at, n int) { f.ScoreHalfSquaredL2(query, halves[at*dim:], dim, n, out) }},
 		{name: "half/dot", rowBytes: 2 * dim, mix: roofline.HalfProducts, score: func(at, n int) { f.ScoreHalfDot(query, halves[at*dim:], dim, n, out, squares) }},
 		{name: "half/L1", rowBytes: 2 * dim, mix: roofline.HalfMagnitudes, score: func(at, n int) { f.ScoreHalfL1(query, halves[at*dim:], dim, n, out) }},
-		{name: "codes/dot", rowBytes: codes, ids: ids, mix: roofline.CodeProducts, score: func(at, n int) {
-			f.codesDot(codeQuery, memory, codes, codes, ids[at:at+n], out)
-		}},
-		{name: "codes/squaredL2", rowBytes: codes, ids: ids, mix: roofline.CodeSquares, score: func(at, n int) {
-			f.codesL2(codeQuery, memory, codes, codes, ids[at:at+n], out, 1)
-		}},
-		{name: "codes/L1", rowBytes: codes, ids: ids, mix: roofline.CodeMagnitudes, score: func(at, n int) {
-			f.codesL1(codeQuery, memory, codes, codes, ids[at:at+n], out, 1)
-		}},
 		{name: "hamming", rowBytes: bits, mix: roofline.DifferingBits, score: func(at, n int) { f.ScoreHamming(memory[:bits], memory[at*bits:], bits, n, out) }},
 		{name: "jaccard", rowBytes: bits, mix: roofline.CommonBits, score: func(at, n int) { f.ScoreJaccard(memory[:bits], memory[at*bits:], bits, n, out) }},
 	}
+	for _, c := range []struct {
+		name       string
+		order, ids []uint32
+	}{{"codes", inOrder, nil}, {"codes of a graph", ids, ids}} {
+		yards = append(yards,
+			yard{name: c.name + "/dot", rowBytes: codes, ids: c.ids, mix: roofline.CodeProducts, score: func(at, n int) {
+				f.codesDot(codeQuery, memory, codes, codes, c.order[at:at+n], out)
+			}},
+			yard{name: c.name + "/squaredL2", rowBytes: codes, ids: c.ids, mix: roofline.CodeSquares, score: func(at, n int) {
+				f.codesL2(codeQuery, memory, codes, codes, c.order[at:at+n], out, 1)
+			}},
+			yard{name: c.name + "/L1", rowBytes: codes, ids: c.ids, mix: roofline.CodeMagnitudes, score: func(at, n int) {
+				f.codesL1(codeQuery, memory, codes, codes, c.order[at:at+n], out, 1)
+			}})
+	}
+	return yards
 }
 
 // sparseYard is that of sparse vectors of so many elements, words as frequent as those
