@@ -27,6 +27,18 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// TestBudgetAhead: a filter that takes too much memory where others than the scan
+// itself evaluate it ends the statement, and nothing else.
+func TestBudgetAhead(t *testing.T) {
+	w := newWorld(t)
+	if out := w.sql("CREATE TABLE b (id int8 PRIMARY KEY, name text); INSERT INTO b SELECT g, 'row ' || g FROM generate_series(1, 60000) g"); out != "" {
+		t.Fatal(out)
+	}
+	for range 10 {
+		beyondBudget(t, w, "SELECT count(*) FROM b WHERE id < 24000 OR length(repeat(name, 1000)) > 0")
+	}
+}
+
 func beyondBudget(t *testing.T, w *world, text string) {
 	t.Helper()
 	tx := w.begin(storage.ReadCommitted)

@@ -82,10 +82,14 @@ func newReadAhead(p *scanPlan) *readAhead {
 		a.makers = max(1, p.spec.Ahead+1-p.s.t.e.Reading())
 		a.made = make([]madeBatch, 4*(a.makers+2))
 	}
+	remote := p.s.t.e.shelf.Files.Remote() // files are read as they are copied: see prefetch
+	if remote && a.makers == 0 {
+		return nil
+	}
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(context.Background())
-	if p.s.t.e.shelf.Files.Remote() {
-		a.read = len(p.units) // as they are copied: see prefetch
+	if remote {
+		a.read = len(p.units)
 	} else {
 		a.workers.Go(func() { a.readUnits(ctx) })
 	}

@@ -39,6 +39,12 @@ func (a *Ahead) Read(ctx context.Context, pos, end int) (func(context.Context) e
 		stretches = appendStretch(stretches, e.Offset, e.Length)
 		read += e.Length
 	}
+	if a.next <= last { // up to a large page, of which the next stretch has the rest
+		e := file.Reader.Event(int32(a.field), a.next)
+		if s := &stretches[len(stretches)-1]; s.to == e.Offset {
+			s.to = (s.to + vfs.LargePage - 1) / vfs.LargePage * vfs.LargePage
+		}
+	}
 	return func(ctx context.Context) error {
 		file, err := a.s.openColumn(ctx, a.s.columns[a.field])
 		if err != nil {

@@ -6,12 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// largePage is the page of processors above the small one.
-const largePage = 2 << 20
-
-// Populate reads bytes [from, to) of a mapped file from the disk and returns when
-// they are in the system's memory. As Unload, it does nothing with other bytes. What
-// cannot be read fails whoever touches it.
+// Populate reads bytes [from, to) of a mapped file from the disk. When it returns, the
+// large pages within them are in the system's memory, and what lies before and after
+// these is on its way. As Unload, it does nothing with other bytes. What cannot be
+// read fails whoever touches it.
 //
 // Advice that pages will be needed has the system read them one by one, and what
 // lies beside each other takes as many steps for the disk and for the processor: half
@@ -23,10 +21,24 @@ func Populate(mapping []byte, from, to int) {
 	if from >= to || !mappings.has(mapping) {
 		return
 	}
-	lo, hi := from/largePage*largePage, min((to+largePage-1)/largePage*largePage, len(mapping))
-	if hi-lo > 2*(to-from) || !populate(mapping[lo:hi]) {
-		lo = from / pageBytes * pageBytes
-		_ = unix.Madvise(mapping[lo:to], unix.MADV_WILLNEED) // advice: without it pages come when they are touched
+	to = min(to, len(mapping))
+	lo, hi := (from+LargePage-1)/LargePage*LargePage, to
+	if to < len(mapping) {
+		hi = to / LargePage * LargePage
+	}
+	if hi <= lo || !populate(mapping[lo:hi]) {
+		willNeed(mapping, from, to)
+		return
+	}
+	willNeed(mapping, from, lo)
+	willNeed(mapping, hi, to)
+}
+
+// willNeed has the system begin to read; pages that it does not come when they are
+// touched.
+func willNeed(mapping []byte, from, to int) {
+	if from < to {
+		_ = unix.Madvise(mapping[from/pageBytes*pageBytes:to], unix.MADV_WILLNEED)
 	}
 }
 

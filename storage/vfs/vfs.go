@@ -7,6 +7,9 @@ import (
 	"path"
 )
 
+// LargePage is the page of most processors above the small one, in bytes.
+const LargePage = 2 << 20
+
 // ErrLocked: another process, or another part of this one, holds the lock.
 var ErrLocked = errors.New("vfs: locked by another process")
 
