@@ -92,6 +92,7 @@ func (o *scanOp) open(ctx context.Context) error {
 	if err := o.prune.apply(&o.spec); err != nil {
 		return err
 	}
+	o.spec.Ahead = 0 // the plan may have run under another setting
 	if o.ahead && o.x.env.Parallel > 1 {
 		o.spec.Ahead = o.x.env.Parallel
 	}

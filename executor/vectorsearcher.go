@@ -36,8 +36,8 @@ type vectorSearcher struct {
 	rowID  bool
 	query  evaluator
 	space  vector.Space // of the last query
-	serial bool
-	keys   *indexKeys // of an expression that is searched
+	serial bool         // the filter is evaluated by one goroutine
+	keys   *indexKeys   // of an expression that is searched
 	// passing is the share of rows that passed the filter when it was last
 	// looked at; 0 before.
 	passing float64

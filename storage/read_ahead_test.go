@@ -15,25 +15,32 @@ import (
 	"quiver/catalog"
 )
 
-// TestReadAhead scans so many units that others are read ahead, to the end and not,
-// with a filter and without; the world's end shows leaks.
-func TestReadAhead(t *testing.T) {
-	const rows = 12 * 4096
-	w := newWorld(t)
+// flushedRows is a table of so many rows with ids from 0, inserted in another order, in
+// objects, and a snapshot that sees them until the test ends.
+func (w *world) flushedRows(rows int) (*catalog.Table, Snapshot) {
 	table := w.newTable("a")
 	tx := w.begin(TxnOptions{})
 	ids, names := make([]int64, rows), make([]string, rows)
 	for i := range ids {
-		ids[i], names[i] = int64(i)*3%rows+int64(i)/(rows/3), string(rune('a'+i%7))
+		ids[i], names[i] = int64(rows-1-i), string(rune('a'+i%7))
 	}
 	w.insert(tx, table, ids, names...)
 	w.check(tx.Commit(w.ctx))
 	w.check(w.e.Checkpoint(w.ctx))
 	reader := w.begin(TxnOptions{})
-	defer reader.Rollback()
+	w.t.Cleanup(reader.Rollback)
 	s, err := reader.Snapshot(w.ctx)
 	w.check(err)
-	defer s.Close()
+	w.t.Cleanup(s.Close)
+	return table, s
+}
+
+// TestReadAhead scans so many units that others are read ahead, to the end and not,
+// with a filter and without; the world's end shows leaks.
+func TestReadAhead(t *testing.T) {
+	const rows = 12 * 4096
+	w := newWorld(t)
+	table, s := w.flushedRows(rows)
 	for _, filter := range []Filter{nil, idIs{rows - 7}} {
 		for _, batches := range []int{readAheadFrom + 2, 1 << 30} {
 			scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100, 101}, Filter: filter, Ahead: 2})
@@ -64,20 +71,7 @@ func TestReadAhead(t *testing.T) {
 func TestBatchesAhead(t *testing.T) {
 	const units, bad = 60, 50
 	w := newWorld(t)
-	table := w.newTable("a")
-	tx := w.begin(TxnOptions{})
-	ids, names := make([]int64, units*4096), make([]string, units*4096)
-	for i := range ids {
-		ids[i], names[i] = int64(i), "x"
-	}
-	w.insert(tx, table, ids, names...)
-	w.check(tx.Commit(w.ctx))
-	w.check(w.e.Checkpoint(w.ctx))
-	reader := w.begin(TxnOptions{})
-	defer reader.Rollback()
-	s, err := reader.Snapshot(w.ctx)
-	w.check(err)
-	defer s.Close()
+	table, s := w.flushedRows(units * 4096)
 	for _, serial := range []bool{false, true} {
 		for _, stop := range []int{bad, units} {
 			filter := &failsAt{id: bad*4096 + 7, serial: serial, t: t}
@@ -124,20 +118,7 @@ func TestBatchesAhead(t *testing.T) {
 // TestCanceledAhead: a scan that was not waited for gives nothing more.
 func TestCanceledAhead(t *testing.T) {
 	w := newWorld(t)
-	table := w.newTable("a")
-	tx := w.begin(TxnOptions{})
-	ids, names := make([]int64, 20*4096), make([]string, 20*4096)
-	for i := range ids {
-		ids[i], names[i] = int64(i), "x"
-	}
-	w.insert(tx, table, ids, names...)
-	w.check(tx.Commit(w.ctx))
-	w.check(w.e.Checkpoint(w.ctx))
-	reader := w.begin(TxnOptions{})
-	defer reader.Rollback()
-	s, err := reader.Snapshot(w.ctx)
-	w.check(err)
-	defer s.Close()
+	table, s := w.flushedRows(20 * 4096)
 	filter := &failsAt{id: -1, t: t}
 	scanner, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter, Ahead: 2})
 	w.check(err)
@@ -212,20 +193,7 @@ func (f *failsAt) Eval(ctx context.Context, columns []arrow.Array, rows int, _ B
 func TestReadAheadOfManyScanners(t *testing.T) {
 	const rows = 40 * 4096
 	w := newWorld(t)
-	table := w.newTable("a")
-	tx := w.begin(TxnOptions{})
-	ids, names := make([]int64, rows), make([]string, rows)
-	for i := range ids {
-		ids[i], names[i] = int64(i), "x"
-	}
-	w.insert(tx, table, ids, names...)
-	w.check(tx.Commit(w.ctx))
-	w.check(w.e.Checkpoint(w.ctx))
-	reader := w.begin(TxnOptions{})
-	defer reader.Rollback()
-	s, err := reader.Snapshot(w.ctx)
-	w.check(err)
-	defer s.Close()
+	table, s := w.flushedRows(rows)
 	for _, filter := range []Filter{nil, idIs{rows / 2}} {
 		scanners, err := s.ScanParallel(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}, Filter: filter}, 4)
 		w.check(err)

@@ -217,7 +217,7 @@ func (w *PartWriter) Abandon(ctx context.Context) error {
 // XFS, then maps a part by pages of 2 MB, so that a search of an index misses one
 // cache at each step and not two. (A bufio.Writer passes on what is longer than its
 // buffer as it comes.)
-const partChunkBytes = 2 << 20
+const partChunkBytes = vfs.LargePage
 
 // partFile is a part that is being written.
 type partFile struct {

@@ -38,7 +38,11 @@ func (m *mapped) unmap(data []byte) error {
 // process; who reads them next has them again, from the system's cache or the disk.
 // It does nothing, and says so, with bytes that Map of an operating system's file
 // did not return or that were unmapped since.
-func Unload(data []byte) bool { return mappings.advise(data, unix.MADV_DONTNEED) }
+func Unload(data []byte) bool {
+	mappings.mu.RLock()
+	defer mappings.mu.RUnlock()
+	return mappings.has(data) && unix.Madvise(data, unix.MADV_DONTNEED) == nil
+}
 
 // UnloadAll is Unload of every mapped file.
 func UnloadAll() {
@@ -94,21 +98,7 @@ func (m *mapped) starts() map[uintptr]struct{} {
 	return starts
 }
 
-func (m *mapped) advise(data []byte, advice int) bool {
-	if len(data) == 0 {
-		return false
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	if m.bytes[unsafe.SliceData(data)] != len(data) {
-		return false
-	}
-	return unix.Madvise(data, advice) == nil
-}
-
-// has says whether bytes are those of a whole mapping.
+// has says whether bytes are those of a whole mapping; called under mu.
 func (m *mapped) has(data []byte) bool {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
 	return len(data) > 0 && m.bytes[unsafe.SliceData(data)] == len(data)
 }
