@@ -1,7 +1,8 @@
 #!/bin/bash
 # The full counts of the tests of faults: progress while they run, a table of what
 # was counted at the end, and one log each in .cache/soak.
-# SOAK_SHARE divides the counts: SOAK_SHARE=10 is a tenth of all.
+# SOAK_SHARE divides the counts: SOAK_SHARE=10 is a tenth of all. QUIVER_MODEL_SEED
+# is the first seed of the model test.
 set -u
 cd "$(dirname "$0")/.."
 root=$PWD share=${SOAK_SHARE:-1} logs=$PWD/.cache/soak
@@ -33,20 +34,26 @@ run() {
 	printf '| %s | %s | %d | %s |\n' "$name" "$result" $(((SECONDS - began) / 60)) "$counted" >>"$summary"
 }
 
-# model NAME SEED: half of the seeds, for two processes share the processors. Of what
-# is drawn, some three fifths can be done as things are.
-model() {
-	run "$1" test/model TestModel GOGC=400 QUIVER_MODEL_SEED="$2" QUIVER_MODEL_SEEDS="$(count 275)" QUIVER_MODEL_OPS=3000
+# Two lanes, for two processors: servers that are killed wait for disks and starts
+# half of their time, and what runs beside them makes the moments of kills differ.
+servers() {
+	run "kills" test/crash 'TestKill(Embedded|VersityGW|OldestEtcd)' QUIVER_CRASH_KILLS="$(count 200)"
+	run "kills on MinIO and etcd" test/crash TestKillMinIOAndEtcd QUIVER_CRASH_KILLS="$(count 200)"
 }
 
-model "operations on a model 1" 1001 &
-model "operations on a model 2" 2001 &
+# Of what the model test draws, some three fifths can be done as things are.
+engine() {
+	run "operations on a model" test/model TestModel GOGC=400 QUIVER_MODEL_SEED="${QUIVER_MODEL_SEED:-1001}" QUIVER_MODEL_SEEDS="$(count 550)" QUIVER_MODEL_OPS=3000
+	run "every fault" test/faults . QUIVER_FAULT_STRIDE="$share"
+	run "power cuts" storage TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
+	run "power cuts of the log" storage/wal TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
+	run "kills during migrations" test/crash TestKillDuringMigration QUIVER_CRASH_MIGRATIONS="$(count 50)"
+	TIMES=$(count 66) run "kills during backups" test/backup TestBackupKilled
+}
+
+servers &
+engine &
 wait
-run "every fault" test/faults . QUIVER_FAULT_STRIDE="$share"
-run "power cuts" storage TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
-run "power cuts of the log" storage/wal TestPowerCuts QUIVER_POWER_CUTS="$(count 10000)"
-run "kills" test/crash TestKill QUIVER_CRASH_KILLS="$(count 200)" QUIVER_CRASH_MIGRATIONS="$(count 50)"
-TIMES=$(count 66) run "kills during backups" test/backup TestBackupKilled
 
 echo
 cat "$summary"
