@@ -25,7 +25,7 @@ run() {
 	log="$logs/${name// /_}.log"
 	echo "== $name: ${*:-once}"
 	(cd "$dir" && env "$@" "$logs/$(basename "$dir").test" -test.timeout 24h -test.v -test.count "${TIMES:-1}" -test.run "$pattern") 2>&1 |
-		tee "$log" | grep --line-buffered -E '^ +[a-z_]+_test\.go:|^ *---|^(FAIL|PASS|panic)' | sed -u "s/^/[$name] /" | cut -c1-200
+		tee "$log" | grep --line-buffered -E '^ +[a-z_]+_test\.go:|^ *---|^(FAIL|PASS|panic)' | sed -uE "s/^/[$name] /; s/^(.{200}).*/\1/"
 	tail -1 "$log" | grep -q '^PASS' || result=FAILED
 	counted=$(awk '/^=== RUN/ { count = "" }
 		/^ +[a-z_]+_test\.go:[0-9]+: (done: )?[0-9]/ { sub(/^ *[a-z_]+\.go:[0-9]+: (done: )?/, ""); count = $0 }

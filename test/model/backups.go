@@ -55,18 +55,17 @@ func (r *run) restore(s *session) {
 		return
 	}
 	options := fmt.Sprintf("backup = '%s'", b.name)
-	now := b.state.at
-	earliest := now.Before(r.retention) // of all that the backup has
+	earliest := b.state.at.Before(r.retention) // of all that the backup has
 	for _, other := range b.state.tables {
 		earliest = max(earliest, other.readable)
 	}
 	if h := b.history[r.random.IntN(len(b.history))]; r.retention > 1 && r.random.IntN(2) == 0 &&
 		h.tables[name] != nil && h.tables[name].id == t.id && h.at >= earliest {
 		options += fmt.Sprintf(", timestamp = '%d'", h.at)
-		t.rows, now = pastRows(h.tables[name], t, h), h.at
+		t.rows = pastRows(h.tables[name], t, h)
 		t.parts = map[string]span{}
 	}
-	t.rows = maps.Clone(t.alive(now))
+	t.rows = maps.Clone(t.rows) // those past their time are there, too, until a merge
 	t.id = r.fresh()
 	t.readable = 0
 	made := fmt.Sprintf("t%d", t.id)
