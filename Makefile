@@ -33,8 +33,10 @@ deps: ## install what the tests need (apt, npm), if it is missing
 	@tools/deps.sh
 
 .PHONY: lint
-lint: ## gofmt, go vet, staticcheck, the import rules
+lint: ## gofmt, go vet, staticcheck, the import rules, assembly as its generators write it
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
+	@sums() { cat $$(git ls-files '*_amd64.s') | cksum; }; before=$$(sums); $(GO) generate ./vector/...; \
+		test "$$before" = "$$(sums)" || { echo "go generate changed assembly: look at it and commit it"; exit 1; }
 	$(GO) vet ./...
 	cd tools && $(GO) build -o ../.cache/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	.cache/bin/staticcheck ./...

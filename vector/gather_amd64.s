@@ -1374,8 +1374,418 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z0
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z1, Z1, Z1
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z1, Z1
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z3, Z3, Z3
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z3, Z3
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z4, Z4
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z1, Y2
+	VPADDD        Y2, Y1, Y2
+	VEXTRACTI64X4 $0x01, Z3, Y26
+	VPADDD        Y26, Y3, Y26
+	VUNPCKLPS     Y26, Y2, Y27
+	VUNPCKHPS     Y26, Y2, Y2
+	VPADDD        Y2, Y27, Y27
+	VEXTRACTI64X4 $0x01, Z4, Y2
+	VPADDD        Y2, Y4, Y2
+	VEXTRACTI64X4 $0x01, Z5, Y26
+	VPADDD        Y26, Y5, Y26
+	VUNPCKLPS     Y26, Y2, Y28
+	VUNPCKHPS     Y26, Y2, Y2
+	VPADDD        Y2, Y28, Y28
+	VUNPCKLPD     Y28, Y27, Y2
+	VUNPCKHPD     Y28, Y27, Y26
+	VPADDD        Y26, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X26
+	VPADDD        X2, X26, X26
+	VCVTDQ2PS     X26, X26
+	VMOVUPS       X26, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z6, Z6
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPMADDWD      Z1, Z2, Z2
+	VPADDD        Z2, Z6, Z6
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z7, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPMADDWD      Z1, Z2, Z2
+	VPADDD        Z2, Z7, Z7
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z8, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPMADDWD      Z1, Z2, Z2
+	VPADDD        Z2, Z8, Z8
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPMADDWD      Z0, Z2, Z2
+	VPADDD        Z2, Z9, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPMADDWD      Z1, Z2, Z2
+	VPADDD        Z2, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z6, Y2
+	VPADDD        Y2, Y6, Y2
+	VEXTRACTI64X4 $0x01, Z7, Y3
+	VPADDD        Y3, Y7, Y3
+	VUNPCKLPS     Y3, Y2, Y4
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z8, Y2
+	VPADDD        Y2, Y8, Y2
+	VEXTRACTI64X4 $0x01, Z9, Y3
+	VPADDD        Y3, Y9, Y3
+	VUNPCKLPS     Y3, Y2, Y5
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y5, Y5
+	VUNPCKLPD     Y5, Y4, Y2
+	VUNPCKHPD     Y5, Y4, Y3
+	VPADDD        Y3, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVUPS       X3, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	VMOVDQU64 128(AX), Z2
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPMADDWD      Z0, Z3, Z3
+	VPADDD        Z3, Z10, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPMADDWD      Z1, Z3, Z3
+	VPADDD        Z3, Z10, Z10
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPMADDWD      Z2, Z3, Z3
+	VPADDD        Z3, Z10, Z10
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPMADDWD      Z0, Z3, Z3
+	VPADDD        Z3, Z11, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPMADDWD      Z1, Z3, Z3
+	VPADDD        Z3, Z11, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPMADDWD      Z2, Z3, Z3
+	VPADDD        Z3, Z11, Z11
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPMADDWD      Z0, Z3, Z3
+	VPADDD        Z3, Z12, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPMADDWD      Z1, Z3, Z3
+	VPADDD        Z3, Z12, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPMADDWD      Z2, Z3, Z3
+	VPADDD        Z3, Z12, Z12
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPMADDWD      Z0, Z3, Z3
+	VPADDD        Z3, Z13, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPMADDWD      Z1, Z3, Z3
+	VPADDD        Z3, Z13, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPMADDWD      Z2, Z3, Z3
+	VPADDD        Z3, Z13, Z13
+	VEXTRACTI64X4 $0x01, Z10, Y3
+	VPADDD        Y3, Y10, Y3
+	VEXTRACTI64X4 $0x01, Z11, Y4
+	VPADDD        Y4, Y11, Y4
+	VUNPCKLPS     Y4, Y3, Y5
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z12, Y3
+	VPADDD        Y3, Y12, Y3
+	VEXTRACTI64X4 $0x01, Z13, Y4
+	VPADDD        Y4, Y13, Y4
+	VUNPCKLPS     Y4, Y3, Y6
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y6, Y6
+	VUNPCKLPD     Y6, Y5, Y3
+	VUNPCKHPD     Y6, Y5, Y4
+	VPADDD        Y4, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X4
+	VPADDD        X3, X4, X4
+	VCVTDQ2PS     X4, X4
+	VMOVUPS       X4, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	VMOVDQU64 128(AX), Z2
+	VMOVDQU64 192(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPMADDWD      Z0, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPMADDWD      Z2, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPMADDWD      Z3, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPMADDWD      Z0, Z4, Z4
+	VPADDD        Z4, Z15, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z15, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPMADDWD      Z2, Z4, Z4
+	VPADDD        Z4, Z15, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPMADDWD      Z3, Z4, Z4
+	VPADDD        Z4, Z15, Z15
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPMADDWD      Z0, Z4, Z4
+	VPADDD        Z4, Z16, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z16, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPMADDWD      Z2, Z4, Z4
+	VPADDD        Z4, Z16, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPMADDWD      Z3, Z4, Z4
+	VPADDD        Z4, Z16, Z16
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPMADDWD      Z0, Z4, Z4
+	VPADDD        Z4, Z17, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z17, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPMADDWD      Z2, Z4, Z4
+	VPADDD        Z4, Z17, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPMADDWD      Z3, Z4, Z4
+	VPADDD        Z4, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z14, Y4
+	VPADDD        Y4, Y14, Y4
+	VEXTRACTI64X4 $0x01, Z15, Y5
+	VPADDD        Y5, Y15, Y5
+	VUNPCKLPS     Y5, Y4, Y6
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z16, Y4
+	VPADDD        Y4, Y16, Y4
+	VEXTRACTI64X4 $0x01, Z17, Y5
+	VPADDD        Y5, Y17, Y5
+	VUNPCKLPS     Y5, Y4, Y7
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y7, Y7
+	VUNPCKLPD     Y7, Y6, Y4
+	VUNPCKHPD     Y7, Y6, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -1383,19 +1793,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z0, Z0, Z0
+	VPXORD  Z18, Z18, Z18
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z1, Z1, Z1
+	VPXORD  Z19, Z19, Z19
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z20, Z20, Z20
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z21, Z21, Z21
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -1428,58 +1838,58 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z4
-	VPMOVSXBW  (SI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPMOVSXBW  (DI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPMOVSXBW  (R8)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPMOVSXBW  (R9)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z3, Z3
-	VMOVUPS    64(AX)(R14*2), Z4
-	VPMOVSXBW  32(SI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPMOVSXBW  32(DI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPMOVSXBW  32(R8)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPMOVSXBW  32(R9)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z3, Z3
-	VMOVUPS    128(AX)(R14*2), Z4
-	VPMOVSXBW  64(SI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPMOVSXBW  64(DI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPMOVSXBW  64(R8)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPMOVSXBW  64(R9)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z3, Z3
-	VMOVUPS    192(AX)(R14*2), Z4
-	VPMOVSXBW  96(SI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z0, Z0
-	VPMOVSXBW  96(DI)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z1, Z1
-	VPMOVSXBW  96(R8)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z2, Z2
-	VPMOVSXBW  96(R9)(R14*1), Z5
-	VPMADDWD   Z4, Z5, Z5
-	VPADDD     Z5, Z3, Z3
+	VMOVUPS    (AX)(R14*2), Z0
+	VPMOVSXBW  (SI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z18, Z18
+	VPMOVSXBW  (DI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z19, Z19
+	VPMOVSXBW  (R8)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z20, Z20
+	VPMOVSXBW  (R9)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z21, Z21
+	VMOVUPS    64(AX)(R14*2), Z0
+	VPMOVSXBW  32(SI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z18, Z18
+	VPMOVSXBW  32(DI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z19, Z19
+	VPMOVSXBW  32(R8)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z20, Z20
+	VPMOVSXBW  32(R9)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z21, Z21
+	VMOVUPS    128(AX)(R14*2), Z0
+	VPMOVSXBW  64(SI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z18, Z18
+	VPMOVSXBW  64(DI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z19, Z19
+	VPMOVSXBW  64(R8)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z20, Z20
+	VPMOVSXBW  64(R9)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z21, Z21
+	VMOVUPS    192(AX)(R14*2), Z0
+	VPMOVSXBW  96(SI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z18, Z18
+	VPMOVSXBW  96(DI)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z19, Z19
+	VPMOVSXBW  96(R8)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z20, Z20
+	VPMOVSXBW  96(R9)(R14*1), Z1
+	VPMADDWD   Z0, Z1, Z1
+	VPADDD     Z1, Z21, Z21
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -1495,46 +1905,46 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z4
-	VPMOVSXBW (SI)(R14*1), Z5
-	VPMADDWD  Z4, Z5, Z5
-	VPADDD    Z5, Z0, Z0
-	VPMOVSXBW (DI)(R14*1), Z5
-	VPMADDWD  Z4, Z5, Z5
-	VPADDD    Z5, Z1, Z1
-	VPMOVSXBW (R8)(R14*1), Z5
-	VPMADDWD  Z4, Z5, Z5
-	VPADDD    Z5, Z2, Z2
-	VPMOVSXBW (R9)(R14*1), Z5
-	VPMADDWD  Z4, Z5, Z5
-	VPADDD    Z5, Z3, Z3
+	VMOVUPS   (AX)(R14*2), Z0
+	VPMOVSXBW (SI)(R14*1), Z1
+	VPMADDWD  Z0, Z1, Z1
+	VPADDD    Z1, Z18, Z18
+	VPMOVSXBW (DI)(R14*1), Z1
+	VPMADDWD  Z0, Z1, Z1
+	VPADDD    Z1, Z19, Z19
+	VPMOVSXBW (R8)(R14*1), Z1
+	VPMADDWD  Z0, Z1, Z1
+	VPADDD    Z1, Z20, Z20
+	VPMOVSXBW (R9)(R14*1), Z1
+	VPMADDWD  Z0, Z1, Z1
+	VPADDD    Z1, Z21, Z21
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z0, Y4
-	VPADDD        Y4, Y0, Y4
-	VEXTRACTI64X4 $0x01, Z1, Y5
-	VPADDD        Y5, Y1, Y5
-	VUNPCKLPS     Y5, Y4, Y10
-	VUNPCKHPS     Y5, Y4, Y4
-	VPADDD        Y4, Y10, Y10
-	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPADDD        Y4, Y2, Y4
-	VEXTRACTI64X4 $0x01, Z3, Y5
-	VPADDD        Y5, Y3, Y5
-	VUNPCKLPS     Y5, Y4, Y11
-	VUNPCKHPS     Y5, Y4, Y4
-	VPADDD        Y4, Y11, Y11
-	VUNPCKLPD     Y11, Y10, Y4
-	VUNPCKHPD     Y11, Y10, Y5
-	VPADDD        Y5, Y4, Y4
-	VEXTRACTI32X4 $0x01, Y4, X5
-	VPADDD        X4, X5, X5
-	VCVTDQ2PS     X5, X5
-	VMOVUPS       X5, (SI)
+	VEXTRACTI64X4 $0x01, Z18, Y0
+	VPADDD        Y0, Y18, Y0
+	VEXTRACTI64X4 $0x01, Z19, Y1
+	VPADDD        Y1, Y19, Y1
+	VUNPCKLPS     Y1, Y0, Y2
+	VUNPCKHPS     Y1, Y0, Y0
+	VPADDD        Y0, Y2, Y2
+	VEXTRACTI64X4 $0x01, Z20, Y0
+	VPADDD        Y0, Y20, Y0
+	VEXTRACTI64X4 $0x01, Z21, Y1
+	VPADDD        Y1, Y21, Y1
+	VUNPCKLPS     Y1, Y0, Y3
+	VUNPCKHPS     Y1, Y0, Y0
+	VPADDD        Y0, Y3, Y3
+	VUNPCKLPD     Y3, Y2, Y0
+	VUNPCKHPD     Y3, Y2, Y1
+	VPADDD        Y1, Y0, Y0
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VCVTDQ2PS     X1, X1
+	VMOVUPS       X1, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -1547,10 +1957,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -1571,19 +1981,19 @@ rows1_turns:
 	VMOVUPS    (AX)(R8*2), Z0
 	VPMOVSXBW  (SI)(R8*1), Z1
 	VPMADDWD   Z0, Z1, Z1
-	VPADDD     Z1, Z6, Z6
+	VPADDD     Z1, Z22, Z22
 	VMOVUPS    64(AX)(R8*2), Z0
 	VPMOVSXBW  32(SI)(R8*1), Z1
 	VPMADDWD   Z0, Z1, Z1
-	VPADDD     Z1, Z7, Z7
+	VPADDD     Z1, Z23, Z23
 	VMOVUPS    128(AX)(R8*2), Z0
 	VPMOVSXBW  64(SI)(R8*1), Z1
 	VPMADDWD   Z0, Z1, Z1
-	VPADDD     Z1, Z8, Z8
+	VPADDD     Z1, Z24, Z24
 	VMOVUPS    192(AX)(R8*2), Z0
 	VPMOVSXBW  96(SI)(R8*1), Z1
 	VPMADDWD   Z0, Z1, Z1
-	VPADDD     Z1, Z9, Z9
+	VPADDD     Z1, Z25, Z25
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -1599,18 +2009,18 @@ rows1_steps_asked:
 	VMOVUPS   (AX)(R8*2), Z0
 	VPMOVSXBW (SI)(R8*1), Z1
 	VPMADDWD  Z0, Z1, Z1
-	VPADDD    Z1, Z6, Z6
+	VPADDD    Z1, Z22, Z22
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z7, Z6, Z6
-	VPADDD        Z8, Z6, Z6
-	VPADDD        Z9, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y0
-	VPADDD        Y0, Y6, Y0
+	VPADDD        Z23, Z22, Z22
+	VPADDD        Z24, Z22, Z22
+	VPADDD        Z25, Z22, Z22
+	VEXTRACTI64X4 $0x01, Z22, Y0
+	VPADDD        Y0, Y22, Y0
 	VEXTRACTI32X4 $0x01, Y0, X1
 	VPADDD        X0, X1, X1
 	VPSHUFD       $0x4e, X1, X0
@@ -1662,8 +2072,498 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z1
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z2, Z2, Z2
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z2, Z2
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z4, Z4
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z5, Z5
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z6, Z6
+	VEXTRACTI64X4 $0x01, Z2, Y3
+	VPADDD        Y3, Y2, Y3
+	VEXTRACTI64X4 $0x01, Z4, Y27
+	VPADDD        Y27, Y4, Y27
+	VUNPCKLPS     Y27, Y3, Y28
+	VUNPCKHPS     Y27, Y3, Y3
+	VPADDD        Y3, Y28, Y28
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VPADDD        Y3, Y5, Y3
+	VEXTRACTI64X4 $0x01, Z6, Y27
+	VPADDD        Y27, Y6, Y27
+	VUNPCKLPS     Y27, Y3, Y29
+	VUNPCKHPS     Y27, Y3, Y3
+	VPADDD        Y3, Y29, Y29
+	VUNPCKLPD     Y29, Y28, Y3
+	VUNPCKHPD     Y29, Y28, Y27
+	VPADDD        Y27, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X27
+	VPADDD        X3, X27, X27
+	VCVTDQ2PS     X27, X27
+	VMOVUPS       X27, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z7, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z7, Z7
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z8, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z8, Z8
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z9, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z9, Z9
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z10, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPMADDWD      Z3, Z3, Z3
+	VPADDD        Z3, Z10, Z10
+	VEXTRACTI64X4 $0x01, Z7, Y3
+	VPADDD        Y3, Y7, Y3
+	VEXTRACTI64X4 $0x01, Z8, Y4
+	VPADDD        Y4, Y8, Y4
+	VUNPCKLPS     Y4, Y3, Y5
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z9, Y3
+	VPADDD        Y3, Y9, Y3
+	VEXTRACTI64X4 $0x01, Z10, Y4
+	VPADDD        Y4, Y10, Y4
+	VUNPCKLPS     Y4, Y3, Y6
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y6, Y6
+	VUNPCKLPD     Y6, Y5, Y3
+	VUNPCKHPD     Y6, Y5, Y4
+	VPADDD        Y4, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X4
+	VPADDD        X3, X4, X4
+	VCVTDQ2PS     X4, X4
+	VMOVUPS       X4, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	VMOVDQU64 128(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z11, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z11, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z11, Z11
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z12, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z12, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z12, Z12
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z13, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z13, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z13, Z13
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPMADDWD      Z4, Z4, Z4
+	VPADDD        Z4, Z14, Z14
+	VEXTRACTI64X4 $0x01, Z11, Y4
+	VPADDD        Y4, Y11, Y4
+	VEXTRACTI64X4 $0x01, Z12, Y5
+	VPADDD        Y5, Y12, Y5
+	VUNPCKLPS     Y5, Y4, Y6
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z13, Y4
+	VPADDD        Y4, Y13, Y4
+	VEXTRACTI64X4 $0x01, Z14, Y5
+	VPADDD        Y5, Y14, Y5
+	VUNPCKLPS     Y5, Y4, Y7
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y7, Y7
+	VUNPCKLPD     Y7, Y6, Y4
+	VUNPCKHPD     Y7, Y6, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	VMOVDQU64 128(AX), Z3
+	VMOVDQU64 192(AX), Z4
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z15, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z15, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z15, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z15, Z15
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z16, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z16, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z16, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z16, Z16
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z17, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z17, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z17, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z17, Z17
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z18, Z18, Z18
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z18, Z18
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z18, Z18
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z18, Z18
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPMADDWD      Z5, Z5, Z5
+	VPADDD        Z5, Z18, Z18
+	VEXTRACTI64X4 $0x01, Z15, Y5
+	VPADDD        Y5, Y15, Y5
+	VEXTRACTI64X4 $0x01, Z16, Y6
+	VPADDD        Y6, Y16, Y6
+	VUNPCKLPS     Y6, Y5, Y7
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z17, Y5
+	VPADDD        Y5, Y17, Y5
+	VEXTRACTI64X4 $0x01, Z18, Y6
+	VPADDD        Y6, Y18, Y6
+	VUNPCKLPS     Y6, Y5, Y8
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y8, Y8
+	VUNPCKLPD     Y8, Y7, Y5
+	VUNPCKHPD     Y8, Y7, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
+	VCVTDQ2PS     X6, X6
+	VMOVUPS       X6, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -1671,19 +2571,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z1, Z1, Z1
+	VPXORD  Z19, Z19, Z19
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z20, Z20, Z20
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z21, Z21, Z21
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z4, Z4, Z4
+	VPXORD  Z22, Z22, Z22
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -1716,90 +2616,90 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z5
-	VPMOVSXBW  (SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z1, Z1
-	VPMOVSXBW  (DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z2, Z2
-	VPMOVSXBW  (R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z3, Z3
-	VPMOVSXBW  (R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z4, Z4
-	VMOVUPS    64(AX)(R14*2), Z5
-	VPMOVSXBW  32(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z1, Z1
-	VPMOVSXBW  32(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z2, Z2
-	VPMOVSXBW  32(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z3, Z3
-	VPMOVSXBW  32(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z4, Z4
-	VMOVUPS    128(AX)(R14*2), Z5
-	VPMOVSXBW  64(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z1, Z1
-	VPMOVSXBW  64(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z2, Z2
-	VPMOVSXBW  64(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z3, Z3
-	VPMOVSXBW  64(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z4, Z4
-	VMOVUPS    192(AX)(R14*2), Z5
-	VPMOVSXBW  96(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z1, Z1
-	VPMOVSXBW  96(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z2, Z2
-	VPMOVSXBW  96(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z3, Z3
-	VPMOVSXBW  96(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPMADDWD   Z6, Z6, Z6
-	VPADDD     Z6, Z4, Z4
+	VMOVUPS    (AX)(R14*2), Z1
+	VPMOVSXBW  (SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z19, Z19
+	VPMOVSXBW  (DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z20, Z20
+	VPMOVSXBW  (R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z21, Z21
+	VPMOVSXBW  (R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z22, Z22
+	VMOVUPS    64(AX)(R14*2), Z1
+	VPMOVSXBW  32(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z19, Z19
+	VPMOVSXBW  32(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z20, Z20
+	VPMOVSXBW  32(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z21, Z21
+	VPMOVSXBW  32(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z22, Z22
+	VMOVUPS    128(AX)(R14*2), Z1
+	VPMOVSXBW  64(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z19, Z19
+	VPMOVSXBW  64(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z20, Z20
+	VPMOVSXBW  64(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z21, Z21
+	VPMOVSXBW  64(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z22, Z22
+	VMOVUPS    192(AX)(R14*2), Z1
+	VPMOVSXBW  96(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z19, Z19
+	VPMOVSXBW  96(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z20, Z20
+	VPMOVSXBW  96(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z21, Z21
+	VPMOVSXBW  96(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPMADDWD   Z2, Z2, Z2
+	VPADDD     Z2, Z22, Z22
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -1815,54 +2715,54 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z5
-	VPMOVSXBW (SI)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPMADDWD  Z6, Z6, Z6
-	VPADDD    Z6, Z1, Z1
-	VPMOVSXBW (DI)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPMADDWD  Z6, Z6, Z6
-	VPADDD    Z6, Z2, Z2
-	VPMOVSXBW (R8)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPMADDWD  Z6, Z6, Z6
-	VPADDD    Z6, Z3, Z3
-	VPMOVSXBW (R9)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPMADDWD  Z6, Z6, Z6
-	VPADDD    Z6, Z4, Z4
+	VMOVUPS   (AX)(R14*2), Z1
+	VPMOVSXBW (SI)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPMADDWD  Z2, Z2, Z2
+	VPADDD    Z2, Z19, Z19
+	VPMOVSXBW (DI)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPMADDWD  Z2, Z2, Z2
+	VPADDD    Z2, Z20, Z20
+	VPMOVSXBW (R8)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPMADDWD  Z2, Z2, Z2
+	VPADDD    Z2, Z21, Z21
+	VPMOVSXBW (R9)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPMADDWD  Z2, Z2, Z2
+	VPADDD    Z2, Z22, Z22
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z1, Y5
-	VPADDD        Y5, Y1, Y5
-	VEXTRACTI64X4 $0x01, Z2, Y6
-	VPADDD        Y6, Y2, Y6
-	VUNPCKLPS     Y6, Y5, Y11
-	VUNPCKHPS     Y6, Y5, Y5
-	VPADDD        Y5, Y11, Y11
-	VEXTRACTI64X4 $0x01, Z3, Y5
-	VPADDD        Y5, Y3, Y5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VPADDD        Y6, Y4, Y6
-	VUNPCKLPS     Y6, Y5, Y12
-	VUNPCKHPS     Y6, Y5, Y5
-	VPADDD        Y5, Y12, Y12
-	VUNPCKLPD     Y12, Y11, Y5
-	VUNPCKHPD     Y12, Y11, Y6
-	VPADDD        Y6, Y5, Y5
-	VEXTRACTI32X4 $0x01, Y5, X6
-	VPADDD        X5, X6, X6
-	VCVTDQ2PS     X6, X6
-	VMOVUPS       X6, (SI)
+	VEXTRACTI64X4 $0x01, Z19, Y1
+	VPADDD        Y1, Y19, Y1
+	VEXTRACTI64X4 $0x01, Z20, Y2
+	VPADDD        Y2, Y20, Y2
+	VUNPCKLPS     Y2, Y1, Y3
+	VUNPCKHPS     Y2, Y1, Y1
+	VPADDD        Y1, Y3, Y3
+	VEXTRACTI64X4 $0x01, Z21, Y1
+	VPADDD        Y1, Y21, Y1
+	VEXTRACTI64X4 $0x01, Z22, Y2
+	VPADDD        Y2, Y22, Y2
+	VUNPCKLPS     Y2, Y1, Y4
+	VUNPCKHPS     Y2, Y1, Y1
+	VPADDD        Y1, Y4, Y4
+	VUNPCKLPD     Y4, Y3, Y1
+	VUNPCKHPD     Y4, Y3, Y2
+	VPADDD        Y2, Y1, Y1
+	VEXTRACTI32X4 $0x01, Y1, X2
+	VPADDD        X1, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVUPS       X2, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -1875,10 +2775,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
-	VPXORD  Z10, Z10, Z10
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -1901,25 +2801,25 @@ rows1_turns:
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
 	VPMADDWD   Z2, Z2, Z2
-	VPADDD     Z2, Z7, Z7
+	VPADDD     Z2, Z23, Z23
 	VMOVUPS    64(AX)(R8*2), Z1
 	VPMOVSXBW  32(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
 	VPMADDWD   Z2, Z2, Z2
-	VPADDD     Z2, Z8, Z8
+	VPADDD     Z2, Z24, Z24
 	VMOVUPS    128(AX)(R8*2), Z1
 	VPMOVSXBW  64(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
 	VPMADDWD   Z2, Z2, Z2
-	VPADDD     Z2, Z9, Z9
+	VPADDD     Z2, Z25, Z25
 	VMOVUPS    192(AX)(R8*2), Z1
 	VPMOVSXBW  96(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
 	VPMADDWD   Z2, Z2, Z2
-	VPADDD     Z2, Z10, Z10
+	VPADDD     Z2, Z26, Z26
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -1937,18 +2837,18 @@ rows1_steps_asked:
 	VPSLLW    X0, Z2, Z2
 	VPSUBW    Z2, Z1, Z2
 	VPMADDWD  Z2, Z2, Z2
-	VPADDD    Z2, Z7, Z7
+	VPADDD    Z2, Z23, Z23
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z8, Z7, Z7
-	VPADDD        Z9, Z7, Z7
-	VPADDD        Z10, Z7, Z7
-	VEXTRACTI64X4 $0x01, Z7, Y1
-	VPADDD        Y1, Y7, Y1
+	VPADDD        Z24, Z23, Z23
+	VPADDD        Z25, Z23, Z23
+	VPADDD        Z26, Z23, Z23
+	VEXTRACTI64X4 $0x01, Z23, Y1
+	VPADDD        Y1, Y23, Y1
 	VEXTRACTI32X4 $0x01, Y1, X2
 	VPADDD        X1, X2, X2
 	VPSHUFD       $0x4e, X2, X1
@@ -2003,8 +2903,538 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z26
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z2, Z2, Z2
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPMADDWD      Z1, Z27, Z27
+	VPADDD        Z27, Z2, Z2
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z3, Z3, Z3
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPMADDWD      Z1, Z27, Z27
+	VPADDD        Z27, Z3, Z3
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPMADDWD      Z1, Z27, Z27
+	VPADDD        Z27, Z4, Z4
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPMADDWD      Z1, Z27, Z27
+	VPADDD        Z27, Z5, Z5
+	VEXTRACTI64X4 $0x01, Z2, Y27
+	VPADDD        Y27, Y2, Y27
+	VEXTRACTI64X4 $0x01, Z3, Y28
+	VPADDD        Y28, Y3, Y28
+	VUNPCKLPS     Y28, Y27, Y29
+	VUNPCKHPS     Y28, Y27, Y27
+	VPADDD        Y27, Y29, Y29
+	VEXTRACTI64X4 $0x01, Z4, Y27
+	VPADDD        Y27, Y4, Y27
+	VEXTRACTI64X4 $0x01, Z5, Y28
+	VPADDD        Y28, Y5, Y28
+	VUNPCKLPS     Y28, Y27, Y30
+	VUNPCKHPS     Y28, Y27, Y27
+	VPADDD        Y27, Y30, Y30
+	VUNPCKLPD     Y30, Y29, Y27
+	VUNPCKHPD     Y30, Y29, Y28
+	VPADDD        Y28, Y27, Y27
+	VEXTRACTI32X4 $0x01, Y27, X28
+	VPADDD        X27, X28, X28
+	VCVTDQ2PS     X28, X28
+	VMOVUPS       X28, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z6, Z6
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z6, Z6
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z7, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z7, Z7
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z8, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z8, Z8
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z9, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPMADDWD      Z1, Z4, Z4
+	VPADDD        Z4, Z9, Z9
+	VEXTRACTI64X4 $0x01, Z6, Y4
+	VPADDD        Y4, Y6, Y4
+	VEXTRACTI64X4 $0x01, Z7, Y5
+	VPADDD        Y5, Y7, Y5
+	VUNPCKLPS     Y5, Y4, Y26
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y26, Y26
+	VEXTRACTI64X4 $0x01, Z8, Y4
+	VPADDD        Y4, Y8, Y4
+	VEXTRACTI64X4 $0x01, Z9, Y5
+	VPADDD        Y5, Y9, Y5
+	VUNPCKLPS     Y5, Y4, Y27
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y27, Y27
+	VUNPCKLPD     Y27, Y26, Y4
+	VUNPCKHPD     Y27, Y26, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	VMOVDQU64 128(AX), Z4
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z10, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z10, Z10
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z10, Z10
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z11, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z11, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z11, Z11
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z12, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z12, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z12, Z12
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z13, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z13, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPMADDWD      Z1, Z5, Z5
+	VPADDD        Z5, Z13, Z13
+	VEXTRACTI64X4 $0x01, Z10, Y5
+	VPADDD        Y5, Y10, Y5
+	VEXTRACTI64X4 $0x01, Z11, Y6
+	VPADDD        Y6, Y11, Y6
+	VUNPCKLPS     Y6, Y5, Y7
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z12, Y5
+	VPADDD        Y5, Y12, Y5
+	VEXTRACTI64X4 $0x01, Z13, Y6
+	VPADDD        Y6, Y13, Y6
+	VUNPCKLPS     Y6, Y5, Y8
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y8, Y8
+	VUNPCKLPD     Y8, Y7, Y5
+	VUNPCKHPD     Y8, Y7, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
+	VCVTDQ2PS     X6, X6
+	VMOVUPS       X6, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	VMOVDQU64 128(AX), Z4
+	VMOVDQU64 192(AX), Z5
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z14, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z14, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z14, Z14
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z14, Z14
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z15, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z15, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z15, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z15, Z15
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z16, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z16, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z16, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z16, Z16
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z17, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z17, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z17, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPMADDWD      Z1, Z6, Z6
+	VPADDD        Z6, Z17, Z17
+	VEXTRACTI64X4 $0x01, Z14, Y6
+	VPADDD        Y6, Y14, Y6
+	VEXTRACTI64X4 $0x01, Z15, Y7
+	VPADDD        Y7, Y15, Y7
+	VUNPCKLPS     Y7, Y6, Y8
+	VUNPCKHPS     Y7, Y6, Y6
+	VPADDD        Y6, Y8, Y8
+	VEXTRACTI64X4 $0x01, Z16, Y6
+	VPADDD        Y6, Y16, Y6
+	VEXTRACTI64X4 $0x01, Z17, Y7
+	VPADDD        Y7, Y17, Y7
+	VUNPCKLPS     Y7, Y6, Y9
+	VUNPCKHPS     Y7, Y6, Y6
+	VPADDD        Y6, Y9, Y9
+	VUNPCKLPD     Y9, Y8, Y6
+	VUNPCKHPD     Y9, Y8, Y7
+	VPADDD        Y7, Y6, Y6
+	VEXTRACTI32X4 $0x01, Y6, X7
+	VPADDD        X6, X7, X7
+	VCVTDQ2PS     X7, X7
+	VMOVUPS       X7, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -2012,19 +3442,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z18, Z18, Z18
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z19, Z19, Z19
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z4, Z4, Z4
+	VPXORD  Z20, Z20, Z20
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z5, Z5, Z5
+	VPXORD  Z21, Z21, Z21
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -2057,106 +3487,106 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z10
-	VPMOVSXBW  (SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z2, Z2
-	VPMOVSXBW  (DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z3, Z3
-	VPMOVSXBW  (R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z4, Z4
-	VPMOVSXBW  (R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z5, Z5
-	VMOVUPS    64(AX)(R14*2), Z10
-	VPMOVSXBW  32(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z2, Z2
-	VPMOVSXBW  32(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z3, Z3
-	VPMOVSXBW  32(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z4, Z4
-	VPMOVSXBW  32(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z5, Z5
-	VMOVUPS    128(AX)(R14*2), Z10
-	VPMOVSXBW  64(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z2, Z2
-	VPMOVSXBW  64(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z3, Z3
-	VPMOVSXBW  64(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z4, Z4
-	VPMOVSXBW  64(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z5, Z5
-	VMOVUPS    192(AX)(R14*2), Z10
-	VPMOVSXBW  96(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z2, Z2
-	VPMOVSXBW  96(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z3, Z3
-	VPMOVSXBW  96(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z4, Z4
-	VPMOVSXBW  96(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPMADDWD   Z1, Z11, Z11
-	VPADDD     Z11, Z5, Z5
+	VMOVUPS    (AX)(R14*2), Z2
+	VPMOVSXBW  (SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z18, Z18
+	VPMOVSXBW  (DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z19, Z19
+	VPMOVSXBW  (R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z20, Z20
+	VPMOVSXBW  (R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z21, Z21
+	VMOVUPS    64(AX)(R14*2), Z2
+	VPMOVSXBW  32(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z18, Z18
+	VPMOVSXBW  32(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z19, Z19
+	VPMOVSXBW  32(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z20, Z20
+	VPMOVSXBW  32(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z21, Z21
+	VMOVUPS    128(AX)(R14*2), Z2
+	VPMOVSXBW  64(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z18, Z18
+	VPMOVSXBW  64(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z19, Z19
+	VPMOVSXBW  64(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z20, Z20
+	VPMOVSXBW  64(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z21, Z21
+	VMOVUPS    192(AX)(R14*2), Z2
+	VPMOVSXBW  96(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z18, Z18
+	VPMOVSXBW  96(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z19, Z19
+	VPMOVSXBW  96(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z20, Z20
+	VPMOVSXBW  96(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPMADDWD   Z1, Z3, Z3
+	VPADDD     Z3, Z21, Z21
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -2172,58 +3602,58 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z10
-	VPMOVSXBW (SI)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPMADDWD  Z1, Z11, Z11
-	VPADDD    Z11, Z2, Z2
-	VPMOVSXBW (DI)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPMADDWD  Z1, Z11, Z11
-	VPADDD    Z11, Z3, Z3
-	VPMOVSXBW (R8)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPMADDWD  Z1, Z11, Z11
-	VPADDD    Z11, Z4, Z4
-	VPMOVSXBW (R9)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPMADDWD  Z1, Z11, Z11
-	VPADDD    Z11, Z5, Z5
+	VMOVUPS   (AX)(R14*2), Z2
+	VPMOVSXBW (SI)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPMADDWD  Z1, Z3, Z3
+	VPADDD    Z3, Z18, Z18
+	VPMOVSXBW (DI)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPMADDWD  Z1, Z3, Z3
+	VPADDD    Z3, Z19, Z19
+	VPMOVSXBW (R8)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPMADDWD  Z1, Z3, Z3
+	VPADDD    Z3, Z20, Z20
+	VPMOVSXBW (R9)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPMADDWD  Z1, Z3, Z3
+	VPADDD    Z3, Z21, Z21
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z2, Y10
-	VPADDD        Y10, Y2, Y10
-	VEXTRACTI64X4 $0x01, Z3, Y11
-	VPADDD        Y11, Y3, Y11
-	VUNPCKLPS     Y11, Y10, Y12
-	VUNPCKHPS     Y11, Y10, Y10
-	VPADDD        Y10, Y12, Y12
-	VEXTRACTI64X4 $0x01, Z4, Y10
-	VPADDD        Y10, Y4, Y10
-	VEXTRACTI64X4 $0x01, Z5, Y11
-	VPADDD        Y11, Y5, Y11
-	VUNPCKLPS     Y11, Y10, Y13
-	VUNPCKHPS     Y11, Y10, Y10
-	VPADDD        Y10, Y13, Y13
-	VUNPCKLPD     Y13, Y12, Y10
-	VUNPCKHPD     Y13, Y12, Y11
-	VPADDD        Y11, Y10, Y10
-	VEXTRACTI32X4 $0x01, Y10, X11
-	VPADDD        X10, X11, X11
-	VCVTDQ2PS     X11, X11
-	VMOVUPS       X11, (SI)
+	VEXTRACTI64X4 $0x01, Z18, Y2
+	VPADDD        Y2, Y18, Y2
+	VEXTRACTI64X4 $0x01, Z19, Y3
+	VPADDD        Y3, Y19, Y3
+	VUNPCKLPS     Y3, Y2, Y4
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z20, Y2
+	VPADDD        Y2, Y20, Y2
+	VEXTRACTI64X4 $0x01, Z21, Y3
+	VPADDD        Y3, Y21, Y3
+	VUNPCKLPS     Y3, Y2, Y5
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y5, Y5
+	VUNPCKLPD     Y5, Y4, Y2
+	VUNPCKHPD     Y5, Y4, Y3
+	VPADDD        Y3, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVUPS       X3, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -2236,10 +3666,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -2263,28 +3693,28 @@ rows1_turns:
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
 	VPMADDWD   Z1, Z3, Z3
-	VPADDD     Z3, Z6, Z6
+	VPADDD     Z3, Z22, Z22
 	VMOVUPS    64(AX)(R8*2), Z2
 	VPMOVSXBW  32(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
 	VPMADDWD   Z1, Z3, Z3
-	VPADDD     Z3, Z7, Z7
+	VPADDD     Z3, Z23, Z23
 	VMOVUPS    128(AX)(R8*2), Z2
 	VPMOVSXBW  64(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
 	VPMADDWD   Z1, Z3, Z3
-	VPADDD     Z3, Z8, Z8
+	VPADDD     Z3, Z24, Z24
 	VMOVUPS    192(AX)(R8*2), Z2
 	VPMOVSXBW  96(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
 	VPMADDWD   Z1, Z3, Z3
-	VPADDD     Z3, Z9, Z9
+	VPADDD     Z3, Z25, Z25
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -2303,18 +3733,18 @@ rows1_steps_asked:
 	VPSUBW    Z3, Z2, Z3
 	VPABSW    Z3, Z3
 	VPMADDWD  Z1, Z3, Z3
-	VPADDD    Z3, Z6, Z6
+	VPADDD    Z3, Z22, Z22
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z7, Z6, Z6
-	VPADDD        Z8, Z6, Z6
-	VPADDD        Z9, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y2
-	VPADDD        Y2, Y6, Y2
+	VPADDD        Z23, Z22, Z22
+	VPADDD        Z24, Z22, Z22
+	VPADDD        Z25, Z22, Z22
+	VEXTRACTI64X4 $0x01, Z22, Y2
+	VPADDD        Y2, Y22, Y2
 	VEXTRACTI32X4 $0x01, Y2, X3
 	VPADDD        X2, X3, X3
 	VPSHUFD       $0x4e, X3, X2
@@ -2364,8 +3794,378 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z0
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z1, Z1, Z1
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z1
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z3, Z3, Z3
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z3
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z4
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z5
+	VEXTRACTI64X4 $0x01, Z1, Y2
+	VPADDD        Y2, Y1, Y2
+	VEXTRACTI64X4 $0x01, Z3, Y26
+	VPADDD        Y26, Y3, Y26
+	VUNPCKLPS     Y26, Y2, Y27
+	VUNPCKHPS     Y26, Y2, Y2
+	VPADDD        Y2, Y27, Y27
+	VEXTRACTI64X4 $0x01, Z4, Y2
+	VPADDD        Y2, Y4, Y2
+	VEXTRACTI64X4 $0x01, Z5, Y26
+	VPADDD        Y26, Y5, Y26
+	VUNPCKLPS     Y26, Y2, Y28
+	VUNPCKHPS     Y26, Y2, Y2
+	VPADDD        Y2, Y28, Y28
+	VUNPCKLPD     Y28, Y27, Y2
+	VUNPCKHPD     Y28, Y27, Y26
+	VPADDD        Y26, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X26
+	VPADDD        X2, X26, X26
+	VCVTDQ2PS     X26, X26
+	VMOVUPS       X26, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z6
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPDPWSSD      Z1, Z2, Z6
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPDPWSSD      Z1, Z2, Z7
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPDPWSSD      Z1, Z2, Z8
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z2
+	VPDPWSSD      Z0, Z2, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z2
+	VPDPWSSD      Z1, Z2, Z9
+	VEXTRACTI64X4 $0x01, Z6, Y2
+	VPADDD        Y2, Y6, Y2
+	VEXTRACTI64X4 $0x01, Z7, Y3
+	VPADDD        Y3, Y7, Y3
+	VUNPCKLPS     Y3, Y2, Y4
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z8, Y2
+	VPADDD        Y2, Y8, Y2
+	VEXTRACTI64X4 $0x01, Z9, Y3
+	VPADDD        Y3, Y9, Y3
+	VUNPCKLPS     Y3, Y2, Y5
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y5, Y5
+	VUNPCKLPD     Y5, Y4, Y2
+	VUNPCKHPD     Y5, Y4, Y3
+	VPADDD        Y3, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVUPS       X3, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	VMOVDQU64 128(AX), Z2
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPDPWSSD      Z0, Z3, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPDPWSSD      Z1, Z3, Z10
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPDPWSSD      Z2, Z3, Z10
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPDPWSSD      Z0, Z3, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPDPWSSD      Z1, Z3, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPDPWSSD      Z2, Z3, Z11
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPDPWSSD      Z0, Z3, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPDPWSSD      Z1, Z3, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPDPWSSD      Z2, Z3, Z12
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPDPWSSD      Z0, Z3, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPDPWSSD      Z1, Z3, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z3
+	VPDPWSSD      Z2, Z3, Z13
+	VEXTRACTI64X4 $0x01, Z10, Y3
+	VPADDD        Y3, Y10, Y3
+	VEXTRACTI64X4 $0x01, Z11, Y4
+	VPADDD        Y4, Y11, Y4
+	VUNPCKLPS     Y4, Y3, Y5
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z12, Y3
+	VPADDD        Y3, Y12, Y3
+	VEXTRACTI64X4 $0x01, Z13, Y4
+	VPADDD        Y4, Y13, Y4
+	VUNPCKLPS     Y4, Y3, Y6
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y6, Y6
+	VUNPCKLPD     Y6, Y5, Y3
+	VUNPCKHPD     Y6, Y5, Y4
+	VPADDD        Y4, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X4
+	VPADDD        X3, X4, X4
+	VCVTDQ2PS     X4, X4
+	VMOVUPS       X4, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z0
+	VMOVDQU64 64(AX), Z1
+	VMOVDQU64 128(AX), Z2
+	VMOVDQU64 192(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPDPWSSD      Z0, Z4, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPDPWSSD      Z1, Z4, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPDPWSSD      Z2, Z4, Z14
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPDPWSSD      Z3, Z4, Z14
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPDPWSSD      Z0, Z4, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPDPWSSD      Z1, Z4, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPDPWSSD      Z2, Z4, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPDPWSSD      Z3, Z4, Z15
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPDPWSSD      Z0, Z4, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPDPWSSD      Z1, Z4, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPDPWSSD      Z2, Z4, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPDPWSSD      Z3, Z4, Z16
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPDPWSSD      Z0, Z4, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPDPWSSD      Z1, Z4, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPDPWSSD      Z2, Z4, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z4
+	VPDPWSSD      Z3, Z4, Z17
+	VEXTRACTI64X4 $0x01, Z14, Y4
+	VPADDD        Y4, Y14, Y4
+	VEXTRACTI64X4 $0x01, Z15, Y5
+	VPADDD        Y5, Y15, Y5
+	VUNPCKLPS     Y5, Y4, Y6
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z16, Y4
+	VPADDD        Y4, Y16, Y4
+	VEXTRACTI64X4 $0x01, Z17, Y5
+	VPADDD        Y5, Y17, Y5
+	VUNPCKLPS     Y5, Y4, Y7
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y7, Y7
+	VUNPCKLPD     Y7, Y6, Y4
+	VUNPCKHPD     Y7, Y6, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -2373,19 +4173,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z0, Z0, Z0
+	VPXORD  Z18, Z18, Z18
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z1, Z1, Z1
+	VPXORD  Z19, Z19, Z19
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z20, Z20, Z20
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z21, Z21, Z21
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -2418,42 +4218,42 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z4
-	VPMOVSXBW  (SI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z0
-	VPMOVSXBW  (DI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z1
-	VPMOVSXBW  (R8)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z2
-	VPMOVSXBW  (R9)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z3
-	VMOVUPS    64(AX)(R14*2), Z4
-	VPMOVSXBW  32(SI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z0
-	VPMOVSXBW  32(DI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z1
-	VPMOVSXBW  32(R8)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z2
-	VPMOVSXBW  32(R9)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z3
-	VMOVUPS    128(AX)(R14*2), Z4
-	VPMOVSXBW  64(SI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z0
-	VPMOVSXBW  64(DI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z1
-	VPMOVSXBW  64(R8)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z2
-	VPMOVSXBW  64(R9)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z3
-	VMOVUPS    192(AX)(R14*2), Z4
-	VPMOVSXBW  96(SI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z0
-	VPMOVSXBW  96(DI)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z1
-	VPMOVSXBW  96(R8)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z2
-	VPMOVSXBW  96(R9)(R14*1), Z5
-	VPDPWSSD   Z4, Z5, Z3
+	VMOVUPS    (AX)(R14*2), Z0
+	VPMOVSXBW  (SI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z18
+	VPMOVSXBW  (DI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z19
+	VPMOVSXBW  (R8)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z20
+	VPMOVSXBW  (R9)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z21
+	VMOVUPS    64(AX)(R14*2), Z0
+	VPMOVSXBW  32(SI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z18
+	VPMOVSXBW  32(DI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z19
+	VPMOVSXBW  32(R8)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z20
+	VPMOVSXBW  32(R9)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z21
+	VMOVUPS    128(AX)(R14*2), Z0
+	VPMOVSXBW  64(SI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z18
+	VPMOVSXBW  64(DI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z19
+	VPMOVSXBW  64(R8)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z20
+	VPMOVSXBW  64(R9)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z21
+	VMOVUPS    192(AX)(R14*2), Z0
+	VPMOVSXBW  96(SI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z18
+	VPMOVSXBW  96(DI)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z19
+	VPMOVSXBW  96(R8)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z20
+	VPMOVSXBW  96(R9)(R14*1), Z1
+	VPDPWSSD   Z0, Z1, Z21
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -2469,42 +4269,42 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z4
-	VPMOVSXBW (SI)(R14*1), Z5
-	VPDPWSSD  Z4, Z5, Z0
-	VPMOVSXBW (DI)(R14*1), Z5
-	VPDPWSSD  Z4, Z5, Z1
-	VPMOVSXBW (R8)(R14*1), Z5
-	VPDPWSSD  Z4, Z5, Z2
-	VPMOVSXBW (R9)(R14*1), Z5
-	VPDPWSSD  Z4, Z5, Z3
+	VMOVUPS   (AX)(R14*2), Z0
+	VPMOVSXBW (SI)(R14*1), Z1
+	VPDPWSSD  Z0, Z1, Z18
+	VPMOVSXBW (DI)(R14*1), Z1
+	VPDPWSSD  Z0, Z1, Z19
+	VPMOVSXBW (R8)(R14*1), Z1
+	VPDPWSSD  Z0, Z1, Z20
+	VPMOVSXBW (R9)(R14*1), Z1
+	VPDPWSSD  Z0, Z1, Z21
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z0, Y4
-	VPADDD        Y4, Y0, Y4
-	VEXTRACTI64X4 $0x01, Z1, Y5
-	VPADDD        Y5, Y1, Y5
-	VUNPCKLPS     Y5, Y4, Y10
-	VUNPCKHPS     Y5, Y4, Y4
-	VPADDD        Y4, Y10, Y10
-	VEXTRACTI64X4 $0x01, Z2, Y4
-	VPADDD        Y4, Y2, Y4
-	VEXTRACTI64X4 $0x01, Z3, Y5
-	VPADDD        Y5, Y3, Y5
-	VUNPCKLPS     Y5, Y4, Y11
-	VUNPCKHPS     Y5, Y4, Y4
-	VPADDD        Y4, Y11, Y11
-	VUNPCKLPD     Y11, Y10, Y4
-	VUNPCKHPD     Y11, Y10, Y5
-	VPADDD        Y5, Y4, Y4
-	VEXTRACTI32X4 $0x01, Y4, X5
-	VPADDD        X4, X5, X5
-	VCVTDQ2PS     X5, X5
-	VMOVUPS       X5, (SI)
+	VEXTRACTI64X4 $0x01, Z18, Y0
+	VPADDD        Y0, Y18, Y0
+	VEXTRACTI64X4 $0x01, Z19, Y1
+	VPADDD        Y1, Y19, Y1
+	VUNPCKLPS     Y1, Y0, Y2
+	VUNPCKHPS     Y1, Y0, Y0
+	VPADDD        Y0, Y2, Y2
+	VEXTRACTI64X4 $0x01, Z20, Y0
+	VPADDD        Y0, Y20, Y0
+	VEXTRACTI64X4 $0x01, Z21, Y1
+	VPADDD        Y1, Y21, Y1
+	VUNPCKLPS     Y1, Y0, Y3
+	VUNPCKHPS     Y1, Y0, Y0
+	VPADDD        Y0, Y3, Y3
+	VUNPCKLPD     Y3, Y2, Y0
+	VUNPCKHPD     Y3, Y2, Y1
+	VPADDD        Y1, Y0, Y0
+	VEXTRACTI32X4 $0x01, Y0, X1
+	VPADDD        X0, X1, X1
+	VCVTDQ2PS     X1, X1
+	VMOVUPS       X1, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -2517,10 +4317,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -2540,16 +4340,16 @@ rows1_turns:
 	SUBQ       $0x00000080, R9
 	VMOVUPS    (AX)(R8*2), Z0
 	VPMOVSXBW  (SI)(R8*1), Z1
-	VPDPWSSD   Z0, Z1, Z6
+	VPDPWSSD   Z0, Z1, Z22
 	VMOVUPS    64(AX)(R8*2), Z0
 	VPMOVSXBW  32(SI)(R8*1), Z1
-	VPDPWSSD   Z0, Z1, Z7
+	VPDPWSSD   Z0, Z1, Z23
 	VMOVUPS    128(AX)(R8*2), Z0
 	VPMOVSXBW  64(SI)(R8*1), Z1
-	VPDPWSSD   Z0, Z1, Z8
+	VPDPWSSD   Z0, Z1, Z24
 	VMOVUPS    192(AX)(R8*2), Z0
 	VPMOVSXBW  96(SI)(R8*1), Z1
-	VPDPWSSD   Z0, Z1, Z9
+	VPDPWSSD   Z0, Z1, Z25
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -2564,18 +4364,18 @@ rows1_steps:
 rows1_steps_asked:
 	VMOVUPS   (AX)(R8*2), Z0
 	VPMOVSXBW (SI)(R8*1), Z1
-	VPDPWSSD  Z0, Z1, Z6
+	VPDPWSSD  Z0, Z1, Z22
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z7, Z6, Z6
-	VPADDD        Z8, Z6, Z6
-	VPADDD        Z9, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y0
-	VPADDD        Y0, Y6, Y0
+	VPADDD        Z23, Z22, Z22
+	VPADDD        Z24, Z22, Z22
+	VPADDD        Z25, Z22, Z22
+	VEXTRACTI64X4 $0x01, Z22, Y0
+	VPADDD        Y0, Y22, Y0
 	VEXTRACTI32X4 $0x01, Y0, X1
 	VPADDD        X0, X1, X1
 	VPSHUFD       $0x4e, X1, X0
@@ -2627,8 +4427,458 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z1
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z2, Z2, Z2
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z2
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z4
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z5
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z6
+	VEXTRACTI64X4 $0x01, Z2, Y3
+	VPADDD        Y3, Y2, Y3
+	VEXTRACTI64X4 $0x01, Z4, Y27
+	VPADDD        Y27, Y4, Y27
+	VUNPCKLPS     Y27, Y3, Y28
+	VUNPCKHPS     Y27, Y3, Y3
+	VPADDD        Y3, Y28, Y28
+	VEXTRACTI64X4 $0x01, Z5, Y3
+	VPADDD        Y3, Y5, Y3
+	VEXTRACTI64X4 $0x01, Z6, Y27
+	VPADDD        Y27, Y6, Y27
+	VUNPCKLPS     Y27, Y3, Y29
+	VUNPCKHPS     Y27, Y3, Y3
+	VPADDD        Y3, Y29, Y29
+	VUNPCKLPD     Y29, Y28, Y3
+	VUNPCKHPD     Y29, Y28, Y27
+	VPADDD        Y27, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X27
+	VPADDD        X3, X27, X27
+	VCVTDQ2PS     X27, X27
+	VMOVUPS       X27, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPDPWSSD      Z3, Z3, Z7
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPDPWSSD      Z3, Z3, Z8
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPDPWSSD      Z3, Z3, Z9
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z1, Z3
+	VPDPWSSD      Z3, Z3, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z3
+	VPSLLW        X0, Z3, Z3
+	VPSUBW        Z3, Z2, Z3
+	VPDPWSSD      Z3, Z3, Z10
+	VEXTRACTI64X4 $0x01, Z7, Y3
+	VPADDD        Y3, Y7, Y3
+	VEXTRACTI64X4 $0x01, Z8, Y4
+	VPADDD        Y4, Y8, Y4
+	VUNPCKLPS     Y4, Y3, Y5
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y5, Y5
+	VEXTRACTI64X4 $0x01, Z9, Y3
+	VPADDD        Y3, Y9, Y3
+	VEXTRACTI64X4 $0x01, Z10, Y4
+	VPADDD        Y4, Y10, Y4
+	VUNPCKLPS     Y4, Y3, Y6
+	VUNPCKHPS     Y4, Y3, Y3
+	VPADDD        Y3, Y6, Y6
+	VUNPCKLPD     Y6, Y5, Y3
+	VUNPCKHPD     Y6, Y5, Y4
+	VPADDD        Y4, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X4
+	VPADDD        X3, X4, X4
+	VCVTDQ2PS     X4, X4
+	VMOVUPS       X4, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	VMOVDQU64 128(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPDPWSSD      Z4, Z4, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPDPWSSD      Z4, Z4, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPDPWSSD      Z4, Z4, Z11
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPDPWSSD      Z4, Z4, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPDPWSSD      Z4, Z4, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPDPWSSD      Z4, Z4, Z12
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPDPWSSD      Z4, Z4, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPDPWSSD      Z4, Z4, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPDPWSSD      Z4, Z4, Z13
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z1, Z4
+	VPDPWSSD      Z4, Z4, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPDPWSSD      Z4, Z4, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPDPWSSD      Z4, Z4, Z14
+	VEXTRACTI64X4 $0x01, Z11, Y4
+	VPADDD        Y4, Y11, Y4
+	VEXTRACTI64X4 $0x01, Z12, Y5
+	VPADDD        Y5, Y12, Y5
+	VUNPCKLPS     Y5, Y4, Y6
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y6, Y6
+	VEXTRACTI64X4 $0x01, Z13, Y4
+	VPADDD        Y4, Y13, Y4
+	VEXTRACTI64X4 $0x01, Z14, Y5
+	VPADDD        Y5, Y14, Y5
+	VUNPCKLPS     Y5, Y4, Y7
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y7, Y7
+	VUNPCKLPD     Y7, Y6, Y4
+	VUNPCKHPD     Y7, Y6, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z1
+	VMOVDQU64 64(AX), Z2
+	VMOVDQU64 128(AX), Z3
+	VMOVDQU64 192(AX), Z4
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPDPWSSD      Z5, Z5, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPDPWSSD      Z5, Z5, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPDPWSSD      Z5, Z5, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPDPWSSD      Z5, Z5, Z15
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPDPWSSD      Z5, Z5, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPDPWSSD      Z5, Z5, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPDPWSSD      Z5, Z5, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPDPWSSD      Z5, Z5, Z16
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPDPWSSD      Z5, Z5, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPDPWSSD      Z5, Z5, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPDPWSSD      Z5, Z5, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPDPWSSD      Z5, Z5, Z17
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z18, Z18, Z18
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z1, Z5
+	VPDPWSSD      Z5, Z5, Z18
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPDPWSSD      Z5, Z5, Z18
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPDPWSSD      Z5, Z5, Z18
+	VPMOVSXBW     96(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPDPWSSD      Z5, Z5, Z18
+	VEXTRACTI64X4 $0x01, Z15, Y5
+	VPADDD        Y5, Y15, Y5
+	VEXTRACTI64X4 $0x01, Z16, Y6
+	VPADDD        Y6, Y16, Y6
+	VUNPCKLPS     Y6, Y5, Y7
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z17, Y5
+	VPADDD        Y5, Y17, Y5
+	VEXTRACTI64X4 $0x01, Z18, Y6
+	VPADDD        Y6, Y18, Y6
+	VUNPCKLPS     Y6, Y5, Y8
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y8, Y8
+	VUNPCKLPD     Y8, Y7, Y5
+	VUNPCKHPD     Y8, Y7, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
+	VCVTDQ2PS     X6, X6
+	VMOVUPS       X6, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -2636,19 +4886,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z1, Z1, Z1
+	VPXORD  Z19, Z19, Z19
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z20, Z20, Z20
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z21, Z21, Z21
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z4, Z4, Z4
+	VPXORD  Z22, Z22, Z22
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -2681,74 +4931,74 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z5
-	VPMOVSXBW  (SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z1
-	VPMOVSXBW  (DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z2
-	VPMOVSXBW  (R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z3
-	VPMOVSXBW  (R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z4
-	VMOVUPS    64(AX)(R14*2), Z5
-	VPMOVSXBW  32(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z1
-	VPMOVSXBW  32(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z2
-	VPMOVSXBW  32(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z3
-	VPMOVSXBW  32(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z4
-	VMOVUPS    128(AX)(R14*2), Z5
-	VPMOVSXBW  64(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z1
-	VPMOVSXBW  64(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z2
-	VPMOVSXBW  64(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z3
-	VPMOVSXBW  64(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z4
-	VMOVUPS    192(AX)(R14*2), Z5
-	VPMOVSXBW  96(SI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z1
-	VPMOVSXBW  96(DI)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z2
-	VPMOVSXBW  96(R8)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z3
-	VPMOVSXBW  96(R9)(R14*1), Z6
-	VPSLLW     X0, Z6, Z6
-	VPSUBW     Z6, Z5, Z6
-	VPDPWSSD   Z6, Z6, Z4
+	VMOVUPS    (AX)(R14*2), Z1
+	VPMOVSXBW  (SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z19
+	VPMOVSXBW  (DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z20
+	VPMOVSXBW  (R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z21
+	VPMOVSXBW  (R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z22
+	VMOVUPS    64(AX)(R14*2), Z1
+	VPMOVSXBW  32(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z19
+	VPMOVSXBW  32(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z20
+	VPMOVSXBW  32(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z21
+	VPMOVSXBW  32(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z22
+	VMOVUPS    128(AX)(R14*2), Z1
+	VPMOVSXBW  64(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z19
+	VPMOVSXBW  64(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z20
+	VPMOVSXBW  64(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z21
+	VPMOVSXBW  64(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z22
+	VMOVUPS    192(AX)(R14*2), Z1
+	VPMOVSXBW  96(SI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z19
+	VPMOVSXBW  96(DI)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z20
+	VPMOVSXBW  96(R8)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z21
+	VPMOVSXBW  96(R9)(R14*1), Z2
+	VPSLLW     X0, Z2, Z2
+	VPSUBW     Z2, Z1, Z2
+	VPDPWSSD   Z2, Z2, Z22
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -2764,50 +5014,50 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z5
-	VPMOVSXBW (SI)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPDPWSSD  Z6, Z6, Z1
-	VPMOVSXBW (DI)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPDPWSSD  Z6, Z6, Z2
-	VPMOVSXBW (R8)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPDPWSSD  Z6, Z6, Z3
-	VPMOVSXBW (R9)(R14*1), Z6
-	VPSLLW    X0, Z6, Z6
-	VPSUBW    Z6, Z5, Z6
-	VPDPWSSD  Z6, Z6, Z4
+	VMOVUPS   (AX)(R14*2), Z1
+	VPMOVSXBW (SI)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPDPWSSD  Z2, Z2, Z19
+	VPMOVSXBW (DI)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPDPWSSD  Z2, Z2, Z20
+	VPMOVSXBW (R8)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPDPWSSD  Z2, Z2, Z21
+	VPMOVSXBW (R9)(R14*1), Z2
+	VPSLLW    X0, Z2, Z2
+	VPSUBW    Z2, Z1, Z2
+	VPDPWSSD  Z2, Z2, Z22
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z1, Y5
-	VPADDD        Y5, Y1, Y5
-	VEXTRACTI64X4 $0x01, Z2, Y6
-	VPADDD        Y6, Y2, Y6
-	VUNPCKLPS     Y6, Y5, Y11
-	VUNPCKHPS     Y6, Y5, Y5
-	VPADDD        Y5, Y11, Y11
-	VEXTRACTI64X4 $0x01, Z3, Y5
-	VPADDD        Y5, Y3, Y5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VPADDD        Y6, Y4, Y6
-	VUNPCKLPS     Y6, Y5, Y12
-	VUNPCKHPS     Y6, Y5, Y5
-	VPADDD        Y5, Y12, Y12
-	VUNPCKLPD     Y12, Y11, Y5
-	VUNPCKHPD     Y12, Y11, Y6
-	VPADDD        Y6, Y5, Y5
-	VEXTRACTI32X4 $0x01, Y5, X6
-	VPADDD        X5, X6, X6
-	VCVTDQ2PS     X6, X6
-	VMOVUPS       X6, (SI)
+	VEXTRACTI64X4 $0x01, Z19, Y1
+	VPADDD        Y1, Y19, Y1
+	VEXTRACTI64X4 $0x01, Z20, Y2
+	VPADDD        Y2, Y20, Y2
+	VUNPCKLPS     Y2, Y1, Y3
+	VUNPCKHPS     Y2, Y1, Y1
+	VPADDD        Y1, Y3, Y3
+	VEXTRACTI64X4 $0x01, Z21, Y1
+	VPADDD        Y1, Y21, Y1
+	VEXTRACTI64X4 $0x01, Z22, Y2
+	VPADDD        Y2, Y22, Y2
+	VUNPCKLPS     Y2, Y1, Y4
+	VUNPCKHPS     Y2, Y1, Y1
+	VPADDD        Y1, Y4, Y4
+	VUNPCKLPD     Y4, Y3, Y1
+	VUNPCKHPD     Y4, Y3, Y2
+	VPADDD        Y2, Y1, Y1
+	VEXTRACTI32X4 $0x01, Y1, X2
+	VPADDD        X1, X2, X2
+	VCVTDQ2PS     X2, X2
+	VMOVUPS       X2, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -2820,10 +5070,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
-	VPXORD  Z10, Z10, Z10
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
+	VPXORD  Z26, Z26, Z26
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -2845,22 +5095,22 @@ rows1_turns:
 	VPMOVSXBW  (SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
-	VPDPWSSD   Z2, Z2, Z7
+	VPDPWSSD   Z2, Z2, Z23
 	VMOVUPS    64(AX)(R8*2), Z1
 	VPMOVSXBW  32(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
-	VPDPWSSD   Z2, Z2, Z8
+	VPDPWSSD   Z2, Z2, Z24
 	VMOVUPS    128(AX)(R8*2), Z1
 	VPMOVSXBW  64(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
-	VPDPWSSD   Z2, Z2, Z9
+	VPDPWSSD   Z2, Z2, Z25
 	VMOVUPS    192(AX)(R8*2), Z1
 	VPMOVSXBW  96(SI)(R8*1), Z2
 	VPSLLW     X0, Z2, Z2
 	VPSUBW     Z2, Z1, Z2
-	VPDPWSSD   Z2, Z2, Z10
+	VPDPWSSD   Z2, Z2, Z26
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -2877,18 +5127,18 @@ rows1_steps_asked:
 	VPMOVSXBW (SI)(R8*1), Z2
 	VPSLLW    X0, Z2, Z2
 	VPSUBW    Z2, Z1, Z2
-	VPDPWSSD  Z2, Z2, Z7
+	VPDPWSSD  Z2, Z2, Z23
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z8, Z7, Z7
-	VPADDD        Z9, Z7, Z7
-	VPADDD        Z10, Z7, Z7
-	VEXTRACTI64X4 $0x01, Z7, Y1
-	VPADDD        Y1, Y7, Y1
+	VPADDD        Z24, Z23, Z23
+	VPADDD        Z25, Z23, Z23
+	VPADDD        Z26, Z23, Z23
+	VEXTRACTI64X4 $0x01, Z23, Y1
+	VPADDD        Y1, Y23, Y1
 	VEXTRACTI32X4 $0x01, Y1, X2
 	VPADDD        X1, X2, X2
 	VPSHUFD       $0x4e, X2, X1
@@ -2943,8 +5193,498 @@ first_line:
 	ADDQ       $0x04, R8
 	DECQ       DI
 	JG         first
-	CMPQ       CX, $0x00000200
-	JGE        rows1
+	CMPQ       CX, $0x00000020
+	JNE        short1_end
+	MOVQ       rows+8(FP), SI
+	MOVQ       stride+24(FP), DI
+	MOVQ       out+56(FP), R8
+	VMOVDQU64  (AX), Z26
+	MOVQ       ahead+48(FP), R9
+
+short1:
+	CMPQ          BX, $0x04
+	JL            short1_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z2, Z2, Z2
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPDPWSSD      Z1, Z27, Z2
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z3, Z3, Z3
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPDPWSSD      Z1, Z27, Z3
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z4, Z4, Z4
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPDPWSSD      Z1, Z27, Z4
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z5, Z5, Z5
+	VPMOVSXBW     (SI)(R10*1), Z27
+	VPSLLW        X0, Z27, Z27
+	VPSUBW        Z27, Z26, Z27
+	VPABSW        Z27, Z27
+	VPDPWSSD      Z1, Z27, Z5
+	VEXTRACTI64X4 $0x01, Z2, Y27
+	VPADDD        Y27, Y2, Y27
+	VEXTRACTI64X4 $0x01, Z3, Y28
+	VPADDD        Y28, Y3, Y28
+	VUNPCKLPS     Y28, Y27, Y29
+	VUNPCKHPS     Y28, Y27, Y27
+	VPADDD        Y27, Y29, Y29
+	VEXTRACTI64X4 $0x01, Z4, Y27
+	VPADDD        Y27, Y4, Y27
+	VEXTRACTI64X4 $0x01, Z5, Y28
+	VPADDD        Y28, Y5, Y28
+	VUNPCKLPS     Y28, Y27, Y30
+	VUNPCKHPS     Y28, Y27, Y27
+	VPADDD        Y27, Y30, Y30
+	VUNPCKLPD     Y30, Y29, Y27
+	VUNPCKHPD     Y30, Y29, Y28
+	VPADDD        Y28, Y27, Y27
+	VEXTRACTI32X4 $0x01, Y27, X28
+	VPADDD        X27, X28, X28
+	VCVTDQ2PS     X28, X28
+	VMOVUPS       X28, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short1
+
+short1_end_rows:
+	MOVQ R8, out+56(FP)
+
+short1_end:
+	CMPQ      CX, $0x00000040
+	JNE       short2_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	MOVQ      ahead+48(FP), R9
+
+short2:
+	CMPQ          BX, $0x04
+	JL            short2_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z6, Z6, Z6
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z6
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z6
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z7, Z7, Z7
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z7
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z7
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z8, Z8, Z8
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z8
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z8
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z9, Z9, Z9
+	VPMOVSXBW     (SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z2, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z9
+	VPMOVSXBW     32(SI)(R10*1), Z4
+	VPSLLW        X0, Z4, Z4
+	VPSUBW        Z4, Z3, Z4
+	VPABSW        Z4, Z4
+	VPDPWSSD      Z1, Z4, Z9
+	VEXTRACTI64X4 $0x01, Z6, Y4
+	VPADDD        Y4, Y6, Y4
+	VEXTRACTI64X4 $0x01, Z7, Y5
+	VPADDD        Y5, Y7, Y5
+	VUNPCKLPS     Y5, Y4, Y26
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y26, Y26
+	VEXTRACTI64X4 $0x01, Z8, Y4
+	VPADDD        Y4, Y8, Y4
+	VEXTRACTI64X4 $0x01, Z9, Y5
+	VPADDD        Y5, Y9, Y5
+	VUNPCKLPS     Y5, Y4, Y27
+	VUNPCKHPS     Y5, Y4, Y4
+	VPADDD        Y4, Y27, Y27
+	VUNPCKLPD     Y27, Y26, Y4
+	VUNPCKHPD     Y27, Y26, Y5
+	VPADDD        Y5, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X5
+	VPADDD        X4, X5, X5
+	VCVTDQ2PS     X5, X5
+	VMOVUPS       X5, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short2
+
+short2_end_rows:
+	MOVQ R8, out+56(FP)
+
+short2_end:
+	CMPQ      CX, $0x00000060
+	JNE       short3_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	VMOVDQU64 128(AX), Z4
+	MOVQ      ahead+48(FP), R9
+
+short3:
+	CMPQ          BX, $0x04
+	JL            short3_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z10, Z10, Z10
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z10
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z10
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z10
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z11, Z11, Z11
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z11
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z11
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z11
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z12, Z12, Z12
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z12
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z12
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z12
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z13, Z13, Z13
+	VPMOVSXBW     (SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z2, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z13
+	VPMOVSXBW     32(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z3, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z13
+	VPMOVSXBW     64(SI)(R10*1), Z5
+	VPSLLW        X0, Z5, Z5
+	VPSUBW        Z5, Z4, Z5
+	VPABSW        Z5, Z5
+	VPDPWSSD      Z1, Z5, Z13
+	VEXTRACTI64X4 $0x01, Z10, Y5
+	VPADDD        Y5, Y10, Y5
+	VEXTRACTI64X4 $0x01, Z11, Y6
+	VPADDD        Y6, Y11, Y6
+	VUNPCKLPS     Y6, Y5, Y7
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y7, Y7
+	VEXTRACTI64X4 $0x01, Z12, Y5
+	VPADDD        Y5, Y12, Y5
+	VEXTRACTI64X4 $0x01, Z13, Y6
+	VPADDD        Y6, Y13, Y6
+	VUNPCKLPS     Y6, Y5, Y8
+	VUNPCKHPS     Y6, Y5, Y5
+	VPADDD        Y5, Y8, Y8
+	VUNPCKLPD     Y8, Y7, Y5
+	VUNPCKHPD     Y8, Y7, Y6
+	VPADDD        Y6, Y5, Y5
+	VEXTRACTI32X4 $0x01, Y5, X6
+	VPADDD        X5, X6, X6
+	VCVTDQ2PS     X6, X6
+	VMOVUPS       X6, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short3
+
+short3_end_rows:
+	MOVQ R8, out+56(FP)
+
+short3_end:
+	CMPQ      CX, $0x00000080
+	JNE       short4_end
+	MOVQ      rows+8(FP), SI
+	MOVQ      stride+24(FP), DI
+	MOVQ      out+56(FP), R8
+	VMOVDQU64 (AX), Z2
+	VMOVDQU64 64(AX), Z3
+	VMOVDQU64 128(AX), Z4
+	VMOVDQU64 192(AX), Z5
+	MOVQ      ahead+48(FP), R9
+
+short4:
+	CMPQ          BX, $0x04
+	JL            short4_end_rows
+	LEAQ          (DX)(R9*4), R10
+	LEAQ          4(R9), R11
+	CMPQ          BX, R11
+	CMOVQLT       DX, R10
+	MOVL          (R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          4(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          8(R10), R11
+	IMULQ         DI, R11
+	PREFETCHT0    (SI)(R11*1)
+	PREFETCHT0    64(SI)(R11*1)
+	MOVL          12(R10), R10
+	IMULQ         DI, R10
+	PREFETCHT0    (SI)(R10*1)
+	PREFETCHT0    64(SI)(R10*1)
+	MOVL          (DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z14, Z14, Z14
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z14
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z14
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z14
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z14
+	MOVL          4(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z15, Z15, Z15
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z15
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z15
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z15
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z15
+	MOVL          8(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z16, Z16, Z16
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z16
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z16
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z16
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z16
+	MOVL          12(DX), R10
+	IMULQ         DI, R10
+	VPXORD        Z17, Z17, Z17
+	VPMOVSXBW     (SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z2, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z17
+	VPMOVSXBW     32(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z3, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z17
+	VPMOVSXBW     64(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z4, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z17
+	VPMOVSXBW     96(SI)(R10*1), Z6
+	VPSLLW        X0, Z6, Z6
+	VPSUBW        Z6, Z5, Z6
+	VPABSW        Z6, Z6
+	VPDPWSSD      Z1, Z6, Z17
+	VEXTRACTI64X4 $0x01, Z14, Y6
+	VPADDD        Y6, Y14, Y6
+	VEXTRACTI64X4 $0x01, Z15, Y7
+	VPADDD        Y7, Y15, Y7
+	VUNPCKLPS     Y7, Y6, Y8
+	VUNPCKHPS     Y7, Y6, Y6
+	VPADDD        Y6, Y8, Y8
+	VEXTRACTI64X4 $0x01, Z16, Y6
+	VPADDD        Y6, Y16, Y6
+	VEXTRACTI64X4 $0x01, Z17, Y7
+	VPADDD        Y7, Y17, Y7
+	VUNPCKLPS     Y7, Y6, Y9
+	VUNPCKHPS     Y7, Y6, Y6
+	VPADDD        Y6, Y9, Y9
+	VUNPCKLPD     Y9, Y8, Y6
+	VUNPCKHPD     Y9, Y8, Y7
+	VPADDD        Y7, Y6, Y6
+	VEXTRACTI32X4 $0x01, Y6, X7
+	VPADDD        X6, X7, X7
+	VCVTDQ2PS     X7, X7
+	VMOVUPS       X7, (R8)
+	SUBQ          $0x04, BX
+	ADDQ          $0x10, DX
+	ADDQ          $0x10, R8
+	JMP           short4
+
+short4_end_rows:
+	MOVQ R8, out+56(FP)
+
+short4_end:
+	CMPQ CX, $0x00000200
+	JGE  rows1
 
 rows4:
 	CMPQ    BX, $0x04
@@ -2952,19 +5692,19 @@ rows4:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z2, Z2, Z2
+	VPXORD  Z18, Z18, Z18
 	MOVL    4(DX), DI
 	IMULQ   stride+24(FP), DI
 	ADDQ    rows+8(FP), DI
-	VPXORD  Z3, Z3, Z3
+	VPXORD  Z19, Z19, Z19
 	MOVL    8(DX), R8
 	IMULQ   stride+24(FP), R8
 	ADDQ    rows+8(FP), R8
-	VPXORD  Z4, Z4, Z4
+	VPXORD  Z20, Z20, Z20
 	MOVL    12(DX), R9
 	IMULQ   stride+24(FP), R9
 	ADDQ    rows+8(FP), R9
-	VPXORD  Z5, Z5, Z5
+	VPXORD  Z21, Z21, Z21
 	MOVQ    ahead+48(FP), R11
 	LEAQ    (DX)(R11*4), R10
 	ADDQ    $0x04, R11
@@ -2997,90 +5737,90 @@ rows4_turns:
 	PREFETCHT0 64(R13)(R14*1)
 	PREFETCHT0 64(R10)(R14*1)
 	SUBQ       $0x00000080, R15
-	VMOVUPS    (AX)(R14*2), Z10
-	VPMOVSXBW  (SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z2
-	VPMOVSXBW  (DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z3
-	VPMOVSXBW  (R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z4
-	VPMOVSXBW  (R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z5
-	VMOVUPS    64(AX)(R14*2), Z10
-	VPMOVSXBW  32(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z2
-	VPMOVSXBW  32(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z3
-	VPMOVSXBW  32(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z4
-	VPMOVSXBW  32(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z5
-	VMOVUPS    128(AX)(R14*2), Z10
-	VPMOVSXBW  64(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z2
-	VPMOVSXBW  64(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z3
-	VPMOVSXBW  64(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z4
-	VPMOVSXBW  64(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z5
-	VMOVUPS    192(AX)(R14*2), Z10
-	VPMOVSXBW  96(SI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z2
-	VPMOVSXBW  96(DI)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z3
-	VPMOVSXBW  96(R8)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z4
-	VPMOVSXBW  96(R9)(R14*1), Z11
-	VPSLLW     X0, Z11, Z11
-	VPSUBW     Z11, Z10, Z11
-	VPABSW     Z11, Z11
-	VPDPWSSD   Z1, Z11, Z5
+	VMOVUPS    (AX)(R14*2), Z2
+	VPMOVSXBW  (SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z18
+	VPMOVSXBW  (DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z19
+	VPMOVSXBW  (R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z20
+	VPMOVSXBW  (R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z21
+	VMOVUPS    64(AX)(R14*2), Z2
+	VPMOVSXBW  32(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z18
+	VPMOVSXBW  32(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z19
+	VPMOVSXBW  32(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z20
+	VPMOVSXBW  32(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z21
+	VMOVUPS    128(AX)(R14*2), Z2
+	VPMOVSXBW  64(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z18
+	VPMOVSXBW  64(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z19
+	VPMOVSXBW  64(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z20
+	VPMOVSXBW  64(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z21
+	VMOVUPS    192(AX)(R14*2), Z2
+	VPMOVSXBW  96(SI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z18
+	VPMOVSXBW  96(DI)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z19
+	VPMOVSXBW  96(R8)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z20
+	VPMOVSXBW  96(R9)(R14*1), Z3
+	VPSLLW     X0, Z3, Z3
+	VPSUBW     Z3, Z2, Z3
+	VPABSW     Z3, Z3
+	VPDPWSSD   Z1, Z3, Z21
 	ADDQ       $0x80, R14
 	CMPQ       R15, $0x00000080
 	JGE        rows4_turns
@@ -3096,54 +5836,54 @@ rows4_steps:
 	PREFETCHT0 (R10)(R14*1)
 
 rows4_steps_asked:
-	VMOVUPS   (AX)(R14*2), Z10
-	VPMOVSXBW (SI)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPDPWSSD  Z1, Z11, Z2
-	VPMOVSXBW (DI)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPDPWSSD  Z1, Z11, Z3
-	VPMOVSXBW (R8)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPDPWSSD  Z1, Z11, Z4
-	VPMOVSXBW (R9)(R14*1), Z11
-	VPSLLW    X0, Z11, Z11
-	VPSUBW    Z11, Z10, Z11
-	VPABSW    Z11, Z11
-	VPDPWSSD  Z1, Z11, Z5
+	VMOVUPS   (AX)(R14*2), Z2
+	VPMOVSXBW (SI)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPDPWSSD  Z1, Z3, Z18
+	VPMOVSXBW (DI)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPDPWSSD  Z1, Z3, Z19
+	VPMOVSXBW (R8)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPDPWSSD  Z1, Z3, Z20
+	VPMOVSXBW (R9)(R14*1), Z3
+	VPSLLW    X0, Z3, Z3
+	VPSUBW    Z3, Z2, Z3
+	VPABSW    Z3, Z3
+	VPDPWSSD  Z1, Z3, Z21
 	ADDQ      $0x20, R14
 	SUBQ      $0x20, R15
 	JG        rows4_steps
 
 rows4_done:
 	MOVQ          out+56(FP), SI
-	VEXTRACTI64X4 $0x01, Z2, Y10
-	VPADDD        Y10, Y2, Y10
-	VEXTRACTI64X4 $0x01, Z3, Y11
-	VPADDD        Y11, Y3, Y11
-	VUNPCKLPS     Y11, Y10, Y12
-	VUNPCKHPS     Y11, Y10, Y10
-	VPADDD        Y10, Y12, Y12
-	VEXTRACTI64X4 $0x01, Z4, Y10
-	VPADDD        Y10, Y4, Y10
-	VEXTRACTI64X4 $0x01, Z5, Y11
-	VPADDD        Y11, Y5, Y11
-	VUNPCKLPS     Y11, Y10, Y13
-	VUNPCKHPS     Y11, Y10, Y10
-	VPADDD        Y10, Y13, Y13
-	VUNPCKLPD     Y13, Y12, Y10
-	VUNPCKHPD     Y13, Y12, Y11
-	VPADDD        Y11, Y10, Y10
-	VEXTRACTI32X4 $0x01, Y10, X11
-	VPADDD        X10, X11, X11
-	VCVTDQ2PS     X11, X11
-	VMOVUPS       X11, (SI)
+	VEXTRACTI64X4 $0x01, Z18, Y2
+	VPADDD        Y2, Y18, Y2
+	VEXTRACTI64X4 $0x01, Z19, Y3
+	VPADDD        Y3, Y19, Y3
+	VUNPCKLPS     Y3, Y2, Y4
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y4, Y4
+	VEXTRACTI64X4 $0x01, Z20, Y2
+	VPADDD        Y2, Y20, Y2
+	VEXTRACTI64X4 $0x01, Z21, Y3
+	VPADDD        Y3, Y21, Y3
+	VUNPCKLPS     Y3, Y2, Y5
+	VUNPCKHPS     Y3, Y2, Y2
+	VPADDD        Y2, Y5, Y5
+	VUNPCKLPD     Y5, Y4, Y2
+	VUNPCKHPD     Y5, Y4, Y3
+	VPADDD        Y3, Y2, Y2
+	VEXTRACTI32X4 $0x01, Y2, X3
+	VPADDD        X2, X3, X3
+	VCVTDQ2PS     X3, X3
+	VMOVUPS       X3, (SI)
 	SUBQ          $0x04, BX
 	ADDQ          $0x10, DX
 	ADDQ          $0x10, out+56(FP)
@@ -3156,10 +5896,10 @@ rows1:
 	MOVL    (DX), SI
 	IMULQ   stride+24(FP), SI
 	ADDQ    rows+8(FP), SI
-	VPXORD  Z6, Z6, Z6
-	VPXORD  Z7, Z7, Z7
-	VPXORD  Z8, Z8, Z8
-	VPXORD  Z9, Z9, Z9
+	VPXORD  Z22, Z22, Z22
+	VPXORD  Z23, Z23, Z23
+	VPXORD  Z24, Z24, Z24
+	VPXORD  Z25, Z25, Z25
 	MOVQ    ahead+48(FP), R8
 	LEAQ    (DX)(R8*4), DI
 	ADDQ    $0x01, R8
@@ -3182,25 +5922,25 @@ rows1_turns:
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
-	VPDPWSSD   Z1, Z3, Z6
+	VPDPWSSD   Z1, Z3, Z22
 	VMOVUPS    64(AX)(R8*2), Z2
 	VPMOVSXBW  32(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
-	VPDPWSSD   Z1, Z3, Z7
+	VPDPWSSD   Z1, Z3, Z23
 	VMOVUPS    128(AX)(R8*2), Z2
 	VPMOVSXBW  64(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
-	VPDPWSSD   Z1, Z3, Z8
+	VPDPWSSD   Z1, Z3, Z24
 	VMOVUPS    192(AX)(R8*2), Z2
 	VPMOVSXBW  96(SI)(R8*1), Z3
 	VPSLLW     X0, Z3, Z3
 	VPSUBW     Z3, Z2, Z3
 	VPABSW     Z3, Z3
-	VPDPWSSD   Z1, Z3, Z9
+	VPDPWSSD   Z1, Z3, Z25
 	ADDQ       $0x80, R8
 	CMPQ       R9, $0x00000080
 	JGE        rows1_turns
@@ -3218,18 +5958,18 @@ rows1_steps_asked:
 	VPSLLW    X0, Z3, Z3
 	VPSUBW    Z3, Z2, Z3
 	VPABSW    Z3, Z3
-	VPDPWSSD  Z1, Z3, Z6
+	VPDPWSSD  Z1, Z3, Z22
 	ADDQ      $0x20, R8
 	SUBQ      $0x20, R9
 	JG        rows1_steps
 
 rows1_done:
 	MOVQ          out+56(FP), SI
-	VPADDD        Z7, Z6, Z6
-	VPADDD        Z8, Z6, Z6
-	VPADDD        Z9, Z6, Z6
-	VEXTRACTI64X4 $0x01, Z6, Y2
-	VPADDD        Y2, Y6, Y2
+	VPADDD        Z23, Z22, Z22
+	VPADDD        Z24, Z22, Z22
+	VPADDD        Z25, Z22, Z22
+	VEXTRACTI64X4 $0x01, Z22, Y2
+	VPADDD        Y2, Y22, Y2
 	VEXTRACTI32X4 $0x01, Y2, X3
 	VPADDD        X2, X3, X3
 	VPSHUFD       $0x4e, X3, X2

@@ -164,7 +164,7 @@ func (y *yard) measure(b *testing.B, memory []byte, wide bool, other *yard) {
 	speedup := 1.0
 	for b.Loop() {
 		if y.ids != nil {
-			r = roofline.MeasureRows(memory, y.ids, y.rowBytes, y.mix, wide, y.scorer(rows))
+			r = roofline.MeasureRows(memory, y.ids, together, y.rowBytes, y.mix, wide, y.scorer(rows))
 		} else {
 			r = roofline.Measure(memory[:rows*y.rowBytes], y.mix, wide, y.scorer(rows))
 		}

@@ -20,12 +20,9 @@ import (
 )
 
 // aheadBytes is how far ahead of the rows being scored others are prefetched: less
-// does not cover the time that memory takes. Of short rows, whose ends take time in
-// which nothing is asked for, it is more.
-const (
-	aheadBytes      = 4096
-	aheadBytesShort = 8192
-)
+// does not cover the time that memory takes, nor that of the ends of rows, in which
+// nothing is asked for.
+const aheadBytes = 8192
 
 // longBytes is the length of a row from which rows go one by one: four at a time
 // would be so far apart that memory is no longer read in order.
@@ -124,7 +121,7 @@ func generate(f form, name, halfName, what string, results int, do step) {
 	k.ahead = GP64()
 	MOVQ(k.stride, k.ahead)
 	SHLQ(Imm(2), k.ahead)
-	MOVQ(U32(aheadBytesShort), least)
+	MOVQ(U32(aheadBytes), least)
 	CMPQ(k.ahead, least)
 	CMOVQLT(least, k.ahead)
 	CMPQ(k.length, U32(longBytes))

@@ -8,8 +8,9 @@
 //   - Result.Bandwidth: a loop that loads the same bytes from where they lie and does
 //     nothing with them. There are two, one that asks for lines ahead of time and
 //     one that does not; the faster counts. For kernels that score rows named by their
-//     numbers (MeasureRows) the loop goes by the same numbers, of which it knows all
-//     before it begins: no stream of bytes is as slow as rows that lie anywhere.
+//     numbers (MeasureRows) the loop goes by the same numbers, call by call: no stream
+//     of bytes is as slow as rows that lie anywhere, and at the begin and end of a call
+//     memory has less to do.
 //   - Result.Arithmetic: a loop of the instructions that the kernel's mathematics
 //     needs for a register of a row, on registers alone, but for elements that are
 //     widened as they are loaded, which lie in one cache line: no rows are loaded, none

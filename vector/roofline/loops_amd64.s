@@ -57,31 +57,51 @@ next:
 	RET
 
 // func readRowsAVX2(p *byte, ids *uint32, n int, bytes int, ahead int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·readRowsAVX2(SB), NOSPLIT, $0-40
-	MOVQ  p+0(FP), AX
-	MOVQ  ids+8(FP), CX
-	MOVQ  n+16(FP), DX
-	MOVQ  bytes+24(FP), BX
-	MOVQ  ahead+32(FP), SI
-	VPXOR Y0, Y0, Y0
-	VPXOR Y1, Y1, Y1
+	MOVQ    p+0(FP), AX
+	MOVQ    ids+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    bytes+24(FP), BX
+	MOVQ    ahead+32(FP), SI
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	MOVQ    SI, R8
+	CMPQ    R8, DX
+	CMOVQGT DX, R8
+	MOVQ    CX, R9
+
+first:
+	DECQ  R8
+	JL    row
+	MOVL  (R9), R10
+	IMULQ BX, R10
+	ADDQ  AX, R10
+	XORQ  DI, DI
+
+first_line:
+	PREFETCHT0 (R10)(DI*1)
+	ADDQ       $0x40, DI
+	CMPQ       DI, BX
+	JL         first_line
+	ADDQ       $0x04, R9
+	JMP        first
 
 row:
-	MOVL  (CX), DI
+	MOVL  (CX), R10
 	MOVL  (CX)(SI*4), R8
-	IMULQ BX, DI
-	ADDQ  AX, DI
+	IMULQ BX, R10
+	ADDQ  AX, R10
 	IMULQ BX, R8
 	ADDQ  AX, R8
-	XORQ  R9, R9
+	XORQ  DI, DI
 
 line:
-	PREFETCHT0 (R8)(R9*1)
-	VPOR       (DI)(R9*1), Y0, Y0
-	VPOR       32(DI)(R9*1), Y1, Y1
-	ADDQ       $0x40, R9
-	CMPQ       R9, BX
+	PREFETCHT0 (R8)(DI*1)
+	VPOR       (R10)(DI*1), Y0, Y0
+	VPOR       32(R10)(DI*1), Y1, Y1
+	ADDQ       $0x40, DI
+	CMPQ       DI, BX
 	JL         line
 	ADDQ       $0x04, CX
 	DECQ       DX

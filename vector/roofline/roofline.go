@@ -60,21 +60,30 @@ func Measure(memory []byte, m Mix, wide bool, kernel func()) Result {
 const rowsAheadMax = 64
 
 // MeasureRows is Measure of a kernel that scores rows of so many bytes, a multiple of
-// 64, in the order of ids: what reads them goes by the same numbers.
-func MeasureRows(memory []byte, ids []uint32, bytes int, m Mix, wide bool, kernel func()) Result {
-	for _, id := range ids {
-		_ = memory[int(id)*bytes:][:bytes]
-	}
-	n := len(ids)
-	ids = slices.Clone(ids)
-	for i := range rowsAheadMax {
-		ids = append(ids, ids[i])
+// 64, in the order of ids, together of them by a call: what reads them goes by the same
+// numbers, and knows no more of them at a time.
+func MeasureRows(memory []byte, ids []uint32, together, bytes int, m Mix, wide bool, kernel func()) Result {
+	var calls [][]uint32
+	for call := range slices.Chunk(ids, together) {
+		for _, id := range call {
+			_ = memory[int(id)*bytes:][:bytes]
+		}
+		// A loop asks for what is behind the last: for that again.
+		padded := append(make([]uint32, 0, len(call)+rowsAheadMax), call...)
+		for range rowsAheadMax {
+			padded = append(padded, call[len(call)-1])
+		}
+		calls = append(calls, padded)
 	}
 	var all []func()
 	for _, read := range rowReads {
-		all = append(all, func() { read(memory, ids, n, bytes) })
+		all = append(all, func() {
+			for _, call := range calls {
+				read(memory, call, len(call)-rowsAheadMax, bytes)
+			}
+		})
 	}
-	return compare(n*bytes, all, m, wide, kernel)
+	return compare(len(ids)*bytes, all, m, wide, kernel)
 }
 
 // compare is Measure with what reads so many bytes, of which the fastest counts.

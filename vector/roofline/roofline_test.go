@@ -11,7 +11,7 @@ func TestMeasures(t *testing.T) {
 			t.Errorf("mix %d: %+v", m, r)
 		}
 	}
-	r := MeasureRows(memory, []uint32{3, 1023, 0}, 64, Squares, false, func() { readRowsWords(memory, []uint32{3, 1023, 0}, 3, 64) })
+	r := MeasureRows(memory, []uint32{3, 1023, 0}, 2, 64, Squares, false, func() { readRowsWords(memory, []uint32{3, 1023, 0}, 3, 64) })
 	if !(r.Rate > 0 && r.Bandwidth > 0) {
 		t.Errorf("rows: %+v", r)
 	}

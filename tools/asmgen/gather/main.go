@@ -201,6 +201,11 @@ func generate(f family, name, what string, do step) {
 		k.mask = f.Broadcast(bits)
 	}
 	prefetchFirst(k.ids, k.n)
+	if f.codes && f.Wide() {
+		for steps := range turnBytes / stepElements {
+			k.short(steps+1, do)
+		}
+	}
 	CMPQ(k.length, U32(longBytes))
 	JGE(LabelRef("rows1"))
 	for _, together := range []int{4, 1} {
@@ -342,6 +347,66 @@ func (k *kernel) block(label string, together int, do step) {
 		}
 	}
 	k.store(totals, out)
+}
+
+// short scores four rows at a time if they have just so many steps: with the query in
+// registers and nothing to be counted on the way.
+func (k *kernel) short(steps int, do step) {
+	label := fmt.Sprintf("short%d", steps)
+	end := label + "_end"
+	CMPQ(k.length, U32(uint32(steps*stepElements*k.rowBytes())))
+	JNE(LabelRef(end))
+	rows, stride, out := GP64(), GP64(), GP64()
+	MOVQ(simd.Argument("rows"), rows)
+	MOVQ(simd.Argument("stride"), stride)
+	MOVQ(simd.Argument("out"), out)
+	query := make([]reg.VecVirtual, steps*stepElements/k.elements())
+	for i := range query {
+		query[i] = k.Load(Mem{Base: k.query, Disp: k.Bytes * i})
+	}
+	ahead := GP64() // as many rows as are asked for, and these four
+	MOVQ(simd.Argument("ahead"), ahead)
+	Label(label)
+	CMPQ(k.n, Imm(4))
+	JL(LabelRef(end + "_rows"))
+	// The rows ahead; where there are none, these again.
+	next, least := GP64(), GP64()
+	LEAQ(Mem{Base: k.ids, Index: ahead, Scale: 4}, next)
+	LEAQ(Mem{Base: ahead, Disp: 4}, least)
+	CMPQ(k.n, least)
+	CMOVQLT(k.ids, next)
+	for r := range 4 {
+		at := offset(next, r, stride)
+		for disp := 0; disp < steps*stepElements*k.rowBytes(); disp += 64 {
+			PREFETCHT0(Mem{Base: rows, Index: at, Scale: 1, Disp: disp})
+		}
+	}
+	sums := make([]reg.VecVirtual, 4)
+	for r := range sums {
+		at := offset(k.ids, r, stride)
+		sums[r] = k.Zero()
+		for i, q := range query {
+			v := k.Register()
+			VPMOVSXBW(Mem{Base: rows, Index: at, Scale: 1, Disp: i * k.elements() * k.rowBytes()}, v)
+			do(k, q, v, sums[r])
+		}
+	}
+	k.store(sums, out)
+	SUBQ(Imm(4), k.n)
+	ADDQ(Imm(16), k.ids)
+	ADDQ(Imm(16), out)
+	JMP(LabelRef(label))
+	Label(end + "_rows")
+	MOVQ(out, simd.Argument("out"))
+	Label(end)
+}
+
+// offset is where row ids[i] begins.
+func offset(ids reg.Register, i int, stride reg.Register) reg.GPVirtual {
+	at := GP64()
+	MOVL(Mem{Base: ids, Disp: 4 * i}, at.As32())
+	IMULQ(stride, at)
+	return at
 }
 
 // store adds the lanes of each sum up and writes the results side by side, as

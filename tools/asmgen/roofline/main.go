@@ -61,16 +61,35 @@ func read(name string, ahead int) {
 	RET()
 }
 
-// readRows loads rows of a multiple of 64 bytes, each line while the one of a row
-// ahead is asked for.
+// readRows loads rows of a multiple of 64 bytes: the first are asked for at once, then
+// each line is loaded while the one of a row ahead is asked for.
 func readRows() {
 	TEXT("readRowsAVX2", NOSPLIT, "func(p *byte, ids *uint32, n, bytes, ahead int)")
 	Doc("readRowsAVX2 loads n rows of so many bytes, a multiple of 64, by their numbers, of which there are ahead more; that far ahead they are asked for.")
 	p, ids := Load(Param("p"), GP64()), Load(Param("ids"), GP64())
 	n, bytes, ahead := Load(Param("n"), GP64()), Load(Param("bytes"), GP64()), Load(Param("ahead"), GP64())
 	sums := []reg.VecVirtual{simd.AVX2.Zero(), simd.AVX2.Zero()}
+	at, left, id, row := GP64(), GP64(), GP64(), GP64()
+	MOVQ(ahead, left)
+	CMPQ(left, n)
+	CMOVQGT(n, left)
+	MOVQ(ids, id)
+	Label("first")
+	DECQ(left)
+	JL(LabelRef("row"))
+	MOVL(Mem{Base: id}, row.As32())
+	IMULQ(bytes, row)
+	ADDQ(p, row)
+	XORQ(at, at)
+	Label("first_line")
+	PREFETCHT0(Mem{Base: row, Index: at, Scale: 1})
+	ADDQ(Imm(64), at)
+	CMPQ(at, bytes)
+	JL(LabelRef("first_line"))
+	ADDQ(Imm(4), id)
+	JMP(LabelRef("first"))
 	Label("row")
-	row, next, at := GP64(), GP64(), GP64()
+	next := GP64()
 	MOVL(Mem{Base: ids}, row.As32())
 	MOVL(Mem{Base: ids, Index: ahead, Scale: 4}, next.As32())
 	for _, r := range []reg.GPVirtual{row, next} {
