@@ -183,12 +183,12 @@ func (c *Catalog) TimestampBound(ctx context.Context) (uint64, error) {
 	})
 }
 
-// RaiseTimestampBound stores a bound, which never sinks. Raise it ahead of the
-// clock, before giving out timestamps above the old one.
-func (c *Catalog) RaiseTimestampBound(ctx context.Context, bound uint64) error {
+// SetTimestampBound stores a bound: one ahead of the clock, before timestamps above
+// the old one are given out, or the last timestamp when no more are.
+func (c *Catalog) SetTimestampBound(ctx context.Context, bound uint64) error {
 	_, err := retryWrite(ctx, func() (struct{}, error) {
 		old, guard, err := c.readCounter(ctx, c.keys.timestampBound(), 0)
-		if err != nil || old >= bound {
+		if err != nil || old == bound {
 			return struct{}{}, err
 		}
 		_, err = c.write(ctx, []Compare{guard}, []Op{putCounter(c.keys.timestampBound(), bound)})

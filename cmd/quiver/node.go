@@ -383,7 +383,7 @@ func (b timestampBounds) Load(ctx context.Context) (hlc.Timestamp, error) {
 
 // Store implements hlc.Bounds.
 func (b timestampBounds) Store(ctx context.Context, bound hlc.Timestamp) error {
-	return b.catalog.RaiseTimestampBound(ctx, uint64(bound))
+	return b.catalog.SetTimestampBound(ctx, uint64(bound))
 }
 
 func closeClock(c *hlc.Clock) error {

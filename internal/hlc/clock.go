@@ -26,9 +26,9 @@ const closedMark = uint64(Max)
 
 // Options of a Clock; zero fields have defaults.
 type Options struct {
-	// Window is how far ahead of use the bound is stored (default 30 s). A
-	// restart after a crash begins up to that much ahead of the wall clock; the
-	// store may be away for half of it before Next has to wait.
+	// Window is how far ahead of the wall clock the bound is stored (default 10 s). A
+	// restart after a crash begins up to that much ahead of the wall clock, however
+	// many there were; the store may be away for half of it before Next has to wait.
 	Window time.Duration
 	// StoreTimeout bounds one Store (default 5 s).
 	StoreTimeout time.Duration
@@ -57,7 +57,7 @@ type Clock struct {
 // these bounds.
 func NewClock(ctx context.Context, bounds Bounds, options Options) (*Clock, error) {
 	if options.Window <= 0 {
-		options.Window = 30 * time.Second
+		options.Window = 10 * time.Second
 	}
 	if options.StoreTimeout <= 0 {
 		options.StoreTimeout = 5 * time.Second
@@ -83,7 +83,8 @@ func (c *Clock) Next() (Timestamp, error) {
 		if last == closedMark {
 			return 0, ErrClosed
 		}
-		next := max(last+1, uint64(At(c.options.Now())))
+		wall := c.wall()
+		next := max(last+1, wall)
 		bound := c.bound.Load()
 		if next >= bound {
 			if err := c.move(Timestamp(next)); err != nil {
@@ -94,16 +95,27 @@ func (c *Clock) Next() (Timestamp, error) {
 		if !c.last.CompareAndSwap(last, next) {
 			continue
 		}
-		if bound-next < c.window()/2 {
+		if !suffices(bound, next, c.ahead(next, wall)) {
 			c.moveAhead(Timestamp(next))
 		}
 		return Timestamp(next), nil
 	}
 }
 
-func (c *Clock) window() uint64 {
-	return uint64(c.options.Window.Milliseconds()) << CounterBits
+// room is the part of the window that a clock ahead of the wall clock, which then
+// counts only, takes at a time: were it the whole, restarts would add up.
+const room = 64
+
+func (c *Clock) wall() uint64 { return uint64(At(c.options.Now())) }
+
+// ahead is the bound to be stored when t is given out.
+func (c *Clock) ahead(t, wall uint64) uint64 {
+	window := uint64(c.options.Window.Milliseconds()) << CounterBits
+	return max(t+window/room, wall+window)
 }
+
+// suffices says that a bound is at least half way from t to the one due.
+func suffices(bound, t, due uint64) bool { return bound > t && bound-t >= (due-t)/2 }
 
 // Observe raises the clock to at least t, which must have been given out by a
 // clock over the same data or have been read from it.
@@ -132,11 +144,11 @@ func (c *Clock) Last() Timestamp { return Timestamp(c.last.Load()) }
 func (c *Clock) move(t Timestamp) error {
 	c.moveMu.Lock()
 	defer c.moveMu.Unlock()
-	if uint64(t)+c.window()/2 < c.bound.Load() {
+	bound := c.ahead(uint64(t), c.wall())
+	if suffices(c.bound.Load(), uint64(t), bound) {
 		return nil // another call did
 	}
-	bound := uint64(t) + c.window()
-	if bound < uint64(t) || bound == closedMark {
+	if bound <= uint64(t) || bound == closedMark {
 		return fmt.Errorf("hlc: clock at %d has no room left", t)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.options.StoreTimeout)

@@ -217,3 +217,42 @@ func TestBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestRestarts: a clean restart goes on at the wall clock, and crashes, however
+// many, leave the clock little more than the window ahead of it.
+func TestRestarts(t *testing.T) {
+	b, w := &memBounds{}, &wall{}
+	w.ms.Store(5000)
+	ahead := func(c *Clock) time.Duration {
+		next, err := c.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next.Time().Sub(w.now())
+	}
+	for range 50 {
+		c := newClock(t, b, w)
+		if d := ahead(c); d != 0 {
+			t.Fatalf("%v ahead after a clean restart", d)
+		}
+		if err := c.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const crashes = 50
+	for range crashes {
+		c := newClock(t, b, w)
+		if d := ahead(c); d > time.Second+crashes*time.Second/room {
+			t.Fatalf("%v ahead after crashes", d)
+		}
+		c.moves.Wait()
+	}
+	w.ms.Add(2000)
+	c := newClock(t, b, w)
+	if d := ahead(c); d != 0 {
+		t.Fatalf("%v ahead once the wall clock has caught up", d)
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -100,3 +100,30 @@ func TestRestarts(t *testing.T) {
 		t.Error(q.Log())
 	}
 }
+
+// TestClockAfterStop: a server that was stopped goes on at the wall clock, so that a
+// time to live, and a read at some time, mean the same as before.
+func TestClockAfterStop(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	q := servers.StartQuiver(t, "")
+	for range 3 {
+		conn, err := pgx.Connect(ctx, q.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ahead float64
+		err = conn.QueryRow(ctx, "SELECT (quiver.now()::bigint >> 18) / 1000.0 - extract(epoch FROM clock_timestamp())").Scan(&ahead)
+		if err != nil || ahead > 5 {
+			t.Fatalf("the clock is %.1f s ahead, %v", ahead, err)
+		}
+		if _, err := conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS t (); INSERT INTO t DEFAULT VALUES"); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close(ctx)
+		if err := q.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		q.Start()
+	}
+}
