@@ -637,11 +637,11 @@ func (s *graphScorer) scoreBits(nodes []uint32, out []float32) {
 	}
 }
 
-// scoreOf is the reverse of distance.
+// scoreOf is the score to be expected of a code whose vector is at a distance.
 func (s *graphScorer) scoreOf(distance float32) float32 {
 	switch s.space.Distance {
 	case L2:
-		return distance * distance / s.unit
+		return distance*distance/s.unit + s.rounded(0)
 	case Cosine:
 		switch s.form {
 		case codeFloat:
@@ -649,9 +649,25 @@ func (s *graphScorer) scoreOf(distance float32) float32 {
 		case codeRabitq:
 			return distance
 		}
-		return 2 * distance / s.unit
+		return 2*distance/s.unit + s.rounded(0)
 	}
-	return distance / s.unit
+	return distance/s.unit + s.rounded(distance/s.unit)
+}
+
+// rounded is by how much the score of a code is greater, on average, than that of
+// its vector: squares of errors add up whatever they are added to, magnitudes as far
+// as they are greater than the differences that they change. Vectors nearer to each
+// other than that have their order from elsewhere.
+func (s *graphScorer) rounded(score float32) float32 {
+	if s.form != codeInt8 || s.product {
+		return 0
+	}
+	dim, step := float32(s.space.Dim), float32(int(1)<<s.shift)
+	if s.space.Distance != L1 {
+		return dim * (roundingError * step) * (roundingError * step)
+	}
+	within := max(1-score/(dim*step), 0) // differences are not all alike
+	return dim * step / 4 * within * within
 }
 
 // distance is what a score stands for, in the terms of SQL.

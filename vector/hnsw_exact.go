@@ -60,8 +60,15 @@ func (s *exactScorer) distance(row []byte) float32 {
 	if s.space.Distance == InnerProduct {
 		return -out[0]
 	}
-	return 1 - out[0]/(s.length*float32(math.Sqrt(float64(square[0]))))
+	cosine := 1 - out[0]/(s.length*float32(math.Sqrt(float64(square[0]))))
+	if cosine < cancelled {
+		return float32(exactCosine(s.query, values))
+	}
+	return cosine
 }
+
+// cancelled is a cosine distance of which float32 leaves too few digits.
+const cancelled = 1e-3
 
 // mergeEntries joins two lists, the first of which is sorted, into a sorted one.
 func mergeEntries(a, b []poolEntry) []poolEntry {

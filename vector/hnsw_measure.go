@@ -76,6 +76,8 @@ type effortMeasure struct {
 	samples []uint32
 	options Options
 	truth   [][]Neighbor
+	// at is the node of each row of truth, by position.
+	at map[uint32]uint32
 	workers []walker
 	table   effortTable
 }
@@ -147,7 +149,35 @@ func (m *effortMeasure) exact(ctx context.Context) error {
 		})
 		m.truth[i] = truth[:min(len(truth), k)]
 	}
+	m.findNodes()
 	return nil
+}
+
+// findNodes looks the nodes of the rows of truth up, once for all walks: of vectors
+// that have the same code there may be thousands.
+func (m *effortMeasure) findNodes() {
+	m.at = map[uint32]uint32{}
+	for _, truth := range m.truth {
+		for _, nb := range truth {
+			m.at[uint32(nb.Row)] = noNode
+		}
+	}
+	follows := make([]bool, m.ordinals) // another, and is found with it
+	for o := range m.twins[:min(len(m.twins), m.ordinals)] {
+		if next := m.twin(uint32(o)); next != noNode {
+			follows[next] = true
+		}
+	}
+	for node := range uint32(m.ordinals) {
+		if follows[node] {
+			continue
+		}
+		for o := node; o != noNode; o = m.twin(o) {
+			if _, ok := m.at[m.positions[o]]; ok {
+				m.at[m.positions[o]] = node
+			}
+		}
+	}
 }
 
 // viewRows views n encoded vectors, one after the other, as Rows. Sparse vectors
@@ -201,14 +231,12 @@ func (m *effortMeasure) walk(ctx context.Context, k int, gain float32) (walked, 
 func (m *effortMeasure) recallOf(w *walker, truth []Neighbor, k int) float64 {
 	held := make(map[uint32]bool, len(w.pool.entries))
 	for _, e := range w.pool.entries {
-		for o := e.node(); o != noNode; o = m.twin(o) {
-			held[m.positions[o]] = true
-		}
+		held[e.node()] = true
 	}
 	truth = truth[:min(k, len(truth))]
 	hits := 0
 	for _, nb := range truth {
-		if held[uint32(nb.Row)] {
+		if held[m.at[uint32(nb.Row)]] {
 			hits++
 		}
 	}
@@ -258,6 +286,9 @@ func (m *effortMeasure) run(ctx context.Context) error {
 // yet be queries unlike them.
 const visitsMin = 32
 
+// outOfReach is how far below a recall walks stay that are not worth it.
+const outOfReach = 0.02
+
 // within is where between two values a third lies, from 0 to 1.
 func within(v, from, to float64) float64 {
 	if v <= from || to <= from {
@@ -278,8 +309,10 @@ func (m *effortMeasure) runFor(ctx context.Context, i, k int) error {
 			return err
 		}
 		recall, visits := w.sure(), w.meanVisits()
-		// Where walks go no further, a greater gain is of no use.
-		last := gain >= gainMax || step > 0 && visits < visitsBefore*1.01 && recall <= recallBefore && visits > float64(poolMax(k)/2)
+		// Where walks go no further, a greater gain is of no use; nor where a scan of
+		// all codes takes no longer, which then is what searches do.
+		scanned := visits*costOfHop > (1+costOfOrdinal)*float64(m.ordinals)
+		last := gain >= gainMax || scanned || step > 0 && visits < visitsBefore*1.01 && recall <= recallBefore && visits > float64(poolMax(k)/2)
 		least := float64(k + visitsMin)
 		for j < len(effortRecall) && (recall >= effortRecall[j] && visits >= least || last) {
 			// The first step at which both are enough, or where between it and the
@@ -290,6 +323,9 @@ func (m *effortMeasure) runFor(ctx context.Context, i, k int) error {
 			}
 			m.table.gain[i][j] = min(before.gain+(w.gain-before.gain)*float32(share), gainMax)
 			m.table.visits[i][j] = float32(visitsBefore + (visits-visitsBefore)*share)
+			if last && recall < effortRecall[j]-outOfReach {
+				m.table.visits[i][j] = graphNodesMax // a scan finds them
+			}
 			j++
 		}
 		before, recallBefore, visitsBefore = w, recall, visits

@@ -340,6 +340,37 @@ func TestHNSWRecall(t *testing.T) {
 	}
 }
 
+// TestHNSWTightClusters: clusters that are small beside the step of codes, so that
+// many rows have the same code and the others differ by rounding alone.
+func TestHNSWTightClusters(t *testing.T) {
+	const clusters, each, dim, asked = 150, 50, 32, 60
+	r := rand.New(rand.NewPCG(3, 4))
+	var centres, vectors, queries [][]float32
+	for range clusters {
+		centres = append(centres, generate(1, dim, func(int, int) float32 { return 20 * (r.Float32() - 0.5) })...)
+	}
+	near := func(c int) []float32 {
+		spread := float32(math.Pow(10, float64(c%4-3)))
+		return generate(1, dim, func(_, j int) float32 { return centres[c][j] + spread*(r.Float32()-0.5) })[0]
+	}
+	for i := range clusters * each {
+		vectors = append(vectors, near(i%clusters))
+	}
+	for i := range asked {
+		queries = append(queries, near(i))
+	}
+	for _, d := range []Distance{L2, Cosine, L1} {
+		column := floatColumn(Float32, vectors)
+		index, _ := buildIndex(t, Space{Float32, d, dim}, column, Options{Quantization: "sq8", Workers: 2})
+		if got := walkRecall(t, index, column, floatColumn(Float32, queries), 10); got < 0.95 {
+			t.Errorf("%s: recall %.3f of walks", d, got)
+		}
+		if got := measureRecall(t, index, column, floatColumn(Float32, queries), 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+			t.Errorf("%s: recall %.3f", d, got)
+		}
+	}
+}
+
 // TestHNSWFilters: every answer has the rows that the filter allows, K of them
 // if there are so many, whatever the filter has to do with the query.
 func TestHNSWFilters(t *testing.T) {
