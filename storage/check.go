@@ -26,6 +26,9 @@ func (e *Engine) Check(ctx context.Context, progress func(done, total int64), re
 	version := e.catalog.Current()
 	in := check.Input{Store: e.opts.Objects, Orphan: func(key string) bool { return slices.Contains(stale, key) }}
 	for _, s := range e.allShards() {
+		for _, d := range s.unread {
+			in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: TableWords(version, d)})
+		}
 		v := s.pin()
 		defer v.release()
 		for _, f := range v.flushed {

@@ -27,6 +27,9 @@ func (e *Engine) drop(s *shard) {
 	for _, f := range s.view.objects() {
 		e.collect(f)
 	}
+	for _, d := range s.unread {
+		e.forget(d.ID)
+	}
 	e.collectCheckpoints([]catalog.Checkpoint{{Table: s.table, Partition: s.key.partition, Shard: s.key.shard}})
 	s.replace(newShardView(nil))
 	e.mu.Lock()
@@ -57,6 +60,14 @@ func (e *Engine) collect(f *flushedSegment) {
 			remove()
 		}
 		return nil
+	})
+}
+
+// forget removes a segment that cannot be read from the catalog; its objects are
+// orphans then.
+func (e *Engine) forget(id catalog.SegmentID) {
+	e.jobs.Go("forget segment", func(ctx context.Context) error {
+		return e.catalog.CommitSegments(ctx, catalog.SegmentChange{Remove: []catalog.SegmentID{id}})
 	})
 }
 

@@ -226,6 +226,10 @@ func (t *txn) Commit(ctx context.Context) error {
 	if t.done {
 		return ErrClosed
 	}
+	if err := t.writes.damage(); err != nil {
+		t.Rollback()
+		return err
+	}
 	if t.catalog.Changed() {
 		return t.commitDDL(ctx)
 	}

@@ -178,6 +178,8 @@ type Engine struct {
 	schemas schemaCache
 	filters *filterCache
 
+	// damaged says that recovery found shards that cannot be read.
+	damaged bool
 	// ids hands out row, transaction, segment and log ids. It starts from the
 	// clock, whose readings never repeat, and is slower than it, so ids never
 	// repeat either: 2^18 of them a millisecond are free.

@@ -88,12 +88,17 @@ const flushWriters = 8
 // and does not keep the others from being flushed, unless the store is away: each of
 // them would wait for it as long.
 func (e *Engine) flushShards(ctx context.Context, shards []*shard) error {
+	var failed error
+	for _, s := range shards {
+		if failed == nil && s.damage != nil {
+			failed = s.damage
+		}
+	}
 	shards = e.unflushed(shards)
 	// Groups take the locks of their shards in one order.
 	slices.SortFunc(shards, func(a, b *shard) int {
 		return cmp.Or(cmp.Compare(a.key.partition, b.key.partition), cmp.Compare(a.key.shard, b.key.shard))
 	})
-	var failed error
 	for group := range slices.Chunk(shards, flushGroupMax) {
 		if err := e.flushGroup(ctx, group); failed == nil {
 			failed = err // one tells enough
@@ -110,7 +115,7 @@ func (e *Engine) unflushed(shards []*shard) (list []*shard) {
 	e.pipeline.apply.Lock()
 	defer e.pipeline.apply.Unlock()
 	for _, s := range shards {
-		if s.dirty != zeroPosition || s.flushFrom != zeroPosition {
+		if (s.dirty != zeroPosition || s.flushFrom != zeroPosition) && s.damage == nil {
 			list = append(list, s)
 		}
 	}
@@ -118,6 +123,11 @@ func (e *Engine) unflushed(shards []*shard) (list []*shard) {
 }
 
 func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
+	for _, s := range shards {
+		if s.damage != nil {
+			return s.damage // what the log has of it is not in view
+		}
+	}
 	for _, s := range shards {
 		s.flushing.Lock()
 		defer s.flushing.Unlock()

@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,8 +11,10 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
+	"quiver/storage/binlog"
 	"quiver/storage/deltalog"
 	"quiver/storage/manifest"
+	"quiver/storage/objstore"
 	"quiver/storage/segment"
 )
 
@@ -56,24 +59,43 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 			}
 		}
 	}()
-	opened, err := e.openSegments(ctx, segments)
+	opened, damaged, err := e.openSegments(ctx, segments)
 	if err != nil {
 		return err
 	}
 	for i, d := range segments {
 		f := opened[i]
-		if version.PartitionByStorage(d.Partition) == nil {
+		switch {
+		case version.PartitionByStorage(d.Partition) != nil:
+			s := e.shard(shardKey{d.Partition, d.Shard}, d.Table)
+			if f != nil {
+				lists[s] = append(lists[s], f)
+			} else {
+				e.noteDamage(s, damaged[i])
+			}
+		case f != nil:
 			e.collect(f)
 			f.release()
-			continue
+		default:
+			e.forget(d.ID)
 		}
-		s := e.shard(shardKey{d.Partition, d.Shard}, d.Table)
-		lists[s] = append(lists[s], f)
 	}
 	for s, list := range lists {
-		s.change(nil, list)
-		if err := s.loadDeletes(ctx, list); err != nil {
-			return err
+		if s.damage == nil {
+			s.change(nil, list)
+			err := s.loadDeletes(ctx, list)
+			if err != nil && !isDamage(err) {
+				return err
+			}
+			if err != nil {
+				s.change(nil, nil)
+				e.noteDamage(s, err)
+			}
+		}
+	}
+	for _, d := range segments {
+		if s := e.findShard(shardKey{d.Partition, d.Shard}); s != nil && s.damage != nil {
+			s.unread = append(s.unread, d)
 		}
 	}
 	e.collectCheckpoints(stale)
@@ -84,14 +106,17 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 // millisecond or more for each.
 const opensAtOnce = 32
 
-// openSegments opens segments side by side; all or none.
-func (e *Engine) openSegments(ctx context.Context, segments []*catalog.Segment) ([]*flushedSegment, error) {
-	opened := make([]*flushedSegment, len(segments))
+// openSegments opens segments side by side. In place of one that cannot be read, for
+// its manifest is damaged, there is the error.
+func (e *Engine) openSegments(ctx context.Context, segments []*catalog.Segment) (opened []*flushedSegment, damaged []error, err error) {
+	opened, damaged = make([]*flushedSegment, len(segments)), make([]error, len(segments))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(opensAtOnce)
 	for i, d := range segments {
 		group.Go(func() (err error) {
-			opened[i], err = e.openSegment(ctx, d)
+			if opened[i], err = e.openSegment(ctx, d); isDamage(err) {
+				damaged[i], err = err, nil
+			}
 			return err
 		})
 	}
@@ -101,9 +126,9 @@ func (e *Engine) openSegments(ctx context.Context, segments []*catalog.Segment) 
 				f.release()
 			}
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return opened, nil
+	return opened, damaged, nil
 }
 
 func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedSegment, error) {
@@ -124,6 +149,12 @@ func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedS
 		return nil, err
 	}
 	return newFlushed(f, d), nil
+}
+
+// isDamage says that an object is not there or not what it was.
+func isDamage(err error) bool {
+	var corrupt *binlog.CorruptionError
+	return errors.As(err, &corrupt) || errors.Is(err, objstore.ErrNotFound)
 }
 
 // loadDeletes applies every delta log of a shard to all its segments.

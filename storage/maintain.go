@@ -116,7 +116,7 @@ func (e *Engine) due(wall time.Time) (list []*shard) {
 	e.pipeline.apply.Lock()
 	defer e.pipeline.apply.Unlock()
 	for _, s := range e.allShards() {
-		if s.dirty == zeroPosition || s.flushFrom != zeroPosition {
+		if s.dirty == zeroPosition || s.flushFrom != zeroPosition || s.damage != nil {
 			continue // nothing to do, or what would call for it is being done
 		}
 		if len(s.view.loaded) > 0 || s.size() >= e.segmentBytesMax(s) || s.age(now) > e.opts.SealAfter || e.wantsIndex(s) {

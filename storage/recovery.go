@@ -62,7 +62,7 @@ func (e *Engine) recover(ctx context.Context) error {
 // listRest ends what flushes that listed many segments of bulk loads had begun.
 func (r *recovery) listRest(ctx context.Context) error {
 	for _, s := range r.e.allShards() {
-		if s.half {
+		if s.half && s.damage == nil {
 			if err := r.e.flushShard(ctx, s); err != nil {
 				return err
 			}
@@ -181,7 +181,13 @@ func (r *recovery) commit(ctx context.Context, p wal.Position, rec wal.Record) e
 func (r *recovery) apply(ctx context.Context, t *recoveredTxn, at hlc.Timestamp, p wal.Position) error {
 	r.e.pipeline.apply.Lock()
 	err := t.writes.apply(ctx, at, t.first, func(s *shard) bool {
-		return !p.Less(s.checkpoint) && r.version.PartitionByStorage(s.key.partition) != nil
+		if p.Less(s.checkpoint) || r.version.PartitionByStorage(s.key.partition) == nil {
+			return false
+		}
+		if s.damage != nil && s.dirty == zeroPosition {
+			s.dirty, s.dirtySince = t.first, at // and stays
+		}
+		return s.damage == nil
 	})
 	r.e.pipeline.applied, r.e.pipeline.appliedAt = p, at
 	r.e.pipeline.apply.Unlock()

@@ -121,6 +121,9 @@ func (t *txn) locateIn(ctx context.Context, table *catalog.Table, p *catalog.Par
 		if s == nil {
 			continue
 		}
+		if s.damage != nil {
+			return nil, s.damage
+		}
 		view := s.pin()
 		src, pos, err := view.find(ctx, uint64(row))
 		if src != nil && err == nil {

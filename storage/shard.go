@@ -50,6 +50,13 @@ type shard struct {
 	// dropped shards belong to no table any more; what comes late is ignored.
 	dropped bool
 
+	// damage is why what the catalog lists of the shard cannot be read, unread its
+	// segments; nil for all others. It is set by recovery alone. Nothing is in view
+	// then, statements that need the shard fail with the damage, and the log keeps
+	// what it has of the shard until a start finds it mended.
+	damage error
+	unread []*catalog.Segment
+
 	// options are those of the newest catalog version that was asked.
 	options atomic.Pointer[shardOptions]
 

@@ -150,7 +150,11 @@ func (s *snapshot) ReadTimestamp() hlc.Timestamp { return s.time.at }
 
 // pin pins a shard of a table for the life of the snapshot.
 func (s *snapshot) pin(table *catalog.Table, key shardKey) (*shardView, error) {
-	v := s.pinShard(s.t.e.findShard(key))
+	sh := s.t.e.findShard(key)
+	if sh != nil && sh.damage != nil {
+		return nil, sh.damage
+	}
+	v := s.pinShard(sh)
 	if v != nil && v.since > s.time.at && s.past() {
 		return nil, &TooEarlyError{table.Name, v.since}
 	}

@@ -30,6 +30,9 @@ func (e *Engine) Warm(ctx context.Context, object string, table, partition, inde
 
 func (e *Engine) warm(ctx context.Context, progress *jobs.Progress, table, partition, index catalog.StorageID) (bytes int64, err error) {
 	for _, s := range e.shardsOf(table, partition) {
+		if s.damage != nil {
+			return bytes, s.damage
+		}
 		v := s.pin()
 		for i, f := range v.flushed {
 			progress.Set(fmt.Sprintf("segments of partition %d", s.key.partition), int64(i), int64(len(v.flushed)))

@@ -37,14 +37,15 @@ var sentinels = []struct {
 	{catalog.ErrUnavailable, sqlerr.IOError, "the catalog store cannot be reached"},
 	{catalog.ErrConflict, sqlerr.SerializationFailure, "could not serialize access due to concurrent change of the catalog"},
 	{objstore.ErrUnavailable, sqlerr.IOError, "the object store cannot be reached"},
-	{os.ErrDeadlineExceeded, sqlerr.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout"},
+	{os.ErrDeadlineExceeded, sqlerr.IOError, "what the server asked for was not answered in time"}, // of etcd or the object store
 }
 
 // Failed ends what an error ends (an implicit transaction, the usability of a
 // block) and returns what to tell the client; nil when the client is gone.
 func (s *Session) Failed(err error) *sqlerr.Error {
-	idle := errors.Is(err, os.ErrDeadlineExceeded)
-	if pgwire.Gone(err) && !idle {
+	gone := pgwire.Gone(err)
+	idle := gone && errors.Is(err, os.ErrDeadlineExceeded)
+	if gone && !idle {
 		return nil
 	}
 	e := s.clientError(err)
@@ -81,6 +82,9 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 	if errors.As(err, &early) {
 		return s.tooEarly(early)
 	}
+	if pgwire.Gone(err) { // within the time that a client may leave a block open
+		return sqlerr.Wrap(err, sqlerr.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout")
+	}
 	for _, m := range sentinels {
 		if errors.Is(err, m.err) {
 			e = sqlerr.Wrap(err, m.code, "%s", m.message)
@@ -95,6 +99,9 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 	}
 	if corrupt(err) {
 		return sqlerr.Wrap(err, sqlerr.DataCorrupted, "%s", err.Error())
+	}
+	if errors.Is(err, objstore.ErrNotFound) { // users' objects have errors of their own
+		return sqlerr.Wrap(err, sqlerr.DataCorrupted, "an object is missing: %s", err.Error())
 	}
 	return sqlerr.Wrap(err, sqlerr.InternalError, "%s", err.Error())
 }

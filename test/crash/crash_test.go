@@ -421,7 +421,7 @@ func killLoop(t *testing.T, q *servers.Quiver, kills int64, others ...server) {
 		q.Start()
 		conn, err := pgx.Connect(ctx, q.DSN())
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("kill %d: %v\n%s", kill, err, q.Log())
 		}
 		for _, w := range ws {
 			if err := w.settle(ctx, conn); err != nil {

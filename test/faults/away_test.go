@@ -3,6 +3,7 @@ package faults
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 // could not write or remove; it is done once the store is back.
 func TestStoreAway(t *testing.T) {
 	writes := func(o objstore.Op) bool { return o.Kind == "put" || o.Kind == "putifabsent" }
+	silent := fmt.Errorf("%w: %w", objstore.ErrUnavailable, os.ErrDeadlineExceeded) // no idle client
 	removals := func(o objstore.Op) bool { return o.Kind == "delete" }
 	for _, away := range []struct {
 		statement string
@@ -24,6 +26,7 @@ func TestStoreAway(t *testing.T) {
 		named     string
 	}{
 		{"CHECKPOINT", writes, objstore.ErrUnavailable, "flush of partition"},
+		{"CHECKPOINT", writes, silent, "flush of partition"},
 		{"SELECT quiver.flush('a')", writes, objstore.ErrUnavailable, "flush of partition"},
 		{"VACUUM a", writes, objstore.ErrUnavailable, "flush of partition"},
 		{"SELECT quiver.wait(quiver.compact('a'))", writes, objstore.ErrUnavailable, "flush of partition"},

@@ -14,7 +14,8 @@ import (
 	"quiver/storage/objstore"
 )
 
-// TestEveryObjectFlipped flips a bit in each object of the cluster in turn.
+// TestEveryObjectFlipped flips a bit in each object of the cluster in turn, and removes
+// it: the server starts, and what needs the object says so.
 func TestEveryObjectFlipped(t *testing.T) {
 	w := newWorld(t.Context(), t.TempDir())
 	if err := w.start(); err != nil {
@@ -49,26 +50,31 @@ func TestEveryObjectFlipped(t *testing.T) {
 		}
 		put(bad)
 		kinds[strings.Split(key, "/")[1]]++
-		w.disconnect()
-		if err := w.Stop(); err != nil {
-			t.Fatal(err)
-		}
-		err = w.start()
-		if err == nil {
-			failed, wrong := w.damage(key, whole)
-			if wrong != nil {
-				t.Errorf("%s: %v", key, wrong)
-			}
-			needed += failed
-			if found, err := w.findings(); err != nil || !slices.Equal(found, []string{key}) {
-				t.Errorf("%s is flipped, the check finds %q, %v", key, found, err)
+		for _, how := range []string{"flipped", "gone"} {
+			if how == "gone" {
+				if err := w.Objects.Delete(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
 			}
 			w.disconnect()
 			if err := w.Stop(); err != nil {
 				t.Fatal(err)
 			}
-		} else if !strings.Contains(err.Error(), key) {
-			t.Errorf("%s is flipped, the start says %v", key, err)
+			if err := w.start(); err != nil {
+				t.Fatalf("%s is %s: %v", key, how, err)
+			}
+			failed, wrong := w.damage(key, whole)
+			if wrong != nil {
+				t.Errorf("%s is %s: %v", key, how, wrong)
+			}
+			needed += failed
+			if found, err := w.findings(); err != nil || !slices.Equal(found, []string{key}) {
+				t.Errorf("%s is %s, the check finds %q, %v", key, how, found, err)
+			}
+		}
+		w.disconnect()
+		if err := w.Stop(); err != nil {
+			t.Fatal(err)
 		}
 		put(good)
 		if err := w.start(); err != nil {
@@ -116,4 +122,105 @@ func (w *world) damage(key, whole string) (failed int, err error) {
 		rest = after
 	}
 	return failed, err
+}
+
+// TestDamagedTable: a server whose table lost a manifest starts, refuses what needs the
+// table and nothing else, and keeps what the log has of it: once the object is back
+// everything is there. A table that stays damaged can be dropped.
+func TestDamagedTable(t *testing.T) {
+	w := newWorld(t.Context(), t.TempDir())
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		w.disconnect()
+		w.Stop()
+	}()
+	exec := func(sql string) {
+		t.Helper()
+		if err := w.exec(sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+	restart := func() {
+		t.Helper()
+		w.disconnect()
+		if err := w.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer := func(sql string) string {
+		t.Helper()
+		results, err := w.conn.Exec(w.ctx, sql).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		return string(bytes.Join(results[0].Rows[0], []byte(" ")))
+	}
+	exec("CREATE TABLE a (id int PRIMARY KEY, note text); CREATE TABLE heap (n int); CREATE TABLE b (id int PRIMARY KEY)")
+	exec("INSERT INTO a SELECT g, 'note ' || g FROM generate_series(1, 100) g; INSERT INTO heap SELECT generate_series(1, 50)")
+	exec("CHECKPOINT")
+	// In the log alone.
+	exec("INSERT INTO a VALUES (101, 'late'); DELETE FROM a WHERE id <= 10; INSERT INTO heap VALUES (51)")
+	whole := answer("SELECT count(*), sum(id) FROM a") + answer("SELECT count(*) FROM heap")
+	kept := map[string][]byte{}
+	if err := w.Objects.List(t.Context(), "files/manifest/", func(o objstore.ObjectInfo) error {
+		data, err := objstore.ReadAll(t.Context(), w.Objects, o.Key)
+		kept[o.Key] = data
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lose := func() {
+		for key := range kept {
+			if err := w.Objects.Delete(t.Context(), key); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	lose()
+	for i := range 3 {
+		restart()
+		for _, sql := range []string{
+			"SELECT count(*) FROM a", "SELECT * FROM a WHERE id = 101", "INSERT INTO a VALUES (200, 'no')", "DELETE FROM a WHERE id = 50",
+			"INSERT INTO heap VALUES (1)", "BEGIN; INSERT INTO b VALUES (-1); INSERT INTO heap VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE late (); INSERT INTO heap VALUES (1); COMMIT", "VACUUM FULL heap", "CHECKPOINT",
+		} {
+			var e *pgconn.PgError
+			if err := w.exec(sql); !errors.As(err, &e) || e.Code != "XX001" {
+				t.Errorf("%s: %v", sql, err)
+			}
+			if w.conn.TxStatus() != 'I' {
+				exec("ROLLBACK")
+			}
+		}
+		exec(fmt.Sprintf("INSERT INTO b VALUES (%d)", i))
+		if got, want := answer("SELECT count(*), sum(id) FROM b"), fmt.Sprint(i+1, i*(i+1)/2); got != strings.Trim(want, "[]") {
+			t.Errorf("b has %s, want %s", got, want)
+		}
+	}
+	for key, data := range kept {
+		if err := w.Objects.Put(t.Context(), key, bytes.NewReader(data), int64(len(data))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart()
+	if got := answer("SELECT count(*), sum(id) FROM a") + answer("SELECT count(*) FROM heap"); got != whole {
+		t.Errorf("mended: %s, want %s", got, whole)
+	}
+	exec("CHECKPOINT; INSERT INTO a VALUES (200, 'yes'); CHECKPOINT")
+	if found, err := w.findings(); err != nil || len(found) > 0 {
+		t.Errorf("mended, the check finds %q, %v", found, err)
+	}
+	lose()
+	restart()
+	exec("DROP TABLE a; DROP TABLE heap; CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	restart()
+	if got := answer("SELECT count(*) FROM a"); got != "1" {
+		t.Errorf("a new table has %s rows", got)
+	}
+	exec("CHECKPOINT")
 }
