@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"quiver/planner/logical"
 )
 
@@ -83,6 +85,11 @@ func prune(n logical.Node, need logical.ColSet) logical.Node {
 			below.Add(t.RowID)
 		}
 	case *logical.Modify:
+		if n.Kind == logical.ModifyDelete { // a row goes by its id: RETURNING alone reads it
+			of := used(n)
+			n.Old = slices.DeleteFunc(slices.Clone(n.Old), func(id logical.ColID) bool { return !of.Has(id) })
+			n.New = n.Old
+		}
 		below = logical.NewColSet(n.Old...)
 		if n.Kind != logical.ModifyInsert {
 			below.Add(n.RowID)
