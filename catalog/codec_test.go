@@ -11,7 +11,7 @@ import (
 
 func TestDescriptorsRoundTrip(t *testing.T) {
 	missing := "1"
-	retention, mmap := time.Minute, false
+	ttl, retention, mmap := time.Duration(0), time.Minute, false
 	head := Object{OID: 7, Version: 3, State: StatePublic, Name: "ä\"x", Comment: "c"}
 	for _, d := range []Descriptor{
 		&Database{Object: head, Settings: []string{"a=1"}, IsTemplate: true, RefuseConnections: true, ConnectionLimit: 3}, &Schema{Object: head, Database: 5},
@@ -22,7 +22,7 @@ func TestDescriptorsRoundTrip(t *testing.T) {
 				Default: "1", Missing: &missing, Identity: 'a', Sequence: 8, Comment: "d",
 			}},
 			Constraints: []Constraint{{OID: 5, Name: "k", Kind: ConstraintCheck, Columns: []int16{1}, Expr: "a > 0"}},
-			Options:     StorageOptions{Parameters: []string{"ttl=1"}, TTL: 1000, Retention: &retention, SegmentBytesMax: 5, Mmap: &mmap, Compression: "lz4"},
+			Options:     StorageOptions{Parameters: []string{"ttl=0"}, TTL: &ttl, Retention: &retention, SegmentBytesMax: 5, Mmap: &mmap, Compression: "lz4"},
 		},
 		&Partition{Object: head, Table: 1, Storage: 2, Default: true},
 		&Index{Object: head, Table: 1, Method: "btree", Unique: true, Columns: []IndexColumn{{Number: 1, Desc: true, NullsFirst: true}}},

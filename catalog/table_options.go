@@ -21,8 +21,9 @@ type StorageOptions struct {
 	Compression string `json:"compression,omitempty"`
 	// CompressionLevel is from 1, fast, to 22, small.
 	CompressionLevel int `json:"compression_level,omitempty"`
-	// TTL is how long after their commit rows can be read.
-	TTL time.Duration `json:"ttl,omitempty"`
+	// TTL is how long after their commit rows can be read. nil leaves it to the
+	// table, and for a table is for ever; 0 is for ever.
+	TTL *time.Duration `json:"ttl,omitempty"`
 	// Retention is gc_retention: how long versions are kept that only time travel
 	// needs. nil is the server's; 0 keeps none.
 	Retention *time.Duration `json:"gc_retention,omitempty"`
@@ -74,7 +75,7 @@ func (o StorageOptions) Over(table StorageOptions) StorageOptions {
 	if o.CompressionLevel == 0 {
 		o.CompressionLevel = table.CompressionLevel
 	}
-	if o.TTL == 0 {
+	if o.TTL == nil {
 		o.TTL = table.TTL
 	}
 	if o.Retention == nil {

@@ -40,8 +40,8 @@ var tableParameters = parameters{
 	},
 	{
 		name: "ttl", kind: durationParameter{0, durationMost},
-		apply: func(t *parameterTarget, v any) { t.options.TTL = v.(time.Duration) },
-		reset: func(t *parameterTarget) { t.options.TTL = 0 },
+		apply: func(t *parameterTarget, v any) { d := v.(time.Duration); t.options.TTL = &d },
+		reset: func(t *parameterTarget) { t.options.TTL = nil },
 	},
 	{
 		name: "gc_retention", kind: durationParameter{0, durationMost},

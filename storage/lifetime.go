@@ -35,11 +35,15 @@ func (e *Engine) lifetime(table *catalog.Table, p *catalog.Partition) lifetime {
 	return l
 }
 
+// ttlOf is the time to live of a partition's rows; 0 is for ever.
 func ttlOf(table *catalog.Table, p *catalog.Partition) time.Duration {
-	if p.Options.TTL != 0 {
-		return p.Options.TTL
+	switch {
+	case p.Options.TTL != nil:
+		return *p.Options.TTL
+	case table.Options.TTL != nil:
+		return *table.Options.TTL
 	}
-	return table.Options.TTL
+	return 0
 }
 
 // expiredBy is the last timestamp of rows that are expired at now; 0 if none

@@ -34,7 +34,7 @@ func TestVersionsAgainstModel(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		w := newWorld(t)
 		ttl := time.Duration(seed%2) * 40 * time.Millisecond // of a clock that goes by steps
-		table := w.alter(w.newTable("v"), func(o *catalog.StorageOptions) { o.TTL = ttl })
+		table := w.alter(w.newTable("v"), func(o *catalog.StorageOptions) { o.TTL = &ttl })
 		type version struct {
 			name string
 			at   hlc.Timestamp
@@ -202,8 +202,8 @@ func TestOneLookMergesAll(t *testing.T) {
 func TestInsertBesideExpired(t *testing.T) {
 	for _, waits := range []bool{true, false} {
 		w := newWorld(t)
-		const ttl = 40 * time.Millisecond // of a clock that goes by steps
-		table := w.alter(w.newTable("v"), func(o *catalog.StorageOptions) { o.TTL = ttl })
+		ttl := 40 * time.Millisecond // of a clock that goes by steps
+		table := w.alter(w.newTable("v"), func(o *catalog.StorageOptions) { o.TTL = &ttl })
 		first := w.begin(TxnOptions{})
 		w.insert(first, table, []int64{1}, "old")
 		w.check(first.Commit(w.ctx))
