@@ -20,7 +20,10 @@ func (d *ddl) createPartition(ctx context.Context, s *ast.CreatePartitionStmt) e
 		return err
 	}
 	c := &partitionCreation{ddl: d, table: table, name: s.Name, schema: table.Schema, bound: s.Bound, options: s.Options, ifNotExists: s.IfNotExists}
+	own := schemaName(d.x, table)
 	switch {
+	case s.Schema != "" && s.Schema != own:
+		return sqlerr.Unsupported("a partition in schema %s of a table in schema %s", quoted(s.Schema), quoted(own)).At(s.NamePos)
 	case s.Name == catalog.DefaultPartition:
 		return sqlerr.New(sqlerr.ReservedName, "partition name %s is reserved", quoted(s.Name)).At(s.NamePos)
 	case s.Bound == nil && table.PartitionKey != nil:
@@ -225,7 +228,15 @@ func (d *ddl) dropPartition(ctx context.Context, s *ast.DropPartitionStmt) error
 	if s.Name == catalog.DefaultPartition {
 		return sqlerr.New(sqlerr.WrongObjectType, "the default partition of table %s cannot be dropped", quoted(table.Name)).At(s.NamePos)
 	}
-	p, ok := d.catalog().Relation(table.Schema, s.Name).(*catalog.Partition)
+	schema := d.catalog().SchemaByOID(table.Schema)
+	if s.Schema != "" {
+		schema = d.catalog().SchemaByName(s.Schema)
+	}
+	var p *catalog.Partition
+	ok := false
+	if schema != nil {
+		p, ok = d.catalog().Relation(schema.OID, s.Name).(*catalog.Partition)
+	}
 	if !ok || p.Table != table.OID {
 		if s.IfExists {
 			d.notice(sqlerr.SuccessfulCompletion, "partition %s of table %s does not exist, skipping", quoted(s.Name), quoted(table.Name))

@@ -648,6 +648,7 @@ type RestoredTable struct {
 // CreatePartitionStmt is Quiver's CREATE PARTITION [IF NOT EXISTS] p ON t.
 type CreatePartitionStmt struct {
 	Node
+	Schema      string // "": the table's
 	Name        string
 	NamePos     int
 	Table       *RangeVar
@@ -659,6 +660,7 @@ type CreatePartitionStmt struct {
 // DropPartitionStmt is Quiver's DROP PARTITION [IF EXISTS] p ON t.
 type DropPartitionStmt struct {
 	Node
+	Schema   string // "": the table's
 	Name     string
 	NamePos  int
 	Table    *RangeVar

@@ -114,8 +114,8 @@ func (f *frontend) checkpoint() (ast.Stmt, error) {
 	return s, nil
 }
 
-// partition reads CREATE PARTITION [IF NOT EXISTS] p ON [schema.]t [FOR VALUES
-// …] [WITH (…)] and DROP PARTITION [IF EXISTS] p ON [schema.]t.
+// partition reads CREATE PARTITION [IF NOT EXISTS] [schema.]p ON [schema.]t [FOR
+// VALUES …] [WITH (…)] and DROP PARTITION [IF EXISTS] [schema.]p ON [schema.]t.
 func (f *frontend) partition() (ast.Stmt, error) {
 	create := f.tokens[0].kind == pgquery.Token_CREATE
 	f.at = 2
@@ -124,7 +124,12 @@ func (f *frontend) partition() (ast.Stmt, error) {
 		return nil, f.unexpected()
 	}
 	nameAt := f.at
+	schema := ""
 	name, ok := f.identifier()
+	if ok && f.take(tokenDot) {
+		schema = name
+		name, ok = f.identifier()
+	}
 	if !ok || !f.take(pgquery.Token_ON) {
 		return nil, f.unexpected()
 	}
@@ -137,9 +142,9 @@ func (f *frontend) partition() (ast.Stmt, error) {
 		if f.at < len(f.tokens) {
 			return nil, f.unexpected()
 		}
-		return &ast.DropPartitionStmt{Name: name, NamePos: namePos, Table: table, IfExists: exists}, nil
+		return &ast.DropPartitionStmt{Schema: schema, Name: name, NamePos: namePos, Table: table, IfExists: exists}, nil
 	}
-	s := &ast.CreatePartitionStmt{Name: name, NamePos: namePos, Table: table, IfNotExists: exists}
+	s := &ast.CreatePartitionStmt{Schema: schema, Name: name, NamePos: namePos, Table: table, IfNotExists: exists}
 	return s, f.clauses(s)
 }
 

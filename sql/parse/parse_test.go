@@ -95,6 +95,7 @@ func TestErrors(t *testing.T) {
 		{"select * from t partition (p)", `syntax error at or near "partition"`, 17, sqlerr.SyntaxError},
 		{"create partition on t", `syntax error at or near "on"`, 18, sqlerr.SyntaxError},
 		{"create partition p", `syntax error at end of input`, 19, sqlerr.SyntaxError},
+		{"create partition a.b.c on t", `syntax error at or near "."`, 21, sqlerr.SyntaxError},
 		{"drop partition if p on t", `syntax error at or near "p"`, 19, sqlerr.SyntaxError},
 		{"drop partition p on t cascade", `syntax error at or near "cascade"`, 23, sqlerr.SyntaxError},
 		{"select * from t tablesample system (10)", "TABLESAMPLE is not supported", 0, sqlerr.FeatureNotSupported},

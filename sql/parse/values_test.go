@@ -148,7 +148,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"select 1", "select a.b, $1 from t as x (c) where not a is null order by 1 limit 2",
 		"insert into t values " + rowsOf("(1, 'a''b', E'\\n', -1.5e3, null, true)", 9) + " returning *",
-		"create partition if not exists p on s.t for values in (1) with (a = 1)", "drop partition p on t;;",
+		"create partition if not exists s.p on s.t for values in (1) with (a = 1)", "drop partition p on t;;",
 		"create table t (a int default 1 check (a > 0) references b, primary key (a))",
 		"copy t (a) from stdin with (format csv, force_quote (a, b), header)",
 		"select * from t partition (p)", "prepare p as select 1", "set x.y = 'a', b", "e'", "$a$", "/* /* */",
