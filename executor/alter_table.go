@@ -227,14 +227,14 @@ func (d *ddl) containsNulls(table *catalog.Table, column string) error {
 // missingValue evaluates a default for the rows that are there. each says that it
 // may differ from row to row.
 func (d *ddl) missingValue(ctx context.Context, col *catalog.Column) (value *string, each bool, err error) {
-	stmt, err := d.x.env.Replan(ctx, "SELECT CAST(("+col.Default+") AS "+formatType(col.Type)+")")
+	stmt, err := d.x.env.Replan(ctx, "SELECT CAST(("+col.Default+") AS "+bareType(col.Type)+")")
 	if err != nil {
 		return nil, false, err
 	}
 	if volatileNode(stmt.Root) {
 		return nil, true, nil
 	}
-	err = d.runQuery(ctx, stmt, func(b *batch) {
+	err = d.runQuery(ctx, assigning(stmt, stmt.Root, []*catalog.Column{col}), func(b *batch) {
 		if b.cols[0].IsValid(0) {
 			text := string(col.Type.Type().AppendText(nil, b.cols[0], 0, types.DefaultFormat()))
 			value = &text

@@ -20,6 +20,10 @@ func formatType(t types.T) string {
 	return name
 }
 
+// bareType is a type without its modifier as a cast has it: the name of pg_type, in
+// quotes, because character and bit alone are character(1) and bit(1).
+func bareType(t types.T) string { return `"` + t.Type().Name + `"` }
+
 // addChecks adds CHECK constraints to a table that is in the catalog.
 func (d *ddl) addChecks(ctx context.Context, oid catalog.OID, checks []columnCheck) error {
 	for _, k := range checks {

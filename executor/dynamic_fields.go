@@ -63,10 +63,12 @@ func (d *ddl) takeOver(ctx context.Context, table *catalog.Table, column *catalo
 	if err != nil || !found {
 		return nil, err
 	}
-	value := "(" + name + " ->> " + key + ")::" + formatType(column.Type)
+	operator := " ->> "
 	if column.Type.OID == types.JSONBOID || column.Type.OID == types.JSONOID {
-		value = "(" + name + " -> " + key + ")::" + formatType(column.Type)
+		operator = " -> "
 	}
+	// The modifier is left to the assignment: a cast to varchar(3) would cut.
+	value := "(" + name + operator + key + ")::" + bareType(column.Type)
 	if fallback == "" {
 		fallback = "NULL"
 	}

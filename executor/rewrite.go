@@ -109,6 +109,12 @@ func (r *rewriting) plan(ctx context.Context, p *catalog.Partition) (*plan.State
 	if err != nil {
 		return nil, err
 	}
+	return assigning(stmt, rows, columns), nil
+}
+
+// assigning is a statement that casts rows, which come as those of stmt, to the types
+// of columns as an assignment does.
+func assigning(stmt *plan.Statement, rows plan.Node, columns []*catalog.Column) *plan.Statement {
 	exprs := make([]plan.Expr, len(columns))
 	shape := make([]plan.OutputColumn, len(columns))
 	for i, c := range columns {
@@ -117,7 +123,7 @@ func (r *rewriting) plan(ctx context.Context, p *catalog.Partition) (*plan.State
 		shape[i].Type = c.Type
 	}
 	root := &plan.Project{Unary: plan.Unary{Base: plan.Base{Columns: shape}, Input: rows}, Exprs: exprs}
-	return &plan.Statement{Root: root, Tag: stmt.Tag, Columns: shape, ReadOnly: stmt.ReadOnly, Stamp: stmt.Stamp, Tables: stmt.Tables, Failure: stmt.Failure}, nil
+	return &plan.Statement{Root: root, Tag: stmt.Tag, Columns: shape, ReadOnly: stmt.ReadOnly, Stamp: stmt.Stamp, Tables: stmt.Tables, Failure: stmt.Failure}
 }
 
 // onePartition is a plan of a table's rows, which may be shared, that reads one
