@@ -19,15 +19,20 @@ import (
 // by the text that the type reads, so that a number may go into numeric or text,
 // and a text into whatever it spells.
 func Convert(a arrow.Array, t types.T, f *types.Format, mem memory.Allocator) (arrow.Array, error) {
+	return convert(a, t, t.Type(), f, mem)
+}
+
+// convert is Convert with what reads texts, which of dynamic fields is not the type.
+func convert(a arrow.Array, t types.T, kind *types.Type, f *types.Format, mem memory.Allocator) (arrow.Array, error) {
 	switch from := a.(type) {
 	case *array.Dictionary:
-		return convertDictionary(from, t, f, mem)
+		return convertDictionary(from, t, kind, f, mem)
 	case array.ExtensionArray:
-		return Convert(from.Storage(), t, f, mem)
+		return convert(from.Storage(), t, kind, f, mem)
 	case *array.Null:
 		return types.NullArray(t, mem, from.Len()), nil
 	}
-	c := &conversion{t: t, kind: t.Type(), f: f}
+	c := &conversion{t: t, kind: kind, f: f}
 	set := c.direct(a)
 	if set == nil {
 		set = c.byText(a)
@@ -57,8 +62,8 @@ type conversion struct {
 // setter appends the value at i, which is not null, to b.
 type setter func(b array.Builder, i int) error
 
-func convertDictionary(d *array.Dictionary, t types.T, f *types.Format, mem memory.Allocator) (arrow.Array, error) {
-	values, err := Convert(d.Dictionary(), t, f, mem)
+func convertDictionary(d *array.Dictionary, t types.T, kind *types.Type, f *types.Format, mem memory.Allocator) (arrow.Array, error) {
+	values, err := convert(d.Dictionary(), t, kind, f, mem)
 	if err != nil {
 		return nil, err
 	}

@@ -70,6 +70,9 @@ type Options struct {
 	// Columns are where the values go: by name where the file has names, by place
 	// where it has none.
 	Columns []Column
+	// Dynamic says which of Columns are dynamic fields, which are jsonb and of which
+	// COPY TO gives the text; it may be shorter.
+	Dynamic []bool
 	Text    *types.Format
 	Mem     memory.Allocator
 	// First is the number of the first row, for files of vectors, whose rows are
@@ -177,8 +180,13 @@ func convertRecord(rec arrow.Record, at []int, o *Options) (_ []arrow.Array, err
 
 // convertColumn converts values of a file for the i-th column.
 func convertColumn(a arrow.Array, o *Options, i int) (arrow.Array, error) {
-	out, err := Convert(a, o.Columns[i].Type, o.Text, o.Mem)
-	return out, atColumn(err, o.Columns[i].Name)
+	c := &o.Columns[i]
+	kind := c.Type.Type()
+	if i < len(o.Dynamic) && o.Dynamic[i] {
+		kind = types.DynamicField
+	}
+	out, err := convert(a, c.Type, kind, o.Text, o.Mem)
+	return out, atColumn(err, c.Name)
 }
 
 // atColumn adds to an error the column that it is about.

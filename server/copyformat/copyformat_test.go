@@ -16,7 +16,7 @@ import (
 	"quiver/sql/types"
 )
 
-var twoColumns = []Column{{"id", types.Of(types.Int4OID)}, {"name", types.Of(types.TextOID)}}
+var twoColumns = []Column{{Name: "id", Type: types.Of(types.Int4OID)}, {Name: "name", Type: types.Of(types.TextOID)}}
 
 func option(name, value string) *ast.Option {
 	return &ast.Option{Name: name, Value: &ast.Const{Kind: ast.ConstString, Text: value}}

@@ -17,6 +17,8 @@ import (
 type Column struct {
 	Name string
 	Type types.T
+	// Dynamic: it is a dynamic field, of type jsonb, that COPY TO gives as text.
+	Dynamic bool
 }
 
 // rowBytesMax bounds one row, as PostgreSQL's 1 GB limit of a string does.
@@ -63,7 +65,11 @@ const (
 func NewReader(opts *Options, table string, columns []Column, format *types.Format, mem memory.Allocator) *Reader {
 	r := &Reader{opts: opts, table: table, columns: columns, format: format, header: opts.Header || opts.Format == Binary}
 	for _, c := range columns {
-		r.parsers = append(r.parsers, c.Type.Type())
+		parser := c.Type.Type()
+		if c.Dynamic {
+			parser = types.DynamicField
+		}
+		r.parsers = append(r.parsers, parser)
 		r.builders = append(r.builders, types.NewBuilder(c.Type, mem))
 	}
 	return r

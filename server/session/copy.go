@@ -146,7 +146,7 @@ func copyColumns(table *catalog.Table, names []string) ([]copyformat.Column, err
 			}
 		}
 		if !found && table.Options.DynamicFields {
-			columns = append(columns, copyformat.Column{Name: name, Type: types.Of(types.JSONBOID)})
+			columns = append(columns, copyformat.Column{Name: name, Type: types.Of(types.JSONBOID), Dynamic: true})
 			found = true
 		}
 		if !found {

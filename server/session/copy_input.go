@@ -123,6 +123,7 @@ func (in *copyInput) readColumns(ctx context.Context, f *copyfile.File, first in
 	o := copyfile.Options{Format: in.opts.file, Text: &in.format, Mem: memory.DefaultAllocator, First: first}
 	for _, c := range in.columns {
 		o.Columns = append(o.Columns, copyfile.Column{Name: c.Name, Type: c.Type})
+		o.Dynamic = append(o.Dynamic, c.Dynamic)
 	}
 	source, err := copyfile.Open(ctx, r, size, o)
 	if err != nil {

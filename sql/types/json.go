@@ -1,6 +1,8 @@
 package types
 
 import (
+	"errors"
+
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 
@@ -55,10 +57,38 @@ func registerJSON() {
 		},
 		AppendKey: func(dst []byte, a arrow.Array, i int) []byte { return keyJSON(dst, jsonAt(a, i)) },
 	})
+	DynamicField = dynamicField()
 }
 
 // jsonbVersion leads the binary form of jsonb.
 const jsonbVersion = 1
+
+// DynamicField is jsonb as COPY FROM reads a dynamic field, of which COPY TO gives the
+// text: what is no JSON is a string. No column is of it.
+var DynamicField *Type
+
+func dynamicField() *Type {
+	t := *ByOID(JSONBOID)
+	t.ParseText = func(b array.Builder, s string, _ int32, _ *Format) error {
+		out, err := NormalizeJSON(s)
+		var e *sqlerr.Error
+		if errors.As(err, &e) && e.Code == sqlerr.InvalidTextRepresentation {
+			out, err = string(AppendJSONString(nil, s)), nil
+		}
+		if err == nil {
+			b.(*array.StringBuilder).Append(out)
+		}
+		return err
+	}
+	jsonb := t.ParseBinary
+	t.ParseBinary = func(b array.Builder, data []byte, mod int32) error {
+		if len(data) > 0 && data[0] == jsonbVersion {
+			return jsonb(b, data, mod)
+		}
+		return t.ParseText(b, string(data), mod, nil)
+	}
+	return &t
+}
 
 // NormalizeJSON checks s and prints it as jsonb does: keys by length, then
 // bytes, the last of equal ones kept; numbers as numeric prints them.
