@@ -87,6 +87,9 @@ type Column struct {
 	Compression string `json:"compression,omitempty"`
 }
 
+// SystemColumns are names that no column and no dynamic field can have.
+var SystemColumns = []string{"tableoid", "ctid", "xmin", "cmin", "xmax", "cmax"}
+
 // MetaColumn is the name of the hidden jsonb column of a table with dynamic
 // fields.
 const MetaColumn = "$meta"

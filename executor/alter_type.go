@@ -18,7 +18,7 @@ import (
 // is a change of the descriptor alone: rows that are there are read through it.
 // Any other rewrites the table.
 func (d *ddl) alterType(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
-	if slices.Contains(systemColumns, cmd.Name) {
+	if slices.Contains(catalog.SystemColumns, cmd.Name) {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter system column %s", quoted(cmd.Name))
 	}
 	col := columnNamed(table, cmd.Name)

@@ -170,8 +170,6 @@ func (c *tableCreation) put(ctx context.Context) error {
 	return c.addChecks(ctx, c.table.OID, c.checks)
 }
 
-var systemColumns = []string{"tableoid", "ctid", "xmin", "cmin", "xmax", "cmax"}
-
 // addColumn reads one column definition.
 func (c *tableCreation) addColumn(def *ast.ColumnDef) error {
 	if slices.ContainsFunc(c.table.Columns, func(other catalog.Column) bool { return other.Name == def.Name }) {
@@ -325,7 +323,7 @@ var serialTypes = map[string]types.OID{
 
 // newColumn reads a column definition of CREATE TABLE or ADD COLUMN.
 func (d *ddl) newColumn(table string, def *ast.ColumnDef) (*newColumn, error) {
-	if slices.Contains(systemColumns, def.Name) {
+	if slices.Contains(catalog.SystemColumns, def.Name) {
 		return nil, sqlerr.New(sqlerr.DuplicateColumn, "column name %s conflicts with a system column name", quoted(def.Name))
 	}
 	col := &newColumn{Column: catalog.Column{Name: def.Name, State: catalog.StatePublic}}

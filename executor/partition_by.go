@@ -58,7 +58,7 @@ func (c *tableCreation) partitionColumn(spec *ast.PartitionSpec, elem *ast.Parti
 	case elem.Expr == nil:
 		col := columnNamed(c.table, elem.Name)
 		if col == nil {
-			if slices.Contains(systemColumns, elem.Name) {
+			if slices.Contains(catalog.SystemColumns, elem.Name) {
 				return nil, sqlerr.New(sqlerr.InvalidObjectDefinition, "cannot use system column %s in partition key", quoted(elem.Name)).At(elem.Position())
 			}
 			return nil, sqlerr.New(sqlerr.UndefinedColumn, "column %s named in partition key does not exist", quoted(elem.Name)).At(elem.Position())

@@ -201,7 +201,7 @@ func (d *ddl) renameColumn(table *catalog.Table, s *ast.RenameStmt) error {
 		return sqlerr.New(sqlerr.UndefinedColumn, "column %s does not exist", quoted(s.Column))
 	case columnNamed(table, s.NewName) != nil:
 		return duplicateColumn(s.NewName, table.Name)
-	case slices.Contains(systemColumns, s.NewName):
+	case slices.Contains(catalog.SystemColumns, s.NewName):
 		return sqlerr.New(sqlerr.DuplicateColumn, "column name %s conflicts with a system column name", quoted(s.NewName))
 	}
 	if err := refuseMeta(table, col); err != nil {

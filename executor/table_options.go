@@ -183,7 +183,7 @@ func columnCompression(t *types.Type, method string) (string, error) {
 func (d *ddl) setColumnCompression(table *catalog.Table, cmd *ast.AlterTableCmd) error {
 	col := columnNamed(table, cmd.Name)
 	if col == nil {
-		if slices.Contains(systemColumns, cmd.Name) {
+		if slices.Contains(catalog.SystemColumns, cmd.Name) {
 			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter system column %s", quoted(cmd.Name))
 		}
 		return noColumn(cmd.Name, table.Name)

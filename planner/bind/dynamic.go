@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 
 	"quiver/catalog"
@@ -61,10 +62,11 @@ func (b *binder) dynamicSQL(it *item, name, text string) plan.Expr {
 	return b.sqlText(text, &scope{items: []*item{&alone}}, kindCheck)
 }
 
-// The value as it is, and of texts those that are a number or a boolean.
+// The value as it is, and of texts those that are a number or a boolean. Numbers that
+// JSON has not are kept as texts, as to_jsonb makes them.
 const (
 	dynamicValue  = `NULLIF({meta} -> {key}, 'null'::jsonb)`
-	dynamicNumber = `CASE WHEN ({meta} ->> {key}) ~ '^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?$' THEN ({meta} ->> {key})::numeric END`
+	dynamicNumber = `CASE WHEN ({meta} ->> {key}) ~ '^(-?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,4})?|Infinity)|NaN)$' THEN ({meta} ->> {key})::numeric END`
 	dynamicBool   = `CASE WHEN ({meta} ->> {key}) IN ('true', 'false') THEN ({meta} ->> {key})::boolean END`
 )
 
@@ -173,7 +175,7 @@ func (b *binder) metaWith(old plan.Expr, columns []*catalog.Column, values []pla
 
 // isMeta says whether an assignment names a dynamic field.
 func (t *target) isMeta(set *ast.ResTarget) bool {
-	if !takesFields(t.table) || len(set.Indirection) > 0 {
+	if !takesFields(t.table) || len(set.Indirection) > 0 || slices.Contains(catalog.SystemColumns, set.Name) {
 		return false
 	}
 	for _, c := range t.live {

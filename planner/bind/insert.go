@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"quiver/catalog"
 	"quiver/planner/logical"
 	"quiver/planner/plan"
@@ -312,8 +314,12 @@ func (i *insertBinder) fillDefaults(values []plan.Expr) []plan.Expr {
 				source[k] = values[j]
 			}
 		}
-		if source[k] == nil && c.Hidden {
+		switch {
+		case !c.Hidden:
+		case source[k] == nil:
 			source[k] = i.metaObject(i.columns, values)
+		case slices.ContainsFunc(i.columns, isDynamic):
+			source[k] = i.metaWith(source[k], i.columns, values)
 		}
 		if source[k] == nil {
 			source[k] = i.defaultOf(i.target, c)

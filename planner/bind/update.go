@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"slices"
+
 	"quiver/catalog"
 	"quiver/planner/logical"
 	"quiver/planner/plan"
@@ -111,6 +113,9 @@ func (b *binder) assignments(list []*ast.ResTarget, t *target, sc *scope, old []
 		if t.isMeta(set) {
 			fields, values = append(fields, dynamicColumn(set.Name)), append(values, b.dynamicAssignment(x, fields, set))
 			continue
+		}
+		if slices.Contains(catalog.SystemColumns, set.Name) {
+			fail(sqlerr.New(sqlerr.FeatureNotSupported, "cannot assign to system column \"%s\"", set.Name).At(b.place(set.Position())))
 		}
 		c := b.assignable(set, t)
 		i := 0

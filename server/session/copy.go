@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -145,7 +146,7 @@ func copyColumns(table *catalog.Table, names []string) ([]copyformat.Column, err
 				found = true
 			}
 		}
-		if !found && table.Options.DynamicFields {
+		if !found && table.Options.DynamicFields && !slices.Contains(catalog.SystemColumns, name) {
 			columns = append(columns, copyformat.Column{Name: name, Type: types.Of(types.JSONBOID), Dynamic: true})
 			found = true
 		}
