@@ -299,6 +299,10 @@ func (d *ddl) standAlone(ctx context.Context, table *catalog.Table, p *catalog.P
 		Object: catalog.Object{Name: p.Name, Comment: p.Comment}, Schema: p.Schema, Database: p.Database, SchemaVersion: 1,
 		Shards: table.Shards, Options: p.Options, NextField: table.NextField,
 	}
+	if table.Options.DynamicFields { // the hidden column comes along
+		fresh.Options.DynamicFields = true
+		fresh.Options.SetParameter("dynamic_fields", "on")
+	}
 	var err error
 	if fresh.OID, err = d.catalog().NewOID(ctx); err != nil {
 		return nil, err
