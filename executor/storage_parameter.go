@@ -219,7 +219,7 @@ func (list parameters) set(target *parameterTarget, options []*ast.Option, creat
 
 func fixedParameter(name string) error {
 	return sqlerr.New(sqlerr.CantChangeRuntimeParam, "parameter %s cannot be changed after the table is created", quoted(name)).
-		WithHint("Create a new table with the value that is wanted, and copy the rows: CREATE TABLE … (LIKE …) WITH (%s = …).", name)
+		WithHint("Create a new table with the value that is wanted, and copy the rows: CREATE TABLE … (…) WITH (%s = …), then INSERT INTO … SELECT ….", name)
 }
 
 // clear is RESET (…); names that mean nothing are passed over.

@@ -102,6 +102,8 @@ func TestRead(t *testing.T) {
 		{"csv force null", []*ast.Option{csv, {Name: "force_null", Names: []string{"name"}}}, "1,\"\"\n", "1|NULL@1;", ""},
 		{"csv force not null", []*ast.Option{csv, {Name: "force_not_null", Names: []string{"name"}}}, "1,\n", "1|@1;", ""},
 		{"csv end marker", []*ast.Option{csv}, "1,a\n\\.\n2,b\n", "1|a@1;", ""},
+		{"json end marker", []*ast.Option{option("format", "json")}, "{\"id\": 1, \"name\": \"a\"}\n\\.\n{\"id\": 2}\n", "1|a@1;", ""},
+		{"json end marker at the end", []*ast.Option{option("format", "json")}, "{\"id\": 1}\r\n\\.", "1|NULL@1;", ""},
 		{"binary", []*ast.Option{option("format", "binary")}, binarySignature + "\x00\x00\x00\x00\x00\x00\x00\x02xx" +
 			"\x00\x02\x00\x00\x00\x04\x00\x00\x00\x07\x00\x00\x00\x03abc\x00\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", "7|abc@1;NULL|NULL@2;", ""},
 		{"binary signature", []*ast.Option{option("format", "binary")}, "PGCOPX\n\xff\r\n\x00\x00\x00", "", "22P04 COPY file signature not recognized COPY t"},

@@ -14,12 +14,12 @@ import (
 // The format JSON has an object a line, whose keys are names of columns. What is
 // missing is null. Numbers, texts and booleans are spelled as the column's type
 // reads them; vectors are lists of numbers, arrays are lists, and json and jsonb
-// take any value.
+// take any value. A line \. ends the data, as in text and CSV: psql sends it so.
 
 // consumeJSON reads the whole lines at the start of data.
 func (r *Reader) consumeJSON(data []byte, last bool) (int, error) {
 	done := 0
-	for done < len(data) {
+	for done < len(data) && !r.ended {
 		i := bytes.IndexByte(data[done+r.scanned:], '\n')
 		length, mark := i+r.scanned, 1
 		if i < 0 {
@@ -34,6 +34,10 @@ func (r *Reader) consumeJSON(data []byte, last bool) (int, error) {
 		r.line++
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
+		}
+		if string(line) == `\.` {
+			r.ended = true
+			break
 		}
 		if err := r.jsonRow(line); err != nil {
 			return done, err
