@@ -15,8 +15,8 @@ import (
 const (
 	// shardsMax: each shard multiplies the fan-out of a search.
 	shardsMax = 64
-	// The least segment is for those who want to see segments come and go.
-	segmentBytesLeast, segmentBytesMost = 1 << 20, 64 << 30
+	// SegmentBytesLeast is for those who want to see segments come and go.
+	SegmentBytesLeast, SegmentBytesMost = 1 << 20, 64 << 30
 	compressionLevelMost                = 22
 	durationMost                        = 36500 * day
 )
@@ -34,7 +34,7 @@ var tableParameters = parameters{
 		apply: func(t *parameterTarget, v any) { *t.partitions = v.(int) },
 	},
 	{
-		name: "segment_max_size", kind: bytesParameter{segmentBytesLeast, segmentBytesMost},
+		name: "segment_max_size", kind: bytesParameter{SegmentBytesLeast, SegmentBytesMost},
 		apply: func(t *parameterTarget, v any) { t.options.SegmentBytesMax = v.(int64) },
 		reset: func(t *parameterTarget) { t.options.SegmentBytesMax = 0 },
 	},

@@ -14,6 +14,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if err := rootCommand().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "quiver:", oneLine(err))
+		os.Exit(1)
+	}
+}
+
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "quiver",
 		Short:         "A vector database that speaks Postgres",
@@ -21,10 +28,20 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.AddCommand(startCommand(), inspectCommand(), backupCommand(), checkCommand(), importCommand())
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "quiver:", oneLine(err))
-		os.Exit(1)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.HasSubCommands() && !c.Runnable() {
+			refuseUnknown(c)
+		}
 	}
+	return root
+}
+
+// refuseUnknown makes a group of commands refuse a word that names none of them:
+// left alone, cobra prints the help and succeeds.
+func refuseUnknown(group *cobra.Command) {
+	group.Args = cobra.NoArgs
+	group.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // oneLine is the text of an error, of several joined ones too, on a line.

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"quiver/executor"
 )
 
 // startConfig is what `quiver start` is told.
@@ -25,6 +26,33 @@ type startConfig struct {
 	maxConnections     int
 }
 
+const (
+	// memoryBytesLeast is for a small table; with less an INSERT of a few thousand
+	// rows ends with 53200.
+	memoryBytesLeast = 16 << 20
+	cacheBytesLeast  = 1 << 20
+)
+
+// checkBounds refuses values that no server can work with.
+func (c *startConfig) checkBounds() error {
+	switch {
+	case c.maxConnections < 1:
+		return fmt.Errorf("--max-connections %d: want at least 1", c.maxConnections)
+	case c.sealAfter <= 0:
+		return fmt.Errorf("--seal-after %s: want a duration above 0", c.sealAfter)
+	case c.segmentMaxSize < executor.SegmentBytesLeast || c.segmentMaxSize > executor.SegmentBytesMost:
+		least, most := byteSize(executor.SegmentBytesLeast), byteSize(executor.SegmentBytesMost)
+		return fmt.Errorf("--segment-max-size %s: want %s to %s", &c.segmentMaxSize, &least, &most)
+	case c.memoryBudget < memoryBytesLeast:
+		least := byteSize(memoryBytesLeast)
+		return fmt.Errorf("--memory-budget %s: want at least %s", &c.memoryBudget, &least)
+	case c.cacheBudget < cacheBytesLeast:
+		least := byteSize(cacheBytesLeast)
+		return fmt.Errorf("--cache-budget %s: want at least %s", &c.cacheBudget, &least)
+	}
+	return nil
+}
+
 func startCommand() *cobra.Command {
 	cfg := startConfig{memoryBudget: 1 << 30, gcRetention: retention(10 * time.Minute), cacheBudget: 8 << 30, segmentMaxSize: 512 << 20}
 	cmd := &cobra.Command{
@@ -39,11 +67,8 @@ func startCommand() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			began := time.Now()
-			if cfg.maxConnections < 1 {
-				return fmt.Errorf("--max-connections %d: want at least 1", cfg.maxConnections)
-			}
-			if cfg.sealAfter <= 0 || cfg.segmentMaxSize <= 0 || cfg.cacheBudget <= 0 {
-				return errors.New("--seal-after, --segment-max-size and --cache-budget want values above 0")
+			if err := cfg.checkBounds(); err != nil {
+				return err
 			}
 			logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 			n, err := openNode(cmd.Context(), cfg, logger)

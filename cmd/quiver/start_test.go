@@ -57,6 +57,11 @@ func TestRefusals(t *testing.T) {
 		{[]string{"--object-store", "s3://bucket?endpoint=127.0.0.1:1&what=1"}, "unknown parameter"},
 		{[]string{"--memory-budget", "much"}, "is no size"},
 		{[]string{"--max-connections", "0"}, "want at least 1"},
+		{[]string{"--seal-after", "0s"}, "--seal-after 0s: want a duration above 0"},
+		{[]string{"--segment-max-size", "5"}, "--segment-max-size 5B: want 1MB to 64GB"},
+		{[]string{"--segment-max-size", "65GB"}, "--segment-max-size 65GB: want 1MB to 64GB"},
+		{[]string{"--memory-budget", "1kB"}, "--memory-budget 1kB: want at least 16MB"},
+		{[]string{"--cache-budget", "0"}, "--cache-budget 0: want at least 1MB"},
 		{[]string{"extra"}, "unknown command"},
 		{[]string{"--nosuch"}, "unknown flag"},
 	} {
