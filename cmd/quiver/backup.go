@@ -49,7 +49,7 @@ func backupCommand() *cobra.Command {
 		f := c.Flags()
 		f.StringVar(&cfg.server, "server", "postgres://postgres@127.0.0.1:5433/postgres", "the server, as a connection URL")
 		f.StringVar(&cfg.database, "database", "", "one database (all of them by default)")
-		f.StringArrayVar(&cfg.tables, "table", nil, "a table of the server's database, of several if repeated; to restore one under another name, TABLE=NAME")
+		f.StringArrayVar(&cfg.tables, "table", nil, "a table of the server's database, spelled as in SQL ([schema.]table, \"S x\".\"T 1\"), of several if repeated; to restore one under another name, TABLE=NAME")
 	}
 	create.Flags().StringVar(&cfg.name, "name", "", "the backup's name (its time by default)")
 	restore.Flags().StringVar(&cfg.name, "backup", "", "the backup's name (the newest by default)")
@@ -87,17 +87,39 @@ func (c *backupConfig) what(restore bool) (string, error) {
 	case len(c.tables) > 0:
 		list := make([]string, len(c.tables))
 		for i, t := range c.tables {
-			table, as, renamed := strings.Cut(t, "=")
-			if list[i] = table; renamed {
-				if !restore {
-					return "", fmt.Errorf("--table %s: a name to restore under is given to restore", t)
-				}
-				list[i] += " AS " + pgx.Identifier{as}.Sanitize()
+			var err error
+			if list[i], err = tableWords(t, restore); err != nil {
+				return "", fmt.Errorf("--table %s: %w", t, err)
 			}
 		}
 		return " TABLE " + strings.Join(list, ", "), nil
 	}
 	return "", nil
+}
+
+// tableWords is a --table in SQL: a name and, of restore, that to restore it under.
+func tableWords(text string, restore bool) (string, error) {
+	table, rest, err := cutName(text)
+	if err != nil {
+		return "", err
+	}
+	as, renamed := strings.CutPrefix(rest, "=")
+	switch {
+	case rest == "":
+		return table.Sanitize(), nil
+	case !renamed:
+		return "", badName(text)
+	case !restore:
+		return "", errors.New("a name to restore under is given to restore")
+	}
+	name, err := parseTable(as)
+	if err != nil {
+		return "", err
+	}
+	if len(name) > 1 {
+		return "", errors.New("a table is restored into the schema that it was in: the name to restore under has none")
+	}
+	return table.Sanitize() + " AS " + name.Sanitize(), nil
 }
 
 func (c *backupConfig) create(cmd *cobra.Command, url string) error {

@@ -15,6 +15,7 @@ import (
 type importConfig struct {
 	server      string
 	table       string
+	into        pgx.Identifier // table, parsed
 	columns     []string
 	format      string
 	compression string
@@ -36,7 +37,7 @@ func importCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.server, "server", "postgres://postgres@127.0.0.1:5433/postgres", "the server, as a connection URL")
-	f.StringVar(&cfg.table, "table", "", "the table, with its schema if need be")
+	f.StringVar(&cfg.table, "table", "", "the table, spelled as in SQL: table, schema.table, \"My table\"")
 	f.StringSliceVar(&cfg.columns, "columns", nil, "the columns that the files have (all by default)")
 	f.StringVar(&cfg.format, "format", "", "text, csv, binary, json, parquet, arrow, npy, fvecs, bvecs, ivecs, fbin or u8bin (by extension by default)")
 	f.StringVar(&cfg.compression, "compression", "", "gzip, zstd, snappy, lz4 or none (by extension by default)")
@@ -48,6 +49,10 @@ func importCommand() *cobra.Command {
 
 func (c *importConfig) run(cmd *cobra.Command, args []string) error {
 	ctx := cmd.Context()
+	var err error
+	if c.into, err = parseTable(c.table); err != nil {
+		return fmt.Errorf("--table %s: %w", c.table, err)
+	}
 	var files []string
 	for _, arg := range args {
 		found, err := filepath.Glob(arg) // for shells that leave patterns alone
@@ -110,7 +115,7 @@ func (c *importConfig) load(cmd *cobra.Command, conn *pgx.Conn, name string) (ro
 // statement is the COPY for a file.
 func (c *importConfig) statement(name string) string {
 	var b strings.Builder
-	b.WriteString("COPY " + pgx.Identifier(strings.Split(c.table, ".")).Sanitize())
+	b.WriteString("COPY " + c.into.Sanitize())
 	if len(c.columns) > 0 {
 		var quoted []string
 		for _, column := range c.columns {

@@ -36,7 +36,7 @@ func (c *importConfig) createTable(ctx context.Context, files []string) (string,
 		}
 		list = append(list, text)
 	}
-	return fmt.Sprintf("CREATE TABLE %s (%s)", pgx.Identifier(strings.Split(c.table, ".")).Sanitize(), strings.Join(list, ", ")), nil
+	return fmt.Sprintf("CREATE TABLE %s (%s)", c.into.Sanitize(), strings.Join(list, ", ")), nil
 }
 
 // describe are the columns of a file.

@@ -76,12 +76,17 @@ func TestImportCreate(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect("SELECT count(embedding)::text FROM narrow", "3")
+	if _, err := load("--table", `Public."base.fvecs"`, name); err != nil {
+		t.Fatal(err)
+	}
+	expect(`SELECT count(*)::text FROM "base.fvecs"`, "3")
 
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{[]string{"--table", "items", name}, "42P07"},
+		{[]string{"--table", "base-1", name}, "in double quotes"},
 		{[]string{"--table", "t", name, name}, "one file of vectors"},
 		{[]string{"--table", "t", file("cut.fvecs", vectors[:7])}, "22P04"},
 		{[]string{"--table", "t", file("a.csv", []byte("a,b\n"))}, "do not say the types"},

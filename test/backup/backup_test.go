@@ -305,6 +305,13 @@ func TestRestoreOfServer(t *testing.T) {
 	if got := c.text(sums[1]); got != before[sums[1]] {
 		t.Errorf("items: %s, was %s", got, before[sums[1]])
 	}
+	if out, code := quiver(t, nil, "backup", "restore", url, "--backup", "tables", "--server", q.DSN(),
+		"--table", `Side."Odd name"="T =X"`, "--table", "Accounts=Halved"); code != 0 {
+		t.Errorf("backup restore: %d, %s", code, out)
+	}
+	if got := c.text(`SELECT (SELECT count(*) FROM side."T =X") || ' ' || (SELECT count(*) FROM halved)`); got != "2 50" {
+		t.Errorf("restored by the command: %s rows", got)
+	}
 	if got := c.text("SELECT (SELECT count(*) FROM accounts) || ' ' || (SELECT count(*) FROM now) || ' ' || (SELECT count(*) FROM \"then\")"); got != "50 50 100" {
 		t.Errorf("counts %s", got)
 	}
