@@ -151,6 +151,37 @@ func TestCopyFileWhere(t *testing.T) {
 	}
 }
 
+// TestCopyToErrors: errors of the rows are those of a SELECT, whatever the format;
+// those of the file name it.
+func TestCopyToErrors(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	mustExec(t, conn, "CREATE TABLE t (id int)")
+	mustExec(t, conn, "INSERT INTO t SELECT g FROM generate_series(1, 100000) g")
+	for _, options := range []string{"format text", "format csv, compression gzip", "format csv, compression zstd", "format parquet", "format arrow"} {
+		file := "'" + dir + "/x' (" + options + ")"
+		if _, err := conn.Exec(ctx, "COPY (SELECT 1 / (id - 70000) FROM t) TO "+file); code(err) != "22012" {
+			t.Errorf("%s: a division: %v", options, err)
+		}
+		mustExec(t, conn, "SET quiver.read_timestamp = '2001-01-01'")
+		_, selected := conn.Exec(ctx, "SELECT * FROM t")
+		_, copied := conn.Exec(ctx, "COPY t TO "+file)
+		mustExec(t, conn, "RESET quiver.read_timestamp")
+		var s, c *pgconn.PgError
+		if !errors.As(selected, &s) || !errors.As(copied, &c) || s.Code != "22023" || c.Code != s.Code || c.Message != s.Message || c.Hint != s.Hint {
+			t.Errorf("%s: the past: %v, %v of a SELECT", options, copied, selected)
+		}
+		_, err := conn.Exec(ctx, "COPY t TO '/dev/full' ("+options+")")
+		if code(err) != "53100" || !strings.Contains(err.Error(), `could not write to file "/dev/full": No space left on device`) {
+			t.Errorf("%s: a full disk: %v", options, err)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // where is the CONTEXT of an error.
 func where(err error) string {
 	var e *pgconn.PgError

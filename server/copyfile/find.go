@@ -103,9 +103,24 @@ func openError(name string, err error) error {
 }
 
 func fileError(name, purpose, hint string, err error) error {
+	code, reason := reasonOf(err)
+	e := sqlerr.New(code, `could not open file "%s" for %s: %s`, name, purpose, reason)
+	if code == sqlerr.UndefinedFile || code == sqlerr.InsufficientPrivilege {
+		e = e.WithHint("%s", hint)
+	}
+	return e
+}
+
+// writeError is the answer to a file that cannot be written on.
+func writeError(name string, err error) error {
+	code, reason := reasonOf(err)
+	return sqlerr.New(code, `could not write to file "%s": %s`, name, reason)
+}
+
+// reasonOf is the SQLSTATE of an error of the system, and its text as PostgreSQL's.
+func reasonOf(err error) (code sqlerr.Code, reason string) {
 	var no syscall.Errno
-	reason := err.Error()
-	code := sqlerr.IOError
+	code, reason = sqlerr.IOError, err.Error()
 	if errors.As(err, &no) {
 		reason = no.Error()
 		if reason != "" {
@@ -122,11 +137,7 @@ func fileError(name, purpose, hint string, err error) error {
 	case no == syscall.ENOSPC:
 		code = sqlerr.DiskFull
 	}
-	e := sqlerr.New(code, `could not open file "%s" for %s: %s`, name, purpose, reason)
-	if code == sqlerr.UndefinedFile || code == sqlerr.InsufficientPrivilege {
-		e = e.WithHint("%s", hint)
-	}
-	return e
+	return code, reason
 }
 
 // findObjects is Find in an object store.

@@ -1,6 +1,7 @@
 package copyfile
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -63,7 +64,12 @@ func NewSink(w io.Writer, format Format, c Compression, columns []Column, text *
 	return nil, sqlerr.Unsupported("COPY TO with format %s", format)
 }
 
-func (s *Sink) parquet(w io.Writer, c Compression) error {
+func (s *Sink) parquet(w io.Writer, c Compression) (err error) {
+	defer func() { // the library panics if it cannot write its first bytes
+		if r := recover(); r != nil {
+			err = fmt.Errorf("parquet: %v", r)
+		}
+	}()
 	codec := map[Compression]compress.Compression{
 		None: compress.Codecs.Uncompressed, Gzip: compress.Codecs.Gzip, Zstd: compress.Codecs.Zstd, Snappy: compress.Codecs.Snappy,
 	}

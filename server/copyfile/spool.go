@@ -45,12 +45,12 @@ func TempFile(dir string) (*os.File, error) {
 // Output is a file of COPY TO. It appears whole, at Finish, or not at all;
 // Abort, which after Finish does nothing, gives up.
 type Output struct {
-	io.Writer
-	name  string
-	file  *os.File
-	temp  string // to be renamed; "" for a device, which is written as it is
-	store objstore.Store
-	key   string
+	name   string
+	file   *os.File
+	temp   string // to be renamed; "" for a device, which is written as it is
+	store  objstore.Store
+	key    string
+	failed error
 }
 
 const writeHint = `COPY TO instructs the Quiver server process to write a file. You may want a client-side facility such as psql's \copy.`
@@ -66,7 +66,7 @@ func Create(name, dir string) (*Output, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Output{Writer: f, name: name, file: f, store: store, key: key}, nil
+		return &Output{name: name, file: f, store: store, key: key}, nil
 	}
 	o := &Output{name: name}
 	info, err := os.Stat(name)
@@ -83,9 +83,21 @@ func Create(name, dir string) (*Output, error) {
 		o.Abort()
 		return nil, fileError(name, "writing", writeHint, err)
 	}
-	o.Writer = o.file
 	return o, nil
 }
+
+// Write adds to the file.
+func (o *Output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if err != nil && o.failed == nil {
+		o.failed = writeError(o.name, err)
+	}
+	return n, err
+}
+
+// Failed is why the file could not be written; nil if it could. It tells errors of
+// the file from those of the rows, whatever the libraries between make of them.
+func (o *Output) Failed() error { return o.failed }
 
 // Finish makes the file appear.
 func (o *Output) Finish(ctx context.Context) error {
@@ -112,7 +124,7 @@ func (o *Output) Finish(ctx context.Context) error {
 	}
 	o.file = nil
 	if err != nil {
-		return fileError(o.name, "writing", writeHint, err)
+		return writeError(o.name, err)
 	}
 	o.temp = ""
 	return nil

@@ -18,8 +18,12 @@ func (c *copyTo) sendFile(ctx context.Context) error {
 		return err
 	}
 	defer out.Abort()
-	if err := c.write(ctx, out); err != nil {
-		return readFileError(c.file, err)
+	err = c.write(ctx, out)
+	switch {
+	case out.Failed() != nil:
+		return out.Failed()
+	case err != nil:
+		return err // of the rows
 	}
 	return out.Finish(ctx)
 }

@@ -447,6 +447,11 @@ func TestCorruptObject(t *testing.T) {
 	if code, message := c.fails("SELECT note FROM accounts"); code != "XX001" || !strings.Contains(message, object) {
 		t.Errorf("a query that needs it: %s %s", code, message)
 	}
+	for _, file := range []string{"a.csv", "a.parquet"} {
+		if code, message := c.fails("COPY accounts TO '" + t.TempDir() + "/" + file + "'"); code != "XX001" || !strings.HasPrefix(message, "corrupt data in ") || !strings.Contains(message, object) {
+			t.Errorf("COPY to %s: %s %s", file, code, message)
+		}
+	}
 	if got := c.text("SELECT sum(balance)::text FROM accounts"); got != "100000" {
 		t.Errorf("a query that does not: %s", got)
 	}
