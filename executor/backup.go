@@ -20,6 +20,7 @@ import (
 	"quiver/sql/types"
 	"quiver/storage"
 	"quiver/storage/backup"
+	"quiver/storage/objstore"
 )
 
 // backup is BACKUP; it returns the backup's name.
@@ -95,6 +96,8 @@ func openPlace(ctx context.Context, url string, create bool) (*backup.Place, err
 		return nil, sqlerr.Wrap(err, sqlerr.InsufficientPrivilege, "could not open %s: permission denied", quoted(url))
 	case err != nil && ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case errors.Is(err, objstore.ErrUnavailable):
+		return nil, err
 	case err != nil:
 		return nil, sqlerr.Wrap(err, sqlerr.InvalidParameterValue, "could not open %s: %v", quoted(url), err)
 	}

@@ -350,6 +350,24 @@ func TestRestoreOfServer(t *testing.T) {
 	}
 }
 
+// TestBackupUnreachable: a store that does not answer is an error of input and output,
+// which says what did not; a URL that is none is another.
+func TestBackupUnreachable(t *testing.T) {
+	t.Parallel() // it waits for the retries
+	c := connect(t, servers.StartQuiver(t, ""), "postgres")
+	for _, e := range []struct{ url, code, message, detail string }{
+		{"s3://away/daily?secure=false&endpoint=127.0.0.1:1", "58030", "the object store cannot be reached", "127.0.0.1:1"},
+		{"s3://away/daily?secure=maybe&endpoint=127.0.0.1:1", "22023", "secure is true or false", ""},
+		{"ftp://away", "22023", "is no URL of an object store", ""},
+	} {
+		_, err := c.conn.Exec(c.ctx, "BACKUP TO '"+e.url+"'", pgx.QueryExecModeSimpleProtocol)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != e.code || !strings.Contains(pg.Message, e.message) || !strings.Contains(pg.Detail, e.detail) {
+			t.Errorf("%s: %v, want %s", e.url, err, e.code)
+		}
+	}
+}
+
 // TestCopiedDirectory: a copy of a stopped server's data directory opens
 // elsewhere, and the directory itself after a move; the check finds nothing wrong.
 func TestCopiedDirectory(t *testing.T) {
