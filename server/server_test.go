@@ -56,7 +56,10 @@ func startEngine(t testing.TB, o storage.Options, change func(*Options)) string 
 	}
 	clock := &stepClock{}
 	clock.now.Store(1 << 40)
-	o.Catalog, o.Clock, o.Objects, o.Manual, o.IndexKeys = c, clock, objstore.NewMem(), true, session.IndexKeys(c)
+	o.Catalog, o.Clock, o.Manual, o.IndexKeys = c, clock, true, session.IndexKeys(c)
+	if o.Objects == nil {
+		o.Objects = objstore.NewMem()
+	}
 	engine, err := storage.Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)

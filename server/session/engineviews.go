@@ -190,11 +190,17 @@ func (c *Config) fillWAL(_ context.Context, _ catalog.View, _ types.Session, add
 	return nil
 }
 
-// fillDiskUsage sums up the objects that manifests name, those of compacted and
-// dropped segments included, the write-ahead log and the copies of remote objects.
+// diskKinds are the kinds of objects of segments.
+var diskKinds = []string{manifest.KindInsert, manifest.KindDelta, manifest.KindStats, manifest.KindIndex, manifest.KindManifest}
+
+// fillDiskUsage sums up the objects of segments, those of compacted and dropped ones
+// included, the write-ahead log and the copies of remote objects.
 func (c *Config) fillDiskUsage(_ context.Context, _ catalog.View, _ types.Session, add func(values ...any)) error {
 	type sums struct{ objects, raw, stored int64 }
-	kinds := map[string]*sums{manifest.KindInsert: {}, manifest.KindDelta: {}, manifest.KindStats: {}, manifest.KindIndex: {}}
+	kinds := map[string]*sums{}
+	for _, kind := range diskKinds {
+		kinds[kind] = &sums{}
+	}
 	for _, s := range c.Engine.Segments() {
 		if s.Manifest == nil {
 			continue
@@ -206,8 +212,12 @@ func (c *Config) fillDiskUsage(_ context.Context, _ catalog.View, _ types.Sessio
 			k.raw += f.RawBytes
 			k.stored += f.Bytes
 		}
+		k := kinds[manifest.KindManifest]
+		k.objects++
+		k.raw += s.Manifest.Size()
+		k.stored += s.Manifest.Size()
 	}
-	for _, kind := range []string{manifest.KindInsert, manifest.KindDelta, manifest.KindStats, manifest.KindIndex} {
+	for _, kind := range diskKinds {
 		add(kind, kinds[kind].objects, kinds[kind].raw, kinds[kind].stored)
 	}
 	add("wal", nil, nil, c.Engine.LogInfo().Bytes)

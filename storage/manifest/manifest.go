@@ -49,6 +49,8 @@ type Manifest struct {
 	// Columns bound the fields, so that segments are pruned before a file of
 	// theirs is opened.
 	Columns []Column `json:"columns,omitempty"`
+
+	size int64 // see Size
 }
 
 // File is one object of a segment.
@@ -168,14 +170,19 @@ func (m *Manifest) Bytes() int64 {
 	return total
 }
 
+// Size is how large the object is that the manifest was decoded from or, last, encoded
+// to.
+func (m *Manifest) Size() int64 { return m.size }
+
 // Encode returns the manifest object.
 func (m *Manifest) Encode() ([]byte, error) {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
 	}
-	out := fmt.Appendf(nil, header, Version, crc32.Checksum(body, castagnoli), len(body))
-	return append(out, body...), nil
+	out := append(fmt.Appendf(nil, header, Version, crc32.Checksum(body, castagnoli), len(body)), body...)
+	m.size = int64(len(out))
+	return out, nil
 }
 
 // Decode reads a manifest object; name is for errors. What is not exactly what
@@ -198,7 +205,7 @@ func Decode(name string, object []byte) (*Manifest, error) {
 	if want := fmt.Sprintf(header, version, crc32.Checksum(body, castagnoli), len(body)); want != string(object[:end]) {
 		return nil, corrupt(end, "manifest does not match its checksum")
 	}
-	m := &Manifest{}
+	m := &Manifest{size: int64(len(object))}
 	if err := json.Unmarshal(body, m); err != nil {
 		return nil, corrupt(end, err.Error())
 	}
