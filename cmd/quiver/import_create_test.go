@@ -63,7 +63,7 @@ func TestImportCreate(t *testing.T) {
 
 	// COPY TO writes the file that --create takes.
 	parquet := filepath.Join(dir, "items.parquet")
-	if _, err := conn.Exec(context.Background(), "COPY (SELECT id, embedding, 'a ' || id AS \"Note\" FROM items) TO '"+parquet+"'"); err != nil {
+	if _, err := conn.Exec(context.Background(), "COPY (SELECT id, embedding, 'a ' || id AS \"Note\", '2030-01-31 12:00'::timestamp AS at, '2030-01-31 12:00+00'::timestamptz AS moment FROM items) TO '"+parquet+"'"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := load("--table", "public.again", parquet, parquet); err != nil {
@@ -71,7 +71,7 @@ func TestImportCreate(t *testing.T) {
 	}
 	expect(`SELECT count(*) || ' ' || sum(id) || ' ' || max("Note") || ' ' || max(embedding::text) FROM again`, "6 6 a 2 [2,0.5]")
 	expect("SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'again'::regclass AND attnum > 0",
-		"id bigint, embedding vector(2), Note text")
+		"id bigint, embedding vector(2), Note text, at timestamp without time zone, moment timestamp with time zone")
 	if _, err := load("--table", "narrow", "--columns", "embedding", parquet); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
-	"github.com/apache/arrow/go/v15/parquet/file"
 
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
@@ -20,11 +19,10 @@ func Describe(ctx context.Context, r RandomReader, size int64, format Format) (_
 	var schema *arrow.Schema
 	switch {
 	case format == Parquet:
-		reader, err := file.NewParquetReader(r)
+		reader, err := openFile(r, memory.DefaultAllocator)
 		if err != nil {
-			return nil, broken("parquet", err)
+			return nil, err
 		}
-		dropArrowSchema(reader)
 		s := &parquetSource{reader: reader, o: Options{Mem: memory.DefaultAllocator}}
 		files, err := s.fileReader()
 		if err != nil {

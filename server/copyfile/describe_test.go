@@ -46,6 +46,7 @@ func TestDescribe(t *testing.T) {
 		{types.Of(types.TimeOID), [n]string{"12:00", "", ""}, "time without time zone"},
 		{types.Of(types.TimestampOID), [n]string{"2030-01-31 12:00", "", ""}, "timestamp without time zone"},
 		{types.Of(types.TimestamptzOID), [n]string{"2030-01-31 12:00+00", "", ""}, "timestamp with time zone"},
+		{types.Of(types.TimestampArrayOID), [n]string{`{"2030-01-31 12:00"}`, "", ""}, "timestamp without time zone[]"},
 		{types.Of(types.VectorOID), [n]string{"", "[1,2,3]", "[4,5,6]"}, "vector(3)"},
 		{types.T{OID: types.HalfvecOID, Mod: 2}, [n]string{"[1,2]", "[3,4]", ""}, "vector(2)"},
 		{types.Of(types.Float4ArrayOID), [n]string{"{1,2}", "{3}", ""}, "real[]"},
@@ -65,9 +66,6 @@ func TestDescribe(t *testing.T) {
 		a := b.NewArray()
 		rec := array.NewRecord(arrow.NewSchema([]arrow.Field{{Name: column.Name, Type: a.DataType()}}, nil), []arrow.Array{a}, n)
 		for _, format := range []Format{Parquet, Arrow} {
-			if format == Parquet && c.t.OID == types.TimestampOID {
-				continue // its library writes timestamps without a zone as if of UTC
-			}
 			var out bytes.Buffer
 			s, err := NewSink(&out, format, None, []Column{column}, types.DefaultFormat(), memory.DefaultAllocator)
 			if err != nil {

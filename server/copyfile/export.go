@@ -17,9 +17,15 @@ type exported struct {
 	turn func(a arrow.Array, mem memory.Allocator) (arrow.Array, error)
 }
 
+// parquetLocal is the zone of timestamps without one that are about to be written as
+// Parquet. The library marks those of no zone as adjusted to UTC, like those of UTC, and
+// all others as not adjusted; of the zone's name it keeps nothing.
+const parquetLocal = "local"
+
 // exportOf chooses the form of a type: its own where Arrow has it, a list for
-// vectors and arrays, and the text of the value for the rest.
-func exportOf(t types.T) exported {
+// vectors and arrays, and the text of the value for the rest. local is the zone of
+// timestamps without one.
+func exportOf(t types.T, local string) exported {
 	same := func(dt arrow.DataType) exported {
 		return exported{dt, func(a arrow.Array, _ memory.Allocator) (arrow.Array, error) { return retyped(a, dt), nil }}
 	}
@@ -30,7 +36,7 @@ func exportOf(t types.T) exported {
 	case types.OIDOID:
 		return same(arrow.PrimitiveTypes.Uint32)
 	case types.TimestampOID:
-		return same(&arrow.TimestampType{Unit: arrow.Microsecond})
+		return same(&arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: local})
 	case types.TimestamptzOID:
 		return same(&arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"})
 	case types.NumericOID:
@@ -41,7 +47,7 @@ func exportOf(t types.T) exported {
 		return exportVectors(t)
 	}
 	if kind := t.Type(); kind.Elem != 0 && kind.Category == types.CategoryArray {
-		return exportArrays(types.T{OID: kind.Elem, Mod: t.Mod})
+		return exportArrays(types.T{OID: kind.Elem, Mod: t.Mod}, local)
 	}
 	return exported{arrow: arrow.BinaryTypes.String}
 }
@@ -103,8 +109,8 @@ func exportVectors(t types.T) exported {
 }
 
 // exportArrays makes lists of arrays of one dimension.
-func exportArrays(elem types.T) exported {
-	inner := exportOf(elem)
+func exportArrays(elem types.T, local string) exported {
+	inner := exportOf(elem, local)
 	return exported{arrow.ListOf(inner.arrow), func(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 		b := array.NewInt32Builder(mem) // the offsets
 		defer b.Release()

@@ -6,9 +6,11 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
+	"github.com/apache/arrow/go/v15/parquet/schema"
 
 	"quiver/sql/types"
 )
@@ -57,11 +59,10 @@ func openParquet(ctx context.Context, r RandomReader, o Options) (Source, error)
 
 // openParquetBy is openParquet for batches of so many rows.
 func openParquetBy(ctx context.Context, r RandomReader, o Options, batchRows int64) (_ Source, err error) {
-	reader, err := file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(o.Mem)))
+	reader, err := openFile(r, o.Mem)
 	if err != nil {
-		return nil, broken("parquet", err)
+		return nil, err
 	}
-	dropArrowSchema(reader)
 	s := &parquetSource{o: o, in: r, reader: reader, batchRows: batchRows}
 	files, err := s.fileReader()
 	if err != nil {
@@ -91,17 +92,57 @@ func openParquetBy(ctx context.Context, r RandomReader, o Options, batchRows int
 	return s, nil
 }
 
+// openFile reads the footer of a file, and makes its types what they are read as.
+func openFile(r RandomReader, mem memory.Allocator) (*file.Reader, error) {
+	reader, err := file.NewParquetReader(r, file.WithReadProps(parquet.NewReaderProperties(mem)))
+	if err != nil {
+		return nil, broken("parquet", err)
+	}
+	dropArrowSchema(reader)
+	root, err := withoutZones(reader.MetaData().Schema.Root())
+	if err != nil {
+		return nil, broken("parquet", err)
+	}
+	reader.MetaData().Schema = schema.NewSchema(root.(*schema.GroupNode))
+	return reader, nil
+}
+
+// arrowSchemaKey is where writers keep the Arrow schema of a file.
+const arrowSchemaKey = "ARROW:schema"
+
 // dropArrowSchema forgets the Arrow schema that some writers add: types are those
 // of Parquet. By it a list of fixed size could not have a null.
 func dropArrowSchema(r *file.Reader) {
 	meta := r.MetaData().FileMetaData
 	kept := meta.KeyValueMetadata[:0]
 	for _, kv := range meta.KeyValueMetadata {
-		if kv.Key != "ARROW:schema" {
+		if kv.Key != arrowSchemaKey {
 			kept = append(kept, kv)
 		}
 	}
 	meta.KeyValueMetadata = kept
+}
+
+// withoutZones makes timestamps that are not adjusted to UTC ones of the sort that the
+// library reads without a zone: by itself it gives UTC to all that have a logical type.
+func withoutZones(n schema.Node) (schema.Node, error) {
+	switch n := n.(type) {
+	case *schema.GroupNode:
+		fields := make(schema.FieldList, n.NumFields())
+		for i := range fields {
+			var err error
+			if fields[i], err = withoutZones(n.Field(i)); err != nil {
+				return nil, err
+			}
+		}
+		return schema.NewGroupNodeConverted(n.Name(), n.RepetitionType(), fields, n.ConvertedType(), n.FieldID())
+	case *schema.PrimitiveNode:
+		if t, ok := n.LogicalType().(*schema.TimestampLogicalType); ok && !t.IsAdjustedToUTC() {
+			local := schema.NewTimestampLogicalTypeWithOpts(schema.WithTSTimeUnitType(t.TimeUnit()), schema.WithTSFromConverted())
+			return schema.NewPrimitiveNodeLogical(n.Name(), n.RepetitionType(), local, n.PhysicalType(), n.TypeLength(), n.FieldID())
+		}
+	}
+	return n, nil
 }
 
 func (s *parquetSource) fileReader() (*pqarrow.FileReader, error) {

@@ -1,6 +1,8 @@
 package copyfile
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 
@@ -44,24 +46,41 @@ type Sink struct {
 // are packed with c. The file form of Arrow needs no seeking.
 func NewSink(w io.Writer, format Format, c Compression, columns []Column, text *types.Format, mem memory.Allocator) (*Sink, error) {
 	s := &Sink{columns: columns, text: text, mem: mem}
-	fields := make([]arrow.Field, len(columns))
+	fields, shown := make([]arrow.Field, len(columns)), make([]arrow.Field, len(columns))
+	local := ""
+	if format == Parquet {
+		local = parquetLocal
+	}
 	for i, col := range columns {
 		t := col.Type
 		if format == Parquet && (t.OID == types.VectorOID || t.OID == types.HalfvecOID) {
 			t.Mod = -1 // its lists have no fixed size: the library writes no null among such
 		}
-		x := exportOf(t)
+		x := exportOf(t, local)
 		s.exports = append(s.exports, x)
 		fields[i] = arrow.Field{Name: col.Name, Type: x.arrow, Nullable: true}
+		shown[i] = arrow.Field{Name: col.Name, Type: exportOf(t, "").arrow, Nullable: true}
 	}
-	s.schema = arrow.NewSchema(fields, nil)
 	switch format {
 	case Parquet:
+		kept, err := arrowSchema(arrow.NewSchema(shown, nil), mem)
+		if err != nil {
+			return nil, err
+		}
+		s.schema = arrow.NewSchema(fields, &kept)
 		return s, s.parquet(w, c)
 	case Arrow:
+		s.schema = arrow.NewSchema(fields, nil)
 		return s, s.arrow(w, c)
 	}
 	return nil, sqlerr.Unsupported("COPY TO with format %s", format)
+}
+
+// arrowSchema is what readers of Parquet take the Arrow types of a file from.
+func arrowSchema(schema *arrow.Schema, mem memory.Allocator) (arrow.Metadata, error) {
+	var b bytes.Buffer
+	err := ipc.NewWriter(&b, ipc.WithSchema(schema), ipc.WithAllocator(mem)).Close()
+	return arrow.NewMetadata([]string{arrowSchemaKey}, []string{base64.StdEncoding.EncodeToString(b.Bytes())}), err
 }
 
 func (s *Sink) parquet(w io.Writer, c Compression) (err error) {
@@ -94,7 +113,7 @@ func (s *Sink) parquet(w io.Writer, c Compression) (err error) {
 		}
 	}
 	props := parquet.NewWriterProperties(options...)
-	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{w}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema(), pqarrow.WithAllocator(s.mem)))
+	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{w}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithAllocator(s.mem)))
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,16 @@ package copyfile
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet/file"
+	"github.com/apache/arrow/go/v15/parquet/schema"
 
 	"quiver/sql/types"
 )
@@ -57,6 +61,74 @@ func TestSink(t *testing.T) {
 		}
 		if _, err := rowsOf(format, sample(t, format), Column{"nothing", types.Of(types.TextOID)}); err == nil {
 			t.Errorf("%s: a column that is not there is read", format)
+		}
+	}
+}
+
+// TestSinkTimestamps: of timestamps Parquet says whether they are moments or times of a
+// clock, within lists, too; the Arrow schema beside says the same.
+func TestSinkTimestamps(t *testing.T) {
+	columns := []Column{{"local", types.Of(types.TimestampOID)}, {"moment", types.Of(types.TimestamptzOID)}, {"locals", types.Of(types.TimestampArrayOID)}}
+	var arrays []arrow.Array
+	var fields []arrow.Field
+	for i, text := range []string{"2030-01-31 12:00", "2030-01-31 12:00+00", `{"2030-01-31 12:00",NULL}`} {
+		b := types.NewBuilder(columns[i].Type, memory.DefaultAllocator)
+		if err := columns[i].Type.Type().ParseText(b, text, -1, types.DefaultFormat()); err != nil {
+			t.Fatal(err)
+		}
+		arrays = append(arrays, b.NewArray())
+		fields = append(fields, arrow.Field{Name: columns[i].Name, Type: arrays[i].DataType()})
+	}
+	var out bytes.Buffer
+	s, err := NewSink(&out, Parquet, None, columns, types.DefaultFormat(), memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(array.NewRecord(arrow.NewSchema(fields, nil), arrays, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := out.Bytes()
+	reader, err := file.NewParquetReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{false, true, false} {
+		c := reader.MetaData().Schema.Column(i)
+		if l, ok := c.LogicalType().(*schema.TimestampLogicalType); !ok || l.IsAdjustedToUTC() != want || l.TimeUnit() != schema.TimeUnitMicros {
+			t.Errorf("%s: %s", c.Path(), c.LogicalType())
+		}
+	}
+	kept, err := base64.StdEncoding.DecodeString(*reader.MetaData().KeyValueMetadata().FindValue(arrowSchemaKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ipc.NewReader(bytes.NewReader(kept))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	want := "timestamp[us] timestamp[us, tz=UTC] list<item: timestamp[us], nullable>"
+	if f := r.Schema().Fields(); fmt.Sprint(f[0].Type, " ", f[1].Type, " ", f[2].Type) != want {
+		t.Errorf("the Arrow schema is %v, want %s", f, want)
+	}
+
+	text := types.Of(types.TextOID)
+	for _, c := range []struct {
+		column Column
+		want   string
+	}{
+		{Column{"local", text}, "2030-01-31 12:00:00"},
+		{Column{"moment", text}, "2030-01-31 12:00:00+00"},
+		{columns[0], "2030-01-31 12:00:00"},
+		{columns[2], `{"2030-01-31 12:00:00",NULL}`},
+		// Files of before mark times of a clock as moments.
+		{Column{"moment", types.Of(types.TimestampOID)}, "2030-01-31 12:00:00"},
+	} {
+		if rows, err := rowsOf(Parquet, data, c.column); err != nil || fmt.Sprint(rows) != "["+c.want+"]" {
+			t.Errorf("%s as %s: %v, %v", c.column.Name, types.FormatType(c.column.Type), rows, err)
 		}
 	}
 }
