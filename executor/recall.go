@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -122,7 +123,8 @@ func rowNumber(segment, position int) uint64 { return uint64(segment)<<32 | uint
 func (m *recallMeasure) run(ctx context.Context, snapshot storage.Snapshot, table *catalog.Table, index *catalog.Index, samples int) (float64, error) {
 	o := &vectorSearcher{x: m.x, index: index, space: m.space, spec: storage.ScanSpec{Table: table, WithRowID: true}}
 	for i := range table.Columns {
-		if c := &table.Columns[i]; c.Number == index.Columns[0].Number {
+		// Of a partial index the keys are asked for, which are null in other rows.
+		if c := &table.Columns[i]; c.Number == index.Columns[0].Number && index.Predicate == "" {
 			o.field = c.Field
 		}
 	}
@@ -246,8 +248,12 @@ func (m *recallMeasure) search(ctx context.Context, own uint64, exact []vector.N
 			all = append(all, vector.Neighbor{Row: rowNumber(n, int(f.position)), Distance: f.distance})
 		}
 	}
+	// With fewer, the rows that no index holds, such as zeros under cosine, belong to
+	// the answer: all of those segments are compared.
+	few := len(all) < m.k+1
+	all = slices.DeleteFunc(all, func(n vector.Neighbor) bool { return few && m.segments[n.Row>>32].left })
 	for _, e := range exact {
-		if s := m.segments[e.Row>>32]; s.index == nil || int(uint32(e.Row)) >= s.indexed {
+		if s := m.segments[e.Row>>32]; s.index == nil || int(uint32(e.Row)) >= s.indexed || few && s.left {
 			all = append(all, e)
 		}
 	}

@@ -14,7 +14,8 @@ type VectorSpec struct {
 	// Scan has the table, its partitions and the filter. Its Fields are not
 	// read; SearchSegment.Take reads what is wanted of rows found.
 	Scan ScanSpec
-	// Field is the column searched.
+	// Field is the column searched; 0 is what Index holds, null where it leaves a row
+	// out.
 	Field catalog.FieldID
 	// Index is the index to search by; nil searches exactly.
 	Index *catalog.Index

@@ -36,7 +36,7 @@ func (s *snapshot) VectorSegments(ctx context.Context, spec VectorSpec) ([]Searc
 		}
 	}
 	column := columnOf(spec.Scan.Table, spec.Field)
-	if column == nil && (target == nil || target.column != nil) {
+	if column == nil && (target == nil || target.keys == nil) {
 		return nil, fmt.Errorf("storage: table %q has no field %d", spec.Scan.Table.Name, spec.Field)
 	}
 	var out []SearchSegment
@@ -133,7 +133,11 @@ func (s *searchSegment) Column(ctx context.Context) (vector.Column, error) {
 	}
 	var err error
 	if s.column == nil {
-		s.vectors, err = s.target.values(ctx, s.src, s.rows, &s.holder)
+		if f, ok := s.src.(*flushedSegment); ok && s.target.column != nil {
+			s.vectors, err = s.p.s.t.e.maskedColumn(ctx, f, s.target, &s.holder)
+		} else {
+			s.vectors, err = s.target.values(ctx, s.src, s.rows, &s.holder)
+		}
 		return s.vectors, err
 	}
 	switch src := s.src.(type) {
