@@ -91,6 +91,9 @@ func (s *Session) newSearchSettings() executor.SearchSettings {
 				b.Tuples = held
 			}
 		}
+		if b.Tuples > 0 { // the first scan is not bounded
+			b.Tuples = max(b.Tuples, int(s.values.Number("hnsw.ef_search")))
+		}
 		out.Bounds["hnsw"] = b
 	}
 	if mode, _ := s.values.Get("ivfflat.iterative_scan"); mode != "off" && s.values.Given("ivfflat.max_probes") {
