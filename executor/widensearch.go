@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/apache/arrow/go/v15/arrow/array"
+
 	"quiver/planner/explain"
 	"quiver/planner/plan"
 	"quiver/sql/sqlerr"
+	"quiver/vector"
 )
 
 func (b *builder) buildWidenSearch(n *plan.WidenSearch) (operator, error) {
@@ -22,7 +25,10 @@ func (b *builder) buildWidenSearch(n *plan.WidenSearch) (operator, error) {
 	if o.search == nil {
 		return nil, sqlerr.New(sqlerr.InternalError, "no vector search to widen")
 	}
-	o.bounds, err = b.compileBounds(n.Limit, n.Offset)
+	if o.bounds, err = b.compileBounds(n.Limit, n.Offset); err != nil {
+		return nil, err
+	}
+	o.ties, err = b.compileOptional(n.Ties)
 	return o, err
 }
 
@@ -33,6 +39,8 @@ type widenSearchOp struct {
 	input  operator
 	search *vectorSearchOp
 	bounds bounds
+	// ties, if not nil, is the distance: rows as far as the last wanted are, too.
+	ties   evaluator
 	rounds int64
 	rows   []*batch
 	done   bool
@@ -109,11 +117,42 @@ func (o *widenSearchOp) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if n >= wanted || o.search.complete || found >= o.search.searcher.rows || most > 0 && found >= most {
+		enough := n >= wanted
+		if enough && o.ties != nil {
+			if enough, err = o.beyond(wanted, n); err != nil {
+				return err
+			}
+		}
+		if enough || o.search.complete || found >= o.search.searcher.rows || most > 0 && found >= most {
 			return nil
 		}
 		o.drop()
 	}
+}
+
+// beyond says whether the last of n rows is farther than the last one wanted.
+func (o *widenSearchOp) beyond(wanted, n int) (bool, error) {
+	distance := func(row int) (d float64, null bool, err error) {
+		for _, b := range o.rows {
+			if row >= b.rows {
+				row -= b.rows
+				continue
+			}
+			a, err := evalFull(o.x, o.ties, b)
+			if err != nil {
+				return 0, false, err
+			}
+			defer a.Release()
+			return a.(*array.Float64).Value(row), a.IsNull(row), nil
+		}
+		return 0, true, nil
+	}
+	at, none, err := distance(wanted - 1)
+	if err != nil || none {
+		return false, err // rows without a distance are as far as each other
+	}
+	last, none, err := distance(n - 1)
+	return none || vector.Compare(last, at) > 0, err
 }
 
 func (o *widenSearchOp) figures() []explain.Detail {

@@ -149,6 +149,8 @@ type Membership struct {
 type WidenSearch struct {
 	Input         Node
 	Limit, Offset plan.Expr
+	// Ties, unless nil, is the distance.
+	Ties plan.Expr
 }
 
 // Columns returns the input's.
@@ -157,8 +159,8 @@ func (w *WidenSearch) Columns() []ColID { return w.Input.Columns() }
 // Inputs returns the input.
 func (w *WidenSearch) Inputs() []*Node { return []*Node{&w.Input} }
 
-// Exprs returns limit and offset.
-func (w *WidenSearch) Exprs() []*plan.Expr { return optional(&w.Limit, &w.Offset) }
+// Exprs returns limit, offset and the distance.
+func (w *WidenSearch) Exprs() []*plan.Expr { return optional(&w.Limit, &w.Offset, &w.Ties) }
 
 // Columns returns the scan's columns and the distance.
 func (v *VectorSearch) Columns() []ColID {

@@ -262,7 +262,7 @@ func (b *builder) widenSearch(w *logical.WidenSearch) *built {
 	in := b.build(w.Input)
 	b.widening = outer
 	none := b.layout(&built{})
-	node := &plan.WidenSearch{Limit: none.expr(w.Limit), Offset: none.expr(w.Offset)}
+	node := &plan.WidenSearch{Limit: none.expr(w.Limit), Offset: none.expr(w.Offset), Ties: b.layout(in).expr(w.Ties)}
 	node.Input = in.node
 	return b.done(node, in.cols, in.node.Estimate())
 }

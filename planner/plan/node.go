@@ -156,10 +156,12 @@ type Membership struct {
 // WidenSearch yields the rows of Input, in which a VectorSearch is Wide: the
 // search finds more and more rows until Input yields Limit + Offset rows, or no
 // more are to be found. Input yields the same rows first, whatever is found
-// besides.
+// besides. With Ties, which is the distance by which they come, it yields all rows as
+// well that are as far as the last of these.
 type WidenSearch struct {
 	Unary
 	Limit, Offset Expr
+	Ties          Expr
 }
 
 // VectorFusion yields the Limit + Offset rows that are best by several searches

@@ -12,24 +12,43 @@ import (
 func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node {
 	return bottomUp(root, func(n logical.Node) logical.Node {
 		s, ok := n.(*logical.Sort)
-		if !ok || s.Limit == nil || len(s.Keys) != 1 {
+		if !ok || s.Limit == nil || len(s.Keys) == 0 {
 			return n
 		}
-		if fused := fuseSearches(c, s); fused != nil {
-			return fused
+		single := len(s.Keys) == 1
+		if single {
+			if fused := fuseSearches(c, s); fused != nil {
+				return fused
+			}
 		}
 		if s.Keys[0].Desc || s.Keys[0].NullsFirst {
 			return n
 		}
-		if found := vectorSearch(c, s); found != nil {
-			return found
+		v, place := vectorSearch(c, s)
+		switch {
+		case v != nil && single:
+			return place(v)
+		case single:
+			return widenSearch(c, s)
+		case v != nil && v.Index != nil:
+			return searchTies(c, s, v, place)
 		}
-		return widenSearch(c, s)
+		return n
 	})
 }
 
-// vectorSearch returns what stands in for the sort; nil when it is no search.
-func vectorSearch(c *Context, s *logical.Sort) logical.Node {
+// searchTies has rows at the same distance put in order by further keys: a search finds
+// those wanted and all that are as far as the last of them, which are then sorted.
+func searchTies(c *Context, s *logical.Sort, v *logical.VectorSearch, place func(logical.Node) logical.Node) logical.Node {
+	v.Wide = true
+	s.Input = place(&logical.WidenSearch{Input: v, Limit: s.Limit, Offset: s.Offset, Ties: c.Meta.Ref(v.Distance)})
+	return s
+}
+
+// vectorSearch returns the search that finds the rows of a sort by its first key, and
+// what puts a node in the place of the scan below and returns the sort's input then; nil
+// when it is no search.
+func vectorSearch(c *Context, s *logical.Sort) (v *logical.VectorSearch, place func(logical.Node) logical.Node) {
 	key := s.Keys[0].Expr
 	var projects []*logical.Project
 	input, ok := belowProjects(s.Input, func(p *logical.Project, by map[logical.ColID]plan.Expr) {
@@ -37,41 +56,41 @@ func vectorSearch(c *Context, s *logical.Sort) logical.Node {
 		key = logical.Substitute(key, by)
 	})
 	if !ok {
-		return nil
+		return nil, nil
 	}
 	scan, ok := input.(*logical.Scan)
 	if !ok || scan.Virtual != nil || scan.Key != nil {
-		return nil
+		return nil, nil
 	}
-	v := distance(key, scan)
-	if v == nil {
-		return nil
+	if v = distance(key, scan); v == nil {
+		return nil, nil
 	}
 	takeRange(v)
 	chooseIndex(c, v)
 	if v.Field == 0 && v.Index == nil {
-		return nil // an expression without an index
+		return nil, nil // an expression without an index
 	}
 	v.Limit, v.Offset = s.Limit, s.Offset
 	v.Distance = c.Meta.Add(logical.Column{Name: "distance", Type: types.Of(types.Float8OID)})
-	ref := c.Meta.Ref(v.Distance)
-	if len(projects) == 0 {
-		return v
+	return v, func(n logical.Node) logical.Node {
+		if len(projects) == 0 {
+			return n
+		}
+		// The computed distance stands in for the expression wherever it occurs in
+		// the lowest projection.
+		want, ref := logical.Key(key), c.Meta.Ref(v.Distance)
+		lowest := projects[len(projects)-1]
+		for i := range lowest.Items {
+			lowest.Items[i].Expr = logical.Map(lowest.Items[i].Expr, func(e plan.Expr) plan.Expr {
+				if logical.Key(e) == want {
+					return ref
+				}
+				return e
+			})
+		}
+		lowest.Input = n
+		return projects[0]
 	}
-	// The computed distance stands in for the expression wherever it occurs in
-	// the lowest projection.
-	want := logical.Key(key)
-	lowest := projects[len(projects)-1]
-	for i := range lowest.Items {
-		lowest.Items[i].Expr = logical.Map(lowest.Items[i].Expr, func(e plan.Expr) plan.Expr {
-			if logical.Key(e) == want {
-				return ref
-			}
-			return e
-		})
-	}
-	lowest.Input = v
-	return projects[0]
 }
 
 // belowProjects is what lies below projections, of which each sees every one
