@@ -167,9 +167,10 @@ func (e *Engine) vectorIndexes(partition catalog.StorageID) (list []*targetIndex
 type openedIndex struct {
 	vector.Index
 	values  vector.Column
-	name    string // of its objects, for errors
-	method  string // the access method
-	standIn bool   // it is of another kind, or for the interim
+	name    string          // of its objects, for errors
+	parts   []manifest.File // the same
+	method  string          // the access method
+	standIn bool            // it is of another kind, or for the interim
 }
 
 // Kind is the access method that was asked for.
@@ -186,7 +187,7 @@ func (x *targetIndex) open(ctx context.Context, f *flushedSegment) (*cache.File,
 // openFirst is open of what is not open yet.
 func (x *targetIndex) openFirst(ctx context.Context, f *flushedSegment) (*cache.File, error) {
 	return f.Index(ctx, x.storage(), func(parts vector.Parts) (vector.Index, error) {
-		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex), method: x.kind.Name()}
+		o := &openedIndex{name: f.Manifest.Name().Prefix(manifest.KindIndex), method: x.kind.Name(), parts: f.Current().Parts(x.storage())}
 		if x.column == nil {
 			var err error
 			if o.values, err = x.openValues(ctx, f, parts); err != nil {
@@ -229,10 +230,17 @@ func (x *targetIndex) kindOf(f *flushedSegment, parts vector.Parts) (vector.Kind
 // was written, into a *binlog.CorruptionError.
 func (o *openedIndex) guard(f func() error) error {
 	err := binlog.Guard(o.name, f)
-	if errors.Is(err, vector.ErrCorrupt) {
-		return &binlog.CorruptionError{Object: o.name, Reason: err.Error()}
+	if !errors.Is(err, vector.ErrCorrupt) {
+		return err
 	}
-	return err
+	corrupt := &binlog.CorruptionError{Object: o.name, Reason: err.Error()}
+	var part *vector.PartError
+	if errors.As(err, &part) {
+		if i := slices.IndexFunc(o.parts, func(f manifest.File) bool { return f.Part == part.Part }); i >= 0 {
+			corrupt.Object, corrupt.Reason = o.parts[i].Key, part.What
+		}
+	}
+	return corrupt
 }
 
 // Search searches under guard.

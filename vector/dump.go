@@ -55,7 +55,7 @@ func dumpPayload(w io.Writer, part string, payload []byte, rows int) error {
 		fmt.Fprintf(w, "the other parts are of %s\n", payload)
 	case partTwins, partUpper:
 		if len(payload)%4 != 0 {
-			return fmt.Errorf("%w: part %s: size", ErrCorrupt, part)
+			return &PartError{part, "size"}
 		}
 		fmt.Fprintf(w, "%d words\n", len(payload)/4)
 	}
@@ -66,7 +66,7 @@ func dumpPayload(w io.Writer, part string, payload []byte, rows int) error {
 // first rows of it. It wraps ErrCorrupt if that is none.
 func DumpPositions(w io.Writer, payload []byte, rows int) error {
 	if len(payload)%4 != 0 {
-		return fmt.Errorf("%w: part %s: size", ErrCorrupt, PartPositions)
+		return &PartError{PartPositions, "size"}
 	}
 	gone := 0
 	for i := 0; i < len(payload); i += 4 {

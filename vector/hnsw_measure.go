@@ -77,7 +77,7 @@ type effortMeasure struct {
 	options Options
 	truth   [][]Neighbor
 	// at is the node of each row of truth, by position.
-	at map[uint32]uint32
+	at      map[uint32]uint32
 	workers []walker
 	table   effortTable
 }

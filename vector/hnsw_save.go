@@ -2,7 +2,6 @@ package vector
 
 import (
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 	"sync"
@@ -66,7 +65,7 @@ func dimMaxOf(e Element) int {
 }
 
 func decodeGraphMeta(payload []byte) (*graphMeta, error) {
-	corrupt := fmt.Errorf("%w: part %s: contents", ErrCorrupt, partGraph)
+	corrupt := &PartError{partGraph, "contents"}
 	d := &partDecoder{payload, true}
 	number := func() int { return int(d.uint32()) }
 	space := Space{Element: Element(number()), Distance: Distance(number()), Dim: number()}
@@ -276,7 +275,7 @@ func openGraph(parts Parts) (*graphIndex, error) {
 		var part []byte
 		var id uint64
 		if part, id, err = openPart(parts, name); err == nil && (id != identity || len(part) != size) {
-			err = fmt.Errorf("%w: part %s: not of this index", ErrCorrupt, name)
+			err = &PartError{name, "not of this index"}
 		}
 		return part
 	}
@@ -312,7 +311,7 @@ func openGraph(parts Parts) (*graphIndex, error) {
 
 // check tells whether all numbers of nodes, layers and ordinals exist.
 func (x *graphIndex) check() error {
-	corrupt := func(part string) error { return fmt.Errorf("%w: part %s: contents", ErrCorrupt, part) }
+	corrupt := func(part string) error { return &PartError{part, "contents"} }
 	g, nodes := x.graph, uint32(x.nodes)
 	entry, layer, ok := g.entryPoint()
 	switch {

@@ -2,7 +2,6 @@ package vector
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 )
 
@@ -161,7 +160,7 @@ func openRecords(parts Parts, identity uint64) ([]uint32, error) {
 		return nil, err
 	}
 	if id != identity || len(part)%4 != 0 {
-		return nil, fmt.Errorf("%w: part %s: not of this index", ErrCorrupt, partRecords)
+		return nil, &PartError{partRecords, "not of this index"}
 	}
 	return wordsOf(part), nil
 }

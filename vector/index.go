@@ -311,5 +311,14 @@ var ErrMemory = errors.New("vector: not enough memory to build the index")
 // ErrCorrupt: a part of an index is not what was written.
 var ErrCorrupt = errors.New("vector: corrupt index")
 
+// PartError is an ErrCorrupt that says of which part, and what is wrong with it.
+type PartError struct{ Part, What string }
+
+// Error implements error.
+func (e *PartError) Error() string { return fmt.Sprintf("%v: part %s: %s", ErrCorrupt, e.Part, e.What) }
+
+// Unwrap returns ErrCorrupt.
+func (*PartError) Unwrap() error { return ErrCorrupt }
+
 // ErrUnsupported: the options or the space are beyond what a kind can do.
 var ErrUnsupported = errors.New("vector: unsupported index")

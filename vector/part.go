@@ -111,7 +111,7 @@ func openPart(parts Parts, name string) (payload []byte, identity uint64, err er
 
 func decodePart(b []byte, name string) (payload []byte, identity uint64, err error) {
 	corrupt := func(what string) ([]byte, uint64, error) {
-		return nil, 0, fmt.Errorf("%w: part %s: %s", ErrCorrupt, name, what)
+		return nil, 0, &PartError{name, what}
 	}
 	if len(b) < partHeaderBytes+4 {
 		return corrupt("too short")
@@ -192,7 +192,7 @@ func reorderPositions(old Parts, parts PartWriter, moved func(old uint32) (uint3
 		return err
 	}
 	if len(payload)%4 != 0 {
-		return fmt.Errorf("%w: part %s: size", ErrCorrupt, PartPositions)
+		return &PartError{PartPositions, "size"}
 	}
 	w, err := newPartEncoder(parts, PartPositions, identity, int64(len(payload)))
 	if err != nil {

@@ -64,7 +64,7 @@ var partNames = map[uint32]string{partCentroids: "centroids", partLists: "lists"
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func corrupt(part uint32, what string, args ...any) error {
-	return fmt.Errorf("%w: part %s: %s", vector.ErrCorrupt, partNames[part], fmt.Sprintf(what, args...))
+	return &vector.PartError{Part: partNames[part], What: fmt.Sprintf(what, args...)}
 }
 
 func header(part uint32, identity uint64, size int, sum uint32) []byte {
