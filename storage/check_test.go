@@ -207,7 +207,7 @@ func TestSweepSparesWhatIsRead(t *testing.T) {
 	w.check(err)
 	defer sc.Close()
 	before := count(t, w.objects, "files/")
-	w.check(w.e.vacuumShard(w.ctx, w.e.shardsOf(table.Storage, 0)[0], mergeFull))
+	w.check(w.e.vacuumShard(w.ctx, w.e.shardsOf(table.Storage, 0)[0], mergeFull, atOnce()))
 	w.e.firstID = w.e.ids.Load() + 1 // everything is old
 	w.check(w.e.sweep(w.ctx))
 	if n := count(t, w.objects, "files/"); n < before {

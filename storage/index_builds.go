@@ -143,7 +143,7 @@ func (e *Engine) buildShard(ctx context.Context, s *shard, x *targetIndex, p *in
 	if err := e.flushShard(ctx, s); err != nil {
 		return err
 	}
-	if err := e.mergeSmall(ctx, s, mergeWhole); err != nil {
+	if err := e.mergeSmall(ctx, s, mergeWhole, atOnce()); err != nil {
 		return err
 	}
 	v := s.pin()

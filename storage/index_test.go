@@ -484,7 +484,7 @@ func TestMergeUnderChanges(t *testing.T) {
 	w.settle()
 	s := w.e.allShards()[0]
 	w.check(s.shape(w.ctx))
-	w.check(w.e.mergeSmall(w.ctx, s, mergeAll))
+	w.check(w.e.mergeSmall(w.ctx, s, mergeAll, atOnce()))
 	s.shaped()
 	if n == 0 {
 		t.Error("nothing was built")

@@ -139,10 +139,12 @@ func (m *merge) write(ctx context.Context) error {
 	defer out.Abort()
 	for from := 0; from < len(m.refs); from += flushBatchRows {
 		m.pace.pause()
+		m.pace.tell("merging rows", from, len(m.refs))
 		if err := m.writeBatch(ctx, out, fields, m.refs[from:min(from+flushBatchRows, len(m.refs))]); err != nil {
 			return err
 		}
 	}
+	m.pace.tell("writing objects", len(m.refs), len(m.refs))
 	for i := range m.inputs {
 		out.DeleteFrom(m.deletesOf(ctx, i))
 	}

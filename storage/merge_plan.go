@@ -204,11 +204,11 @@ func (f *flushedSegment) bytesWithout(deleted int64) (n int64) {
 	return n
 }
 
-// mergeSmall does every merge of the scope in a shard, at once. The caller holds the shard's
+// mergeSmall does every merge of the scope in a shard. The caller holds the shard's
 // token.
-func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope) error {
+func (e *Engine) mergeSmall(ctx context.Context, s *shard, scope mergeScope, pace paced) error {
 	for {
-		done, err := e.mergeOnce(ctx, s, scope, atOnce())
+		done, err := e.mergeOnce(ctx, s, scope, pace)
 		if done || err != nil {
 			return err
 		}

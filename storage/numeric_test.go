@@ -205,7 +205,7 @@ func TestNumericsOfVersion1(t *testing.T) {
 	tx.Rollback()
 	s := w.e.allShards()[0]
 	w.check(s.shape(w.ctx))
-	w.check(w.e.mergeSmall(w.ctx, s, mergeAll))
+	w.check(w.e.mergeSmall(w.ctx, s, mergeAll, atOnce()))
 	s.shaped()
 	v := s.pin()
 	if n := len(v.flushed); n != 1 {

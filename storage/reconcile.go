@@ -164,6 +164,13 @@ func (p paced) pause() {
 	}
 }
 
+// tell says how far the work is.
+func (p paced) tell(phase string, done, total int) {
+	if p.progress != nil {
+		p.progress(phase, int64(done), int64(total))
+	}
+}
+
 // buildJob submits the build of an index of a segment.
 func (e *Engine) buildJob(s *shard, f *flushedSegment, x *targetIndex) (job int64, fresh bool) {
 	id, storage, priority := f.id(), x.storage(), jobs.Index

@@ -69,7 +69,12 @@ func TestSegmentStates(t *testing.T) {
 	sc, err := s.Scan(w.ctx, ScanSpec{Table: table, Fields: []catalog.FieldID{100}})
 	w.check(err)
 	shard := w.e.shardsOf(table.Storage, 0)[0]
-	w.check(w.e.vacuumShard(w.ctx, shard, mergeFull))
+	told, pace := map[string]int64{}, atOnce()
+	pace.progress = func(phase string, _, total int64) { told[phase] = total }
+	w.check(w.e.vacuumShard(w.ctx, shard, mergeFull, pace))
+	if told["merging rows"] != 3 || told["writing objects"] != 3 {
+		t.Errorf("of a merge of 3 rows is told %v", told)
+	}
 	w.expectStates("compacted 2 remote built, compacted 1 remote absent, indexed 3 remote built")
 	w.check(sc.Close())
 	s.Close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"quiver/catalog"
 	"quiver/storage/jobs"
@@ -16,12 +17,27 @@ import (
 // retention as well, and builds the vector indexes that segments lack, before it
 // returns.
 func (e *Engine) Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error {
+	return e.vacuum(ctx, table, partition, full, nil)
+}
+
+// vacuum is Vacuum that tells how far it is: of one shard what its merges tell, of
+// several how many are done.
+func (e *Engine) vacuum(ctx context.Context, table, partition catalog.StorageID, full bool, p *jobs.Progress) error {
 	scope := mergeAll
 	if full {
 		scope = mergeFull
 	}
 	shards := e.shardsOf(table, partition)
-	err := eachShard(ctx, shards, func(ctx context.Context, s *shard) error { return e.vacuumShard(ctx, s, scope) })
+	pace, done := atOnce(), atomic.Int64{}
+	if len(shards) == 1 {
+		pace.progress = p.Set
+	}
+	err := eachShard(ctx, shards, func(ctx context.Context, s *shard) error {
+		if len(shards) > 1 {
+			defer func() { p.Set("shards", done.Add(1), int64(len(shards))) }()
+		}
+		return e.vacuumShard(ctx, s, scope, pace)
+	})
 	if err != nil || !full {
 		return err
 	}
@@ -57,7 +73,7 @@ func (e *Engine) Flush(ctx context.Context, table, partition catalog.StorageID) 
 func (e *Engine) Compact(object string, table, partition catalog.StorageID) (job int64) {
 	job, _ = e.jobs.SubmitID(jobs.Job{
 		Kind: "compact", Object: object, Key: fmt.Sprintf("compact %d/%d", table, partition), Priority: jobs.Merge, Costly: true,
-		Run: func(ctx context.Context, _ *jobs.Progress) error { return e.Vacuum(ctx, table, partition, false) },
+		Run: func(ctx context.Context, p *jobs.Progress) error { return e.vacuum(ctx, table, partition, false, p) },
 	})
 	e.jobs.Hurry(job) // it may be there from before
 	return job
@@ -67,7 +83,7 @@ func (e *Engine) Compact(object string, table, partition catalog.StorageID) (job
 // none of that number.
 func (e *Engine) WaitJob(ctx context.Context, job int64) error { return e.jobs.WaitID(ctx, job) }
 
-func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) error {
+func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope, pace paced) error {
 	if err := s.shape(ctx); err != nil {
 		return err
 	}
@@ -75,14 +91,14 @@ func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope) er
 	if err := e.flushShard(ctx, s); err != nil {
 		return err
 	}
-	if err := e.mergeSmall(ctx, s, scope); err != nil || scope != mergeFull {
+	if err := e.mergeSmall(ctx, s, scope, pace); err != nil || scope != mergeFull {
 		return err
 	}
 	v := s.pin()
 	defer v.release()
 	for _, x := range e.vectorIndexes(s.key.partition) {
 		for _, f := range v.flushed {
-			err := e.inBackground(x, f, createInBackground, atOnce(), func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
+			err := e.inBackground(x, f, createInBackground, pace, func(x *targetIndex) error { return e.buildSegment(ctx, s, f, x) })
 			if err != nil {
 				return err
 			}
