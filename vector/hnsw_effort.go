@@ -77,7 +77,7 @@ func (t *effortTable) raise(factor float32) {
 	for i := range t.gain {
 		for j := range t.gain[i] {
 			t.gain[i][j] = min(1+(t.gain[i][j]-1)*factor, gainMax)
-			t.visits[i][j] *= factor
+			t.visits[i][j] = min(t.visits[i][j]*factor, graphNodesMax)
 		}
 	}
 }
