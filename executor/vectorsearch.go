@@ -43,10 +43,15 @@ type vectorSearchOp struct {
 	complete bool
 	// primed are the rows of a run that were found ahead: searchBatch's.
 	primed *batch
-	out    *batch
-	at     int
-	done   bool
+	// found are rows whose columns are still to be read; out are the last that were.
+	found []foundRow
+	out   *batch
+	at    int
+	done  bool
 }
+
+// fetchRows is how many rows found are read at a time.
+const fetchRows = 8 * batchRows
 
 func (o *vectorSearchOp) open(context.Context) error {
 	primed := o.primed
@@ -70,7 +75,7 @@ func (o *vectorSearchOp) close() {
 	if !o.kept {
 		o.searcher.end()
 	}
-	o.at, o.done = 0, false
+	o.found, o.at, o.done = nil, 0, false
 }
 
 func (o *vectorSearchOp) next(ctx context.Context) (*batch, error) {
@@ -81,7 +86,9 @@ func (o *vectorSearchOp) next(ctx context.Context) (*batch, error) {
 		}
 	}
 	if o.out == nil || o.at == o.out.rows {
-		return nil, nil
+		if err := o.fetch(ctx); err != nil || o.out == nil {
+			return nil, err
+		}
 	}
 	from := o.at
 	o.at = min(from+batchRows, o.out.rows)
@@ -102,17 +109,28 @@ func (o *vectorSearchOp) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := o.find(ctx, q, k)
-	if err != nil || len(found) == 0 {
-		return err
+	o.found, err = o.find(ctx, q, k)
+	return err
+}
+
+// fetch reads the columns of the next rows found; out is nil if there are none.
+func (o *vectorSearchOp) fetch(ctx context.Context) (err error) {
+	if o.out != nil {
+		o.out.release()
+		o.out = nil
 	}
-	if o.out, err = o.searcher.fetch(ctx, found); err != nil {
+	o.at = 0
+	if len(o.found) == 0 {
+		return nil
+	}
+	next := o.found[:min(fetchRows, len(o.found))]
+	if o.out, err = o.searcher.fetch(ctx, next); err != nil {
 		return err
 	}
 	if o.node.Distance {
-		o.out.cols = append(o.out.cols, distanceColumn(o.x, found))
+		o.out.cols = append(o.out.cols, distanceColumn(o.x, next))
 	}
-	if !o.kept {
+	if o.found = o.found[len(next):]; len(o.found) == 0 && !o.kept {
 		o.searcher.end()
 	}
 	return nil

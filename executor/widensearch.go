@@ -44,6 +44,8 @@ type widenSearchOp struct {
 	rounds int64
 	rows   []*batch
 	done   bool
+	// streams: so many rows are as far as each other that all are handed on, as they come.
+	streams bool
 }
 
 // Each round finds widenFactor as many rows as the one before, the first
@@ -52,6 +54,9 @@ const (
 	widenFirst  = 4
 	widenFactor = 4
 	widenShare  = 8
+	// tiesMost is how many rows are kept to see whether the last ones are as far as
+	// each other.
+	tiesMost = 4096
 )
 
 func (o *widenSearchOp) open(context.Context) error { o.close(); return nil }
@@ -61,7 +66,7 @@ func (o *widenSearchOp) close() {
 	o.input.close()
 	o.search.wanted, o.search.kept = 0, false
 	o.search.close()
-	o.done = false
+	o.done, o.streams = false, false
 }
 
 func (o *widenSearchOp) drop() {
@@ -77,6 +82,9 @@ func (o *widenSearchOp) next(ctx context.Context) (*batch, error) {
 		if err := o.run(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if o.streams {
+		return o.input.next(ctx)
 	}
 	if len(o.rows) == 0 {
 		return nil, nil
@@ -106,6 +114,11 @@ func (o *widenSearchOp) run(ctx context.Context) error {
 		most := o.search.searcher.tuplesMost()
 		if most > 0 {
 			found = min(found, max(most, wanted))
+		}
+		if o.ties != nil && found > max(tiesMost, wanted*widenFirst) && most == 0 {
+			o.search.wanted, o.search.complete, o.search.kept = max(o.search.searcher.rows, 1), false, true
+			o.streams = true
+			return o.input.open(ctx)
 		}
 		o.search.wanted, o.search.complete, o.search.kept = found, false, true
 		n := 0

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"quiver/catalog"
+	"quiver/storage/manifest"
 	"quiver/storage/objstore"
 )
 
@@ -124,6 +125,29 @@ func TestBulkLoad(t *testing.T) {
 		"crashed": func(w *world) { w.crash() },
 		"flushed, crashed": func(w *world) {
 			w.check(w.e.Checkpoint(w.ctx))
+			w.crash()
+		},
+		// The objects of the load are those of the log alone, and other segments of the
+		// shards, or the load's own, cannot be read for a while.
+		"damaged, mended": func(w *world) {
+			kept := map[string][]byte{}
+			for key, data := range w.objects.objects {
+				if k, ok := manifest.ParseKey(key); ok && k.Kind == manifest.KindManifest {
+					kept[key] = data
+					delete(w.objects.objects, key)
+				}
+			}
+			for range 2 {
+				w.crash()
+				if !w.e.damaged {
+					w.t.Fatal("no shard is damaged")
+				}
+				w.check(w.e.sweep(w.ctx))
+				if err := w.e.Checkpoint(w.ctx); !isDamage(err) {
+					w.t.Errorf("CHECKPOINT: %v", err)
+				}
+			}
+			maps.Copy(w.objects.objects, kept)
 			w.crash()
 		},
 		"crashed, flushed, merged": func(w *world) {

@@ -135,6 +135,8 @@ func (p *commitPipeline) enqueue(record []byte, c *pendingCommit) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	// Where the clock is ahead of the wall clock, and counts only, ids may overtake it.
+	p.e.clock.Observe(hlc.Timestamp(p.e.ids.Load()))
 	at, err := p.e.clock.Next()
 	if err != nil {
 		return fmt.Errorf("storage: clock: %w", err)

@@ -178,8 +178,9 @@ type Engine struct {
 	schemas schemaCache
 	filters *filterCache
 
-	// damaged says that recovery found shards that cannot be read.
-	damaged bool
+	// recovering is true while recovery runs; damaged says that it found shards that
+	// cannot be read.
+	recovering, damaged bool
 	// ids hands out row, transaction, segment and log ids. It starts from the
 	// clock, whose readings never repeat, and is slower than it, so ids never
 	// repeat either: 2^18 of them a millisecond are free.
@@ -246,9 +247,11 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.ids.Store(uint64(first))
 	e.firstID = uint64(first)
 	e.pipeline.watermark.Store(uint64(first))
+	e.recovering = true
 	if err := e.recover(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	e.recovering = false
 	if !opts.Manual {
 		e.submitSweep()
 		e.tasks.Go(e.maintain)

@@ -156,6 +156,9 @@ func (in *insertion) check(ctx context.Context, onConflict bool) error {
 		}
 	}
 	reach := in.reach()
+	if err := in.t.e.damage(in.schema.table, reach); err != nil {
+		return err
+	}
 	views := in.t.e.pinPartitions(in.schema.table, reach)
 	defer views.release()
 	left := map[int]bool{}

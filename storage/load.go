@@ -3,7 +3,6 @@ package storage
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,10 +10,8 @@ import (
 
 	"quiver/catalog"
 	"quiver/internal/hlc"
-	"quiver/storage/binlog"
 	"quiver/storage/deltalog"
 	"quiver/storage/manifest"
-	"quiver/storage/objstore"
 	"quiver/storage/segment"
 )
 
@@ -149,12 +146,6 @@ func (e *Engine) openSegment(ctx context.Context, d *catalog.Segment) (*flushedS
 		return nil, err
 	}
 	return newFlushed(f, d), nil
-}
-
-// isDamage says that an object is not there or not what it was.
-func isDamage(err error) bool {
-	var corrupt *binlog.CorruptionError
-	return errors.As(err, &corrupt) || errors.Is(err, objstore.ErrNotFound)
 }
 
 // loadDeletes applies every delta log of a shard to all its segments.

@@ -380,7 +380,8 @@ func replayKeys(c *wal.Insert) (*array.Binary, error) {
 const adoptBytes = 4 << 20
 
 // apply makes the writes part of the shards, committed at at. It runs under
-// the pipeline's apply lock and cannot fail but for memory, which it waits for.
+// the pipeline's apply lock and cannot fail but for memory, which it waits for; of
+// recovery, shards that cannot be read are set aside.
 func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Position, live func(*shard) bool) error {
 	p.chain = map[RowID]int{}
 	for i := range p.deletes.count {
@@ -398,10 +399,11 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 				return err
 			}
 		}
-		if err := p.applyLoads(ctx, s, ps.loads, at); err != nil {
+		err := p.applyLoads(ctx, s, ps.loads, at)
+		s.markDirty(pos, at)
+		if err != nil && !p.e.setAside(s, err) {
 			return err
 		}
-		s.markDirty(pos, at)
 	}
 	var near nearSource
 	for i := range p.deletes.count {
@@ -413,10 +415,14 @@ func (p *privateWrites) apply(ctx context.Context, at hlc.Timestamp, pos wal.Pos
 		if !live(s) {
 			continue
 		}
-		if err := s.deleteRow(ctx, &near, d.row, p.lastSuccessor(d.successor), at); err != nil {
-			return err
-		}
+		err := s.deleteRow(ctx, &near, d.row, p.lastSuccessor(d.successor), at)
 		s.markDirty(pos, at)
+		if err != nil {
+			if !p.e.setAside(s, err) {
+				return err
+			}
+			near = nearSource{}
+		}
 	}
 	return nil
 }

@@ -162,6 +162,9 @@ func (e *Engine) sweep(ctx context.Context) error {
 
 // orphans lists the objects that nothing names and that are old.
 func (e *Engine) orphans(ctx context.Context, now time.Time) (stale []string, err error) {
+	if e.damaged {
+		return nil, nil // objects of bulk loads may be named by the log alone
+	}
 	// In this order: what is in the making then is not old, and what is listed then
 	// has its place in the catalog, or has none.
 	before := e.sweeping.before(now, e.firstID, e.opts.SweepAfter)

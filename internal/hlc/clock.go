@@ -104,7 +104,7 @@ func (c *Clock) Next() (Timestamp, error) {
 
 // room is the part of the window that a clock ahead of the wall clock, which then
 // counts only, takes at a time: were it the whole, restarts would add up.
-const room = 64
+const room = 8
 
 func (c *Clock) wall() uint64 { return uint64(At(c.options.Now())) }
 

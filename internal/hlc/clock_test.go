@@ -247,7 +247,7 @@ func TestRestarts(t *testing.T) {
 		}
 		c.moves.Wait()
 	}
-	w.ms.Add(2000)
+	w.ms.Add(1000 * (2 + crashes/room))
 	c := newClock(t, b, w)
 	if d := ahead(c); d != 0 {
 		t.Fatalf("%v ahead once the wall clock has caught up", d)

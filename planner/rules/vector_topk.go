@@ -30,7 +30,7 @@ func searchVectors(c *Context, root logical.Node, _ logical.ColSet) logical.Node
 			return place(v)
 		case single:
 			return widenSearch(c, s)
-		case v != nil && v.Index != nil:
+		case v != nil && v.Index != nil && !logical.VolatileExpr(s.Limit) && (s.Offset == nil || !logical.VolatileExpr(s.Offset)):
 			return searchTies(c, s, v, place)
 		}
 		return n

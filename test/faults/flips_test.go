@@ -124,10 +124,29 @@ func (w *world) damage(key, whole string) (failed int, err error) {
 	return failed, err
 }
 
-// TestDamagedTable: a server whose table lost a manifest starts, refuses what needs the
+// TestDamagedTable: a server whose table lost its manifests, or the runs that replay
+// finds deleted rows by, starts, refuses what needs the
 // table and nothing else, and keeps what the log has of it: once the object is back
 // everything is there. A table that stays damaged can be dropped.
 func TestDamagedTable(t *testing.T) {
+	t.Run("manifests", func(t *testing.T) {
+		damagedTable(t, "files/manifest/", []string{
+			"SELECT count(*) FROM a", "SELECT * FROM a WHERE id = 101", "INSERT INTO a VALUES (200, 'no')", "DELETE FROM a WHERE id = 50",
+			"INSERT INTO heap VALUES (1)", "BEGIN; INSERT INTO b VALUES (-1); INSERT INTO heap VALUES (1); COMMIT",
+			"BEGIN; CREATE TABLE late (); INSERT INTO heap VALUES (1); COMMIT", "VACUUM FULL heap", "CHECKPOINT",
+			"INSERT INTO parts VALUES (300)", // whose key may be in the partition
+		})
+	})
+	t.Run("runs", func(t *testing.T) {
+		damagedTable(t, "files/index/", []string{
+			"SELECT count(*) FROM a", "SELECT * FROM a WHERE id = 101", "INSERT INTO a VALUES (200, 'no')", "DELETE FROM a WHERE id = 50",
+			"VACUUM FULL a", "CHECKPOINT",
+		})
+	})
+}
+
+// damagedTable loses the objects under a prefix, and expects statements to fail of it.
+func damagedTable(t *testing.T, prefix string, fail []string) {
 	w := newWorld(t.Context(), t.TempDir())
 	if err := w.start(); err != nil {
 		t.Fatal(err)
@@ -161,13 +180,14 @@ func TestDamagedTable(t *testing.T) {
 		return string(bytes.Join(results[0].Rows[0], []byte(" ")))
 	}
 	exec("CREATE TABLE a (id int PRIMARY KEY, note text); CREATE TABLE heap (n int); CREATE TABLE b (id int PRIMARY KEY)")
+	exec("CREATE TABLE parts (id int PRIMARY KEY); CREATE PARTITION part ON parts; INSERT INTO part VALUES (300)")
 	exec("INSERT INTO a SELECT g, 'note ' || g FROM generate_series(1, 100) g; INSERT INTO heap SELECT generate_series(1, 50)")
 	exec("CHECKPOINT")
 	// In the log alone.
 	exec("INSERT INTO a VALUES (101, 'late'); DELETE FROM a WHERE id <= 10; INSERT INTO heap VALUES (51)")
 	whole := answer("SELECT count(*), sum(id) FROM a") + answer("SELECT count(*) FROM heap")
 	kept := map[string][]byte{}
-	if err := w.Objects.List(t.Context(), "files/manifest/", func(o objstore.ObjectInfo) error {
+	if err := w.Objects.List(t.Context(), prefix, func(o objstore.ObjectInfo) error {
 		data, err := objstore.ReadAll(t.Context(), w.Objects, o.Key)
 		kept[o.Key] = data
 		return err
@@ -184,11 +204,7 @@ func TestDamagedTable(t *testing.T) {
 	lose()
 	for i := range 3 {
 		restart()
-		for _, sql := range []string{
-			"SELECT count(*) FROM a", "SELECT * FROM a WHERE id = 101", "INSERT INTO a VALUES (200, 'no')", "DELETE FROM a WHERE id = 50",
-			"INSERT INTO heap VALUES (1)", "BEGIN; INSERT INTO b VALUES (-1); INSERT INTO heap VALUES (1); COMMIT",
-			"BEGIN; CREATE TABLE late (); INSERT INTO heap VALUES (1); COMMIT", "VACUUM FULL heap", "CHECKPOINT",
-		} {
+		for _, sql := range fail {
 			var e *pgconn.PgError
 			if err := w.exec(sql); !errors.As(err, &e) || e.Code != "XX001" {
 				t.Errorf("%s: %v", sql, err)
@@ -217,7 +233,7 @@ func TestDamagedTable(t *testing.T) {
 	}
 	lose()
 	restart()
-	exec("DROP TABLE a; DROP TABLE heap; CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
+	exec("DROP TABLE a; DROP TABLE heap; DROP TABLE parts; CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)")
 	restart()
 	if got := answer("SELECT count(*) FROM a"); got != "1" {
 		t.Errorf("a new table has %s rows", got)
