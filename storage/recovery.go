@@ -184,8 +184,8 @@ func (r *recovery) apply(ctx context.Context, t *recoveredTxn, at hlc.Timestamp,
 		if p.Less(s.checkpoint) || r.version.PartitionByStorage(s.key.partition) == nil {
 			return false
 		}
-		if s.damage != nil && s.dirty == zeroPosition {
-			s.dirty, s.dirtySince = t.first, at // and stays
+		if s.damage != nil {
+			s.markDirty(t.first, at) // and it stays so
 		}
 		return s.damage == nil
 	})

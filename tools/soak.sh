@@ -5,7 +5,7 @@
 # is the first seed of the model test.
 set -u
 cd "$(dirname "$0")/.."
-root=$PWD share=${SOAK_SHARE:-1} logs=$PWD/.cache/soak
+share=${SOAK_SHARE:-1} logs=$PWD/.cache/soak
 rm -rf "$logs"
 mkdir -p "$logs"
 summary="$logs/summary.md"

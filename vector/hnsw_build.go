@@ -197,7 +197,7 @@ func (b *graphBuild) connectNodes(ctx context.Context, inserters []*inserter, ab
 		if in == nil {
 			continue
 		}
-		follows := b.followers(b.room)
+		follows := followers(b.twins, b.room)
 		r := reach{inserter: in, parent: b.parents, stack: b.stack}
 		return r.connectAll(ctx, func(node uint32) bool { return follows[node] || absent(node) })
 	}

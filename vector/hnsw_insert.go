@@ -161,10 +161,10 @@ func (in *inserter) isTwin(node uint32) bool {
 }
 
 // followers tells which of the first n nodes are twins of another, and have no
-// links.
-func (b *graphBuilder) followers(n int) []bool {
+// links; none without twins. Nothing is inserted meanwhile.
+func followers(twins []uint32, n int) []bool {
 	out := make([]bool, n)
-	for _, next := range b.twins[:n] {
+	for _, next := range twins[:min(n, len(twins))] {
 		if next != noNode {
 			out[next] = true
 		}

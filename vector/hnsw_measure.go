@@ -162,12 +162,7 @@ func (m *effortMeasure) findNodes() {
 			m.at[uint32(nb.Row)] = noNode
 		}
 	}
-	follows := make([]bool, m.ordinals) // another, and is found with it
-	for o := range m.twins[:min(len(m.twins), m.ordinals)] {
-		if next := m.twin(uint32(o)); next != noNode {
-			follows[next] = true
-		}
-	}
+	follows := followers(m.twins, m.ordinals)
 	for node := range uint32(m.ordinals) {
 		if follows[node] {
 			continue
