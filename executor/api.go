@@ -98,6 +98,8 @@ type Engine interface {
 	// Vacuum merges segments of a table, or of a partition of it if that is not
 	// 0; full also gives back the room of every row that no snapshot sees.
 	Vacuum(ctx context.Context, table, partition catalog.StorageID, full bool) error
+	// Damage is why statements that need a table fail; nil if they do not.
+	Damage(table *catalog.Table) error
 	// Flush moves what they hold in memory into objects.
 	Flush(ctx context.Context, table, partition catalog.StorageID) error
 	// Compact has Vacuum done in the background; WaitJob waits for the end of

@@ -275,6 +275,9 @@ func (c *indexCreation) checkKind() error {
 	if t := storage.IndexType(c.table, c.index); t.Type().Name == "varbit" {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "type not supported for %s index", c.index.Method)
 	}
+	if err := checkBits(c.index); err != nil {
+		return err
+	}
 	return checkVectorIndex(c.table, c.index)
 }
 

@@ -144,6 +144,16 @@ func checkIndexOptions(index *catalog.Index) error {
 	return nil
 }
 
+// checkBits refuses bits beside a quantization that has none, where parameters are
+// given. An index that has them so from before is built all the same.
+func checkBits(index *catalog.Index) error {
+	form := strings.ToLower(index.Options["quantization"])
+	if index.Integer("bits") == 0 || form == "rabitq" || form == "" && index.Method != "hnsw" {
+		return nil
+	}
+	return sqlerr.New(sqlerr.InvalidParameterValue, "option \"bits\" requires quantization = 'rabitq'")
+}
+
 // alterIndex is ALTER INDEX … SET and RESET of parameters: they hold from the
 // next build on, which may be one in the background, so what cannot be built is
 // refused at once.
@@ -169,6 +179,9 @@ func (d *ddl) alterIndex(_ context.Context, index *catalog.Index, s *ast.AlterTa
 		}
 	}
 	if table := d.catalog().Table(index.Table); table != nil && index.VectorOpclass() != nil {
+		if err := checkBits(index); err != nil {
+			return err
+		}
 		if err := checkVectorIndex(table, index); err != nil {
 			return err
 		}

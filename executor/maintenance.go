@@ -22,21 +22,41 @@ func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
 	if err != nil {
 		return err
 	}
+	// Without a name, tables that are damaged do not keep the others from it; the
+	// statement fails with the first of them when the others have been seen to.
+	unread := map[*catalog.Table]error{}
+	var first error
+	passOver := func(table *catalog.Table, err error) bool {
+		if len(s.Tables) > 0 || ctx.Err() != nil || !storage.IsDamage(err) {
+			return false
+		}
+		if unread[table] = err; first == nil {
+			first = err
+		}
+		return true
+	}
 	if !s.Analyze {
 		for i, table := range tables {
-			if err := d.compact(ctx, table, parts[i], o.full); err != nil {
+			if err := d.compact(ctx, table, parts[i], o.full); err != nil && !passOver(table, err) {
 				return err
 			}
 		}
 	}
-	return d.withStatistics(ctx, func(seen *statistics) error {
+	err = d.withStatistics(ctx, func(seen *statistics) error {
 		for _, table := range tables {
-			if err := seen.look(ctx, table); err != nil {
+			if unread[table] != nil {
+				continue
+			}
+			if err := seen.look(ctx, table); err != nil && !passOver(table, err) {
 				return err
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return first
 }
 
 // vacuumed are the tables that VACUUM or ANALYZE names, each with the partition

@@ -35,6 +35,11 @@ func (d *ddl) withStatistics(ctx context.Context, f func(*statistics) error) err
 
 // look counts a table and its indexes.
 func (s *statistics) look(ctx context.Context, table *catalog.Table) error {
+	if e := s.x.env.Engine; e != nil {
+		if err := e.Damage(table); err != nil {
+			return err
+		}
+	}
 	s.table(table)
 	for _, index := range s.catalog().Indexes(table.OID) {
 		if err := s.index(ctx, table, index); err != nil {

@@ -143,7 +143,7 @@ func TestBulkLoad(t *testing.T) {
 					w.t.Fatal("no shard is damaged")
 				}
 				w.check(w.e.sweep(w.ctx))
-				if err := w.e.Checkpoint(w.ctx); !isDamage(err) {
+				if err := w.e.Checkpoint(w.ctx); !IsDamage(err) {
 					w.t.Errorf("CHECKPOINT: %v", err)
 				}
 			}

@@ -14,8 +14,8 @@ import (
 // no object is swept, for what the log alone names is not known. What is wrong is
 // looked at again when the server starts.
 
-// isDamage says that an object is not there or not what it was.
-func isDamage(err error) bool {
+// IsDamage says whether an error is of an object that is not there or not what it was.
+func IsDamage(err error) bool {
 	var corrupt *binlog.CorruptionError
 	return errors.As(err, &corrupt) || errors.Is(err, objstore.ErrNotFound)
 }
@@ -33,7 +33,7 @@ func (e *Engine) noteDamage(s *shard, err error) {
 // out of view; false if err is something else, or comes later. The caller holds the
 // apply lock.
 func (e *Engine) setAside(s *shard, err error) bool {
-	if !e.recovering || !isDamage(err) {
+	if !e.recovering || !IsDamage(err) {
 		return false
 	}
 	e.noteDamage(s, err)
@@ -42,6 +42,12 @@ func (e *Engine) setAside(s *shard, err error) bool {
 	}
 	s.changeAll(nil, nil, nil, 0)
 	return true
+}
+
+// Damage is why a table cannot be read, as statements that need it fail; nil if it can
+// be, as far as recovery looked.
+func (e *Engine) Damage(table *catalog.Table) error {
+	return e.damage(table, e.catalog.View(table.Database).Partitions(table.OID))
 }
 
 // damage is that of a shard of some partitions of a table; nil if there is none.

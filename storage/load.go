@@ -81,7 +81,7 @@ func (e *Engine) loadSegments(ctx context.Context, version *catalog.Version) err
 		if s.damage == nil {
 			s.change(nil, list)
 			err := s.loadDeletes(ctx, list)
-			if err != nil && !isDamage(err) {
+			if err != nil && !IsDamage(err) {
 				return err
 			}
 			if err != nil {
@@ -111,7 +111,7 @@ func (e *Engine) openSegments(ctx context.Context, segments []*catalog.Segment) 
 	group.SetLimit(opensAtOnce)
 	for i, d := range segments {
 		group.Go(func() (err error) {
-			if opened[i], err = e.openSegment(ctx, d); isDamage(err) {
+			if opened[i], err = e.openSegment(ctx, d); IsDamage(err) {
 				damaged[i], err = err, nil
 			}
 			return err

@@ -205,7 +205,9 @@ type walked struct {
 // walk searches for the nearest k of all samples.
 func (m *effortMeasure) walk(ctx context.Context, k int, gain float32) (walked, error) {
 	out := walked{gain: gain, recall: make([]float64, len(m.samples)), visits: make([]int64, len(m.samples))}
-	err := share(ctx, m.options, "measuring recall", len(m.samples), func(worker, i int) error {
+	quiet := m.options
+	quiet.Progress = nil // how many walks there will be is not known
+	err := share(ctx, quiet, "measuring recall", len(m.samples), func(worker, i int) error {
 		w := &m.workers[worker]
 		out.recall[i] = math.NaN()
 		if !w.scorer.setVector(m.column.Row(int(m.samples[i]))) {

@@ -133,7 +133,7 @@ func TestDamagedTable(t *testing.T) {
 		damagedTable(t, "files/manifest/", []string{
 			"SELECT count(*) FROM a", "SELECT * FROM a WHERE id = 101", "INSERT INTO a VALUES (200, 'no')", "DELETE FROM a WHERE id = 50",
 			"INSERT INTO heap VALUES (1)", "BEGIN; INSERT INTO b VALUES (-1); INSERT INTO heap VALUES (1); COMMIT",
-			"BEGIN; CREATE TABLE late (); INSERT INTO heap VALUES (1); COMMIT", "VACUUM FULL heap", "CHECKPOINT",
+			"BEGIN; CREATE TABLE late (); INSERT INTO heap VALUES (1); COMMIT", "VACUUM FULL heap", "CHECKPOINT", "ANALYZE a",
 			"INSERT INTO parts VALUES (300)", // whose key may be in the partition
 		})
 	})
@@ -214,6 +214,16 @@ func damagedTable(t *testing.T, prefix string, fail []string) {
 			}
 		}
 		exec(fmt.Sprintf("INSERT INTO b VALUES (%d)", i))
+		for _, sql := range []string{"ANALYZE", "VACUUM ANALYZE"} {
+			var e *pgconn.PgError
+			if err := w.exec(sql); !errors.As(err, &e) || e.Code != "XX001" {
+				t.Errorf("%s: %v", sql, err)
+			}
+			// They see to the other tables before they fail.
+			if got, want := answer("SELECT reltuples FROM pg_class WHERE relname = 'b'"), fmt.Sprint(i+1); got != want {
+				t.Errorf("%s: b has %s rows, want %s", sql, got, want)
+			}
+		}
 		if got, want := answer("SELECT count(*), sum(id) FROM b"), fmt.Sprint(i+1, i*(i+1)/2); got != strings.Trim(want, "[]") {
 			t.Errorf("b has %s, want %s", got, want)
 		}
