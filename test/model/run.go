@@ -461,6 +461,8 @@ func (r *run) crash(s *session, st statement) {
 	case undone == "": // or the statement changed nothing
 	case done == "":
 		r.counts["survived a cut unacknowledged"]++
+		// Where the catalog alone knew that it was done, recovery committed it.
+		after.at = r.cluster.Clock.Now()
 		r.setState(after)
 	default:
 		r.failf("after a power cut: %s\nhad the statement been done: %s", undone, done)
