@@ -35,6 +35,9 @@ type stagedChange struct {
 // meanwhile does not clash, which locks should have prevented: ErrConflict.
 // After an error call Abort.
 func (t *Txn) Stage(ctx context.Context, id TxnID) error {
+	if err := t.markTruncated(); err != nil {
+		return err
+	}
 	if err := t.reserve(id); err != nil {
 		return err
 	}
@@ -243,8 +246,9 @@ func (c *Catalog) Status(ctx context.Context, id TxnID) (Status, error) {
 
 // Install makes the changes part of the newest Version of this process, after
 // Decide said committed and the rows are applied. Writing the descriptors
-// plain goes on in the background.
-func (t *Txn) Install(id TxnID) {
+// plain goes on in the background. at is the timestamp of the commit, of internal/hlc.
+func (t *Txn) Install(id TxnID, at uint64) {
+	t.stampTruncated(at)
 	t.c.mu.Lock()
 	next := *t.c.Current()
 	applyChanges(&next, t.changes)

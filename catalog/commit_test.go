@@ -149,7 +149,7 @@ func TestDecideIsSettledByReading(t *testing.T) {
 	if ok, err := txn.Decide(ctx, id); !ok || err != nil {
 		t.Errorf("Decide again: %v, %v", ok, err)
 	}
-	txn.Install(id)
+	txn.Install(id, 1)
 }
 
 func TestIdentify(t *testing.T) {

@@ -167,7 +167,8 @@ type Partition struct {
 	// Default marks the _default partition.
 	Default bool `json:"default,omitempty"`
 	// TruncatedAt is a timestamp of internal/hlc: earlier rows lie in storage that
-	// TRUNCATE or a rewrite has left behind. 0 if there never was another one.
+	// TRUNCATE or a rewrite has left behind, or in that of a table that was attached.
+	// 0 if there never was another one; see TruncatedByCommit.
 	TruncatedAt uint64 `json:"truncated_at,omitempty"`
 	// Options are those that the table's do not decide: see StorageOptions.Over.
 	Options StorageOptions `json:"options,omitzero"`

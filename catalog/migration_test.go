@@ -95,7 +95,7 @@ func migrateUntil(t *testing.T, cutAt int, after bool) bool {
 		if err != nil || !decided {
 			t.Fatalf("no cut, but %v, decided %v", err, decided)
 		}
-		txn.Install(id)
+		txn.Install(id, 1)
 		closeNow(t, c)
 		return false
 	}

@@ -147,7 +147,7 @@ func (m *model) ddl() {
 		m.cut() // decided, not installed
 		return
 	}
-	txn.Install(id)
+	txn.Install(id, 1)
 }
 
 // cutUnknown cuts while the outcome of id is not known: it is read afterwards.

@@ -175,18 +175,6 @@ func (t *Txn) RollbackTo(mark int) {
 // Release forgets mark and those after it; their changes stay.
 func (t *Txn) Release(mark int) { t.marks = t.marks[:mark] }
 
-// Truncated lists the partitions that the transaction gives new storage.
-func (t *Txn) Truncated() (out []*Partition) {
-	t.changes.from(cmp.Compare[OID], 0, func(_ OID, ch change) bool {
-		was, _ := ch.from.(*Partition)
-		if is, ok := ch.to.(*Partition); ok && was != nil && is.Storage != was.Storage {
-			out = append(out, is)
-		}
-		return true
-	})
-	return out
-}
-
 // IsFresh says whether all rows that a table may have were written since the last
 // savepoint, or in this transaction if there is none: its partitions have been made,
 // truncated or rewritten since.

@@ -42,7 +42,7 @@ func commit(t *testing.T, txn *Txn, id TxnID) {
 	if ok, err := txn.Decide(ctx, id); !ok || err != nil {
 		t.Fatalf("Decide: %v, %v", ok, err)
 	}
-	txn.Install(id)
+	txn.Install(id, 1)
 }
 
 func newTxnID(t *testing.T, c *Catalog) TxnID {

@@ -45,7 +45,13 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 	if err := d.matchChecks(table, child); err != nil {
 		return err
 	}
-	c := &partitionCreation{ddl: d, table: table, name: child.Name, schema: child.Schema, bound: cmd.Bound, kept: &catalog.Partition{Options: ofPartition(child.Options)}}
+	if err := d.refuseOwn(table, child); err != nil {
+		return err
+	}
+	// What the rows were before they came is not to be read as rows of the partition:
+	// they may have lain within other bounds, and those written anew have no past.
+	kept := &catalog.Partition{Options: ofPartition(child.Options), TruncatedAt: catalog.TruncatedByCommit}
+	c := &partitionCreation{ddl: d, table: table, name: child.Name, schema: child.Schema, bound: cmd.Bound, kept: kept}
 	// The bound is looked at before anything is read.
 	bound, err := d.bound(table, child.Name, cmd.Bound)
 	if err != nil {
@@ -78,7 +84,7 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 // partition to be made.
 func (c *partitionCreation) adopt(ctx context.Context, child *catalog.Table, own *catalog.Partition) (err error) {
 	c.catalog().DropTable(child.OID)
-	c.kept.Storage, c.kept.TruncatedAt = own.Storage, own.TruncatedAt
+	c.kept.Storage = own.Storage
 	// Fields that the rows have of columns dropped from child are given to no column.
 	if child.NextField > c.table.NextField {
 		if c.table, err = c.update(c.table, func(t *catalog.Table) { t.NextField = child.NextField }); err != nil {
@@ -143,6 +149,66 @@ func (d *ddl) matchChecks(table, child *catalog.Table) error {
 		}
 	}
 	return nil
+}
+
+// refuseOwn refuses a table with defaults, constraints or indexes that the parent has
+// not: a partition has none of its own, and they must not be lost without a word.
+func (d *ddl) refuseOwn(table, child *catalog.Table) error {
+	refuse := func(what, name string) error {
+		return sqlerr.Unsupported("%s of a partition's own", what).
+			WithDetail("Table %s has %s, which %s has not.", quoted(child.Name), name, quoted(table.Name)).
+			WithHint("Drop it, or give it to %s first.", quoted(table.Name))
+	}
+	for _, own := range liveColumns(child) {
+		c := columnNamed(table, own.Name)
+		switch {
+		case own.Identity != 0:
+			return refuse("an identity column", "identity column "+quoted(own.Name))
+		case own.Default != "" && own.Default != c.Default:
+			return refuse("a default", "a default of column "+quoted(own.Name))
+		case own.NotNull && !c.NotNull:
+			return refuse("NOT NULL", "column "+quoted(own.Name)+" marked NOT NULL")
+		}
+	}
+	for _, k := range child.Constraints {
+		if !slices.ContainsFunc(table.Constraints, func(of catalog.Constraint) bool { return sameConstraint(table, of, child, k) }) {
+			return refuse("a constraint", "constraint "+quoted(k.Name))
+		}
+	}
+	indexes := d.catalog().Indexes(table.OID)
+	for _, x := range d.catalog().Indexes(child.OID) {
+		if !x.Primary && !slices.ContainsFunc(indexes, func(of *catalog.Index) bool { return sameIndex(table, of, child, x) }) {
+			return refuse("an index", "index "+quoted(x.Name))
+		}
+	}
+	return nil
+}
+
+// sameConstraint says whether a constraint of one table says what one of another does.
+func sameConstraint(table *catalog.Table, k catalog.Constraint, other *catalog.Table, of catalog.Constraint) bool {
+	if k.Kind != of.Kind {
+		return false
+	}
+	if k.Kind == catalog.ConstraintCheck {
+		return k.Name == of.Name // matchChecks has compared them
+	}
+	return sameColumns(table, k.Columns, other, of.Columns)
+}
+
+// sameIndex says whether an index of one table is what one of another is.
+func sameIndex(table *catalog.Table, x *catalog.Index, other *catalog.Table, of *catalog.Index) bool {
+	return x.Method == of.Method && x.Predicate == of.Predicate && x.Unique == of.Unique &&
+		slices.EqualFunc(x.Columns, of.Columns, func(a, b catalog.IndexColumn) bool {
+			return a.Opclass == b.Opclass && a.Expr == b.Expr && (a.Number == 0) == (b.Number == 0) &&
+				(a.Number == 0 || columnByNumber(table, a.Number).Name == columnByNumber(other, b.Number).Name)
+		})
+}
+
+// sameColumns says whether columns of two tables have the same names.
+func sameColumns(table *catalog.Table, columns []int16, other *catalog.Table, of []int16) bool {
+	return slices.EqualFunc(columns, of, func(a, b int16) bool {
+		return columnByNumber(table, a).Name == columnByNumber(other, b).Name
+	})
 }
 
 // ofPartition are the options of a table that a partition may have.
@@ -290,14 +356,32 @@ func (d *ddl) detachPartition(ctx context.Context, table *catalog.Table, cmd *as
 	if err != nil {
 		return err
 	}
+	own := *d.catalog().Partitions(fresh.OID)[0]
+	own.TruncatedAt = catalog.TruncatedByCommit
+	if err := d.catalog().Put(&own); err != nil {
+		return err
+	}
 	return d.fill(ctx, fresh, nil, &rows)
+}
+
+// ofDetached are the options of a partition of table with those that it had from it.
+func ofDetached(table *catalog.Table, p *catalog.Partition) catalog.StorageOptions {
+	inherited := ofPartition(table.Options)
+	o := p.Options.Over(inherited)
+	for _, parameter := range tableParameters {
+		value, said := inherited.Parameter(parameter.name)
+		if _, own := o.Parameter(parameter.name); said && !own && parameter.apply != nil {
+			o.SetParameter(parameter.name, value)
+		}
+	}
+	return o
 }
 
 // standAlone makes the table that a detached partition becomes.
 func (d *ddl) standAlone(ctx context.Context, table *catalog.Table, p *catalog.Partition) (*catalog.Table, error) {
 	fresh := &catalog.Table{
 		Object: catalog.Object{Name: p.Name, Comment: p.Comment}, Schema: p.Schema, Database: p.Database, SchemaVersion: 1,
-		Shards: table.Shards, Options: p.Options, NextField: table.NextField,
+		Shards: table.Shards, Options: ofDetached(table, p), NextField: table.NextField,
 	}
 	if table.Options.DynamicFields { // the hidden column comes along
 		fresh.Options.DynamicFields = true

@@ -279,9 +279,6 @@ func (t *txn) commitDDL(ctx context.Context) error {
 	if err := t.e.pipeline.fenced(); err != nil {
 		return fail(err)
 	}
-	if err := t.stampTruncated(); err != nil {
-		return fail(err)
-	}
 	if err := t.catalog.Stage(ctx, t.id); err != nil {
 		return fail(err)
 	}
@@ -307,29 +304,9 @@ func (t *txn) commitDDL(ctx context.Context) error {
 		t.end()
 		return errors.Join(ErrUnknownOutcome, err)
 	}
-	t.catalog.Install(t.id)
+	t.catalog.Install(t.id, uint64(t.committedAt))
 	t.e.dropStorage(dropped)
 	t.end()
-	return nil
-}
-
-// stampTruncated notes from when on truncated partitions can be read.
-func (t *txn) stampTruncated() error {
-	truncated := t.catalog.Truncated()
-	if len(truncated) == 0 {
-		return nil
-	}
-	at, err := t.e.clock.Next()
-	if err != nil {
-		return fmt.Errorf("storage: clock: %w", err)
-	}
-	for _, p := range truncated {
-		fresh := *p
-		fresh.TruncatedAt = uint64(at)
-		if err := t.catalog.Put(&fresh); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

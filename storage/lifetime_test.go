@@ -242,3 +242,27 @@ func TestInsertBesideExpired(t *testing.T) {
 		w.now(table, "1=new")
 	}
 }
+
+// TestTruncatedAtCommit: between what is read of before TRUNCATE, which is refused, and
+// of its commit there is no time at which the table seems empty.
+func TestTruncatedAtCommit(t *testing.T) {
+	w := newWorld(t)
+	table := w.newTable("s")
+	tx := w.begin(TxnOptions{})
+	w.insert(tx, table, []int64{1}, "one")
+	w.check(tx.Commit(w.ctx))
+	for range 3 {
+		tx = w.begin(TxnOptions{})
+		w.check(tx.Catalog().Truncate(w.ctx, table.OID))
+		w.insert(tx, w.e.catalog.Current().Table(table.OID), []int64{2}, "two")
+		w.check(tx.Commit(w.ctx))
+		at := hlc.Timestamp(w.e.catalog.Current().Partitions(table.OID)[0].TruncatedAt)
+		if at != tx.CommitTimestamp() {
+			t.Errorf("truncated at %d, committed at %d", at, tx.CommitTimestamp())
+		}
+		w.crash()
+		if again := hlc.Timestamp(w.e.catalog.Current().Partitions(table.OID)[0].TruncatedAt); again != at {
+			t.Errorf("after a crash truncated at %d, not %d", again, at)
+		}
+	}
+}

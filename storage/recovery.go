@@ -55,6 +55,13 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
+	now, err := e.clock.Next() // later than every commit
+	if err != nil {
+		return fmt.Errorf("storage: clock: %w", err)
+	}
+	if err := e.catalog.StampTruncated(ctx, uint64(now)); err != nil {
+		return err
+	}
 	r.forgetDropped()
 	return r.listRest(ctx)
 }

@@ -1,0 +1,52 @@
+package catalog
+
+import "testing"
+
+// TestTruncatedAt: a truncated partition has the timestamp of the commit, and, where a
+// crash came between the decision and that, the one that recovery knows.
+func TestTruncatedAt(t *testing.T) {
+	ctx := testContext(t)
+	store := NewMemStore()
+	c := openAt(t, store.Open(Faults{}))
+	txn := c.Begin(PostgresDatabaseOID)
+	table := newTable("t")
+	if err := txn.CreateTable(ctx, table); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, txn, newTxnID(t, c))
+	truncatedAt := func() uint64 { return c.Current().Partitions(table.OID)[0].TruncatedAt }
+	if got := truncatedAt(); got != 0 {
+		t.Errorf("a new table was truncated at %d", got)
+	}
+	truncate := func() (*Txn, TxnID) {
+		txn := c.Begin(PostgresDatabaseOID)
+		if err := txn.Truncate(ctx, table.OID); err != nil {
+			t.Fatal(err)
+		}
+		id := newTxnID(t, c)
+		if err := txn.Stage(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := txn.Decide(ctx, id); !ok || err != nil {
+			t.Fatalf("Decide: %v, %v", ok, err)
+		}
+		return txn, id
+	}
+	txn, id := truncate()
+	txn.Install(id, 42)
+	if got := truncatedAt(); got != 42 {
+		t.Errorf("truncated at %d, want 42", got)
+	}
+	truncate() // decided, not installed
+	for want := uint64(50); want < 52; want++ {
+		crash(store, c, 1)
+		c = openAt(t, store.Open(Faults{}))
+		if err := c.StampTruncated(ctx, want); err != nil {
+			t.Fatal(err)
+		}
+		if got := truncatedAt(); got != 50 { // the first start says it for good
+			t.Errorf("truncated at %d, want 50", got)
+		}
+	}
+	closeNow(t, c)
+}
