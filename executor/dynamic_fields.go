@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"quiver/catalog"
 	"quiver/sql/sqlerr"
@@ -59,6 +61,9 @@ func (d *ddl) takeOver(ctx context.Context, table *catalog.Table, column *catalo
 		return nil, nil
 	}
 	name, key := identifier(meta.Name), literal(column.Name)+"::text"
+	if err := d.refuseBound(table, column.Name); err != nil {
+		return nil, err
+	}
 	found, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE "+name+" ? "+key+" LIMIT 1")
 	if err != nil || !found {
 		return nil, err
@@ -76,6 +81,31 @@ func (d *ddl) takeOver(ctx context.Context, table *catalog.Table, column *catalo
 		column.Number: "CASE WHEN " + name + " ? " + key + " THEN " + value + " ELSE " + fallback + " END",
 		meta.Number:   "CASE WHEN " + name + " - " + key + " <> '{}' THEN " + name + " - " + key + " END",
 	}, nil
+}
+
+// refuseBound refuses a column that takes over a dynamic field which a CHECK constraint
+// or an index was bound to: they would go on by the hidden column, where the field is
+// not any more.
+func (d *ddl) refuseBound(table *catalog.Table, field string) error {
+	bound := func(expr string) bool {
+		name, key := identifier(catalog.MetaColumn), literal(field)
+		return strings.Contains(expr, name+" ->> "+key) || strings.Contains(expr, name+" -> "+key)
+	}
+	refuse := func(what string) error {
+		return sqlerr.Unsupported("a column that takes over dynamic field %s, which %s uses,", quoted(field), what).
+			WithHint("Drop it, add the column, and create it again.")
+	}
+	for _, k := range table.Constraints {
+		if bound(k.Expr) {
+			return refuse("constraint " + quoted(k.Name))
+		}
+	}
+	for _, x := range d.catalog().Indexes(table.OID) {
+		if bound(x.Predicate) || slices.ContainsFunc(x.Columns, func(c catalog.IndexColumn) bool { return bound(c.Expr) }) {
+			return refuse("index " + quoted(x.Name))
+		}
+	}
+	return nil
 }
 
 // refuseMeta answers for statements that would take the hidden column away.

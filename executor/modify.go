@@ -2,6 +2,8 @@ package executor
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -94,6 +96,9 @@ func (m *modify) done(rows *batch) error {
 // checkRows answers for the first row that a NOT NULL or CHECK constraint
 // refuses, as if rows were checked one after the other.
 func (m *modify) checkRows(cols []arrow.Array, n int) error {
+	if err := m.checkMeta(cols, n); err != nil {
+		return err
+	}
 	bad, column := n, -1
 	for i, c := range m.columns {
 		if !c.NotNull || cols[i].NullN() == 0 {
@@ -139,6 +144,23 @@ func (m *modify) checkRows(cols []arrow.Array, n int) error {
 		return sqlerr.New(sqlerr.NotNullViolation, "null value in column %s of relation %s violates not-null constraint", quoted(name), quoted(rel)).
 			WithDetail("%s", failingRow(m.x, m.columns, cols, bad)).
 			WithTable(schema, rel).WithColumn(name)
+	}
+	return nil
+}
+
+// checkMeta refuses a value of the hidden column of dynamic fields that is no object:
+// no field can be put into it.
+func (m *modify) checkMeta(cols []arrow.Array, n int) error {
+	i := slices.IndexFunc(m.columns, func(c *catalog.Column) bool { return c.Hidden && c.Name == catalog.MetaColumn })
+	if i < 0 {
+		return nil
+	}
+	values := cols[i].(*array.String)
+	for row := range n {
+		if !values.IsNull(row) && !strings.HasPrefix(values.Value(row), "{") {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "dynamic fields of relation %s must be a JSON object", quoted(m.table.Name)).
+				WithDetail("%s", failingRow(m.x, m.columns, cols, row)).WithColumn(catalog.MetaColumn)
+		}
 	}
 	return nil
 }
