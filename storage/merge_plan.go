@@ -40,8 +40,8 @@ const (
 	mergeAll
 	// mergeWhole: also those that are not small if no index was built of them.
 	mergeWhole
-	// mergeFull: also those with indexes, and any with a row that no snapshot sees,
-	// whatever the retention.
+	// mergeFull: also those with indexes, any with a row that no snapshot sees,
+	// whatever the retention, and any that is packed in another way than asked for.
 	mergeFull
 )
 
@@ -84,7 +84,7 @@ func (e *Engine) mergePlan(s *shard, v *shardView, h horizon, scope mergeScope) 
 			kind = expireKind
 		}
 		switch {
-		case scope == mergeFull && removable+expired > 0:
+		case scope == mergeFull && (removable+expired > 0 || !e.packedAsAsked(s, f)):
 			return mergeWork{kind, append(deletesAlone(v, len(v.flushed)), f)}
 		case (removable+expired)*deletedShare > int64(f.Rows()):
 			return mergeWork{kind, []*flushedSegment{f}}

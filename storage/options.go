@@ -1,12 +1,15 @@
 package storage
 
 import (
+	"slices"
+
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"quiver/catalog"
 	"quiver/sql/types"
 	"quiver/storage/binlog"
 	"quiver/storage/manifest"
+	"quiver/storage/segment"
 )
 
 // shardOptions are the storage parameters of a shard as one catalog version has
@@ -70,6 +73,30 @@ func columnCodec(c *catalog.Column, t arrow.DataType, o *catalog.StorageOptions)
 		codec = binlog.ZstdSplit
 	}
 	return codec, leastGain
+}
+
+// packedAsAsked says whether the columns of a segment are packed by the codecs that
+// its table asks for now, as far as is known.
+func (e *Engine) packedAsAsked(s *shard, f *flushedSegment) bool {
+	table, _ := e.catalog.Current().PlaceOfStorage(s.key.partition)
+	if table == nil || f.Rows() == 0 {
+		return true
+	}
+	stored := map[catalog.FieldID]*manifest.Column{}
+	for i := range f.Manifest.Columns {
+		stored[f.Manifest.Columns[i].Field] = &f.Manifest.Columns[i]
+	}
+	var fields []segment.WriterField
+	for i := range table.Columns {
+		if c := &table.Columns[i]; !c.Dropped() && stored[c.Field] != nil {
+			fields = append(fields, writerField(c, storageType(c), &e.optionsOf(s).StorageOptions))
+		}
+	}
+	keepKeyPlain(fields, f.KeyField(), table)
+	return !slices.ContainsFunc(fields, func(w segment.WriterField) bool {
+		asked := stored[w.ID].Asked
+		return asked != "" && asked != w.Codec.String()
+	})
 }
 
 // floatGain is what the default must save of a column of floats: those that keep

@@ -73,9 +73,9 @@ type FieldSummary struct {
 	// Min and Max are bounds as Event has them; nil if unknown or all is null.
 	Min, Max []byte
 	Nulls    int64
-	// Codec is None if it shrank no event; RawBytes and StoredBytes are of all of
-	// them, before and after it.
-	Codec                 Codec
+	// Asked is the codec that was asked for. Codec is None if it shrank no event;
+	// RawBytes and StoredBytes are of all of them, before and after it.
+	Asked, Codec          Codec
 	RawBytes, StoredBytes int64
 }
 
@@ -377,7 +377,7 @@ func (b *Writer) Finish() (Summary, error) {
 
 // sumUp folds the bounds of a field's events.
 func (b *Writer) sumUp(f *Field) (FieldSummary, error) {
-	s := FieldSummary{ID: f.ID}
+	s := FieldSummary{ID: f.ID, Asked: f.Codec}
 	compare := f.Compare
 	if compare == nil {
 		compare = NaturalOrder(f.Type)

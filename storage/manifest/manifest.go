@@ -75,14 +75,15 @@ type File struct {
 }
 
 // Column sums up a field over the segment. Min and Max are compact columns of
-// one row (binlog.DecodeBound), absent if unknown. Codec is "" for none, and
-// RawBytes and StoredBytes are before and after it; manifests of before they were
-// kept have none of the three.
+// one row (binlog.DecodeBound), absent if unknown. Asked is the codec that was asked
+// for, "" if that is not known; Codec is "" for none, and RawBytes and StoredBytes are
+// before and after it; manifests of before they were kept have none of these.
 type Column struct {
 	Field       catalog.FieldID `json:"field"`
 	Min         []byte          `json:"min,omitempty"`
 	Max         []byte          `json:"max,omitempty"`
 	Nulls       int64           `json:"nulls"`
+	Asked       string          `json:"asked,omitempty"`
 	Codec       string          `json:"codec,omitempty"`
 	RawBytes    int64           `json:"raw_bytes,omitempty"`
 	StoredBytes int64           `json:"stored_bytes,omitempty"`
@@ -102,7 +103,7 @@ func (m *Manifest) Add(kind, key string, s *binlog.Summary) {
 	if kind == KindInsert {
 		for _, c := range s.Fields {
 			f.Fields = append(f.Fields, catalog.FieldID(c.ID))
-			column := Column{Field: catalog.FieldID(c.ID), Min: c.Min, Max: c.Max, Nulls: c.Nulls, RawBytes: c.RawBytes, StoredBytes: c.StoredBytes}
+			column := Column{Field: catalog.FieldID(c.ID), Min: c.Min, Max: c.Max, Nulls: c.Nulls, Asked: c.Asked.String(), RawBytes: c.RawBytes, StoredBytes: c.StoredBytes}
 			if c.Codec != binlog.None {
 				column.Codec = c.Codec.String()
 			}
