@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -97,15 +98,25 @@ func StartQuiverOn(t TB, e *Etcd, s *S3, bucket string, args ...string) *Quiver 
 	return StartQuiverIn(t, s.Env(), "", append([]string{"--etcd", e.Addr, "--object-store", s.URL(bucket)}, args...)...)
 }
 
+// The ports of servers lie below those that systems give to outgoing connections
+// (Linux from 32768 on), one of which would take that of a server which is down for a
+// moment.
+const firstPort, lastPort = 16384, 32767
+
 // FreeAddr returns a loopback address that nothing listens on.
 func FreeAddr(t TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var failed error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort+1)))
+		if err == nil {
+			l.Close()
+			return l.Addr().String()
+		}
+		failed = err
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal(failed)
+	return ""
 }
 
 // Start starts the process again after Kill or Stop.
