@@ -405,7 +405,8 @@ func immutable(e plan.Expr) bool {
 	return ok
 }
 
-// castDepends: such a cast reads or writes dates as the session has it.
+// castDepends: such a cast reads or writes dates as the session has it, or names as
+// its search path and the catalog do.
 func castDepends(e *plan.Cast) bool {
 	from, to := e.Arg.Type().OID, e.T.OID
 	if from == to {
@@ -414,12 +415,17 @@ func castDepends(e *plan.Cast) bool {
 	if e.ViaText {
 		return spelledBySession(from) || spelledBySession(to)
 	}
+	if to == types.RegclassOID {
+		return from == types.TextOID || from == types.VarcharOID
+	}
 	return (from == types.TimestamptzOID) != (to == types.TimestamptzOID)
 }
 
 func spelledBySession(oid types.OID) bool {
 	switch oid {
-	case types.DateOID, types.TimeOID, types.TimetzOID, types.TimestampOID, types.TimestamptzOID, types.IntervalOID:
+	case types.DateOID, types.TimeOID, types.TimetzOID, types.TimestampOID, types.TimestamptzOID, types.IntervalOID,
+		types.RegclassOID, types.RegtypeOID, types.RegprocOID, types.RegprocedureOID, types.RegoperOID, types.RegoperatorOID,
+		types.RegnamespaceOID, types.RegroleOID, types.RegcollationOID:
 		return true
 	}
 	return false

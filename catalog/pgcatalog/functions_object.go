@@ -26,7 +26,7 @@ func init() {
 	} {
 		define(toReg(typ), signature)
 	}
-	define(func(c call) (any, error) { return regOID(c, types.RegclassOID, c.text(0)) }, "regclass(text)")
+	define(func(c call) (any, error) { return relationNamed(c, c.text(0)) }, "regclass(text)")
 
 	define(relationSize, "pg_relation_size(regclass)", "pg_table_size(regclass)", "pg_total_relation_size(regclass)")
 	define(relationForkSize, "pg_relation_size(regclass,text)")
@@ -94,12 +94,9 @@ func operatorIsVisible(c call) (any, error) {
 	return o.Function == nil || inPath(c, functionSchema(o.Function)), nil
 }
 
-// regOID reads the text form of a reg… type.
-func regOID(c call, typ types.OID, text string) (any, error) {
-	if n, ok := parseNumber(text); ok {
-		return n, nil
-	}
-	oid, err := c.names().OID(typ, text)
+// relationNamed is the relation of a name; a number is a name here, too.
+func relationNamed(c call, name string) (any, error) {
+	oid, err := c.names().OID(types.RegclassOID, name)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func init() {
 func granted(call, int) (any, error) { return true, nil }
 
 func relationByText(c call, k int) (any, error) {
-	if _, err := regOID(c, types.RegclassOID, c.text(k)); err != nil {
+	if _, err := relationNamed(c, c.text(k)); err != nil {
 		return nil, err
 	}
 	return true, nil

@@ -111,12 +111,19 @@ func pgCast(b *rows) error {
 }
 
 // castFunction is the function named as the target type that takes the source,
-// where the registry has it.
+// where the registry has it; varchar has those of text.
 func castFunction(c *types.Cast) types.OID {
+	asText := types.OID(0)
 	for _, f := range funcs.Lookup("", types.ByOID(c.Target).Name) {
-		if len(f.Args) > 0 && f.Args[0] == c.Source && f.Result == c.Target {
+		if len(f.Args) == 0 || f.Result != c.Target {
+			continue
+		}
+		if f.Args[0] == c.Source {
 			return f.OID
 		}
+		if f.Args[0] == types.TextOID && c.Source == types.VarcharOID {
+			asText = f.OID
+		}
 	}
-	return 0
+	return asText
 }

@@ -35,6 +35,21 @@ func registerStringCasts() {
 	add(VarcharOID, NameOID, CastImplicit, castStrings(NameOID, ClipName))
 	add(BPCharOID, NameOID, CastImplicit, castStrings(NameOID, func(s string) string { return TrimBlanks(ClipName(s)) }))
 
+	// regclass('t') of a text is always the name of a relation, where '1'::regclass, the
+	// input of the type, is an OID.
+	byName := castValues(RegclassOID, func(c *EvalContext, b array.Builder, a arrow.Array, i int) error {
+		if c.Format == nil || c.Format.Names == nil {
+			return sqlerr.Unsupported("reading regclass \"%s\" by name outside of a statement", stringAt(a, i))
+		}
+		relation, err := c.Format.Names.OID(RegclassOID, stringAt(a, i))
+		if err == nil {
+			b.(*array.Uint32Builder).Append(uint32(relation))
+		}
+		return err
+	})
+	add(TextOID, RegclassOID, CastImplicit, byName)
+	add(VarcharOID, RegclassOID, CastImplicit, byName)
+
 	for _, text := range []OID{TextOID, VarcharOID, BPCharOID} {
 		add(text, CharOID, CastAssignment, castStrings(CharOID, firstByte))
 		context := CastAssignment
