@@ -158,6 +158,10 @@ func Start(ctx context.Context, stmt *plan.Statement, env *Env) (*Cursor, error)
 	return c, nil
 }
 
+// LockOneByOne has FOR UPDATE lock the rows that are pulled, and none ahead of them: what
+// is locked after a savepoint is no more so after a rollback to it.
+func (c *Cursor) LockOneByOne() { lockOneByOne(c.root) }
+
 // Next returns the next batch, which the caller releases, or nil at the end.
 // After an error the cursor yields nothing more.
 func (c *Cursor) Next(ctx context.Context) (rec arrow.Record, err error) {

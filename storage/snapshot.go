@@ -13,7 +13,9 @@ import (
 type snapshot struct {
 	t    *txn
 	time readTime
-	own  *ownView
+	// travel is the transaction's when the snapshot is of time travel.
+	travel travel
+	own    *ownView
 
 	mu sync.Mutex // guards what follows
 	// first is the shard pinned first, mostly the only one; pins has the others.
@@ -83,7 +85,11 @@ func (t *txn) NewestSnapshot(ctx context.Context) (Snapshot, error) {
 func (t *txn) newSnapshot(time readTime) *snapshot {
 	t.e.load.open()
 	t.lastRead = time
-	return &snapshot{t: t, time: time, own: t.command}
+	s := &snapshot{t: t, time: time, own: t.command}
+	if time.at == t.travel.time.at {
+		s.travel = t.travel
+	}
+	return s
 }
 
 // LatestSnapshot reads the newest state within the running command.

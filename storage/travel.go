@@ -91,7 +91,7 @@ func (t *txn) endTravel() {
 // which commit its rows are past theirs.
 func (s *snapshot) reads(table *catalog.Table, p *catalog.Partition) (expired hlc.Timestamp, err error) {
 	if s.past() {
-		kept := s.t.travel.from.Before(s.t.e.lifetime(table, p).retention)
+		kept := s.travel.from.Before(s.t.e.lifetime(table, p).retention)
 		if earliest := max(kept, hlc.Timestamp(p.TruncatedAt)); s.time.at < earliest {
 			return 0, &TooEarlyError{table.Name, earliest}
 		}
@@ -100,7 +100,7 @@ func (s *snapshot) reads(table *catalog.Table, p *catalog.Partition) (expired hl
 }
 
 // past says whether the snapshot is of time travel.
-func (s *snapshot) past() bool { return s.time.at == s.t.travel.time.at }
+func (s *snapshot) past() bool { return s.travel.time.at != 0 }
 
 // export is a snapshot that other transactions may take.
 type export struct {

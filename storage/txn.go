@@ -119,6 +119,7 @@ func (t *txn) RollbackTo(id Savepoint) {
 	}
 	sp := t.savepoints[i]
 	t.savepoints = t.savepoints[:i+1]
+	t.command = nil // it may count deletes that are taken back
 	if t.load != nil {
 		t.load.undo(sp.row)
 	}

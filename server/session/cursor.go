@@ -59,8 +59,9 @@ func (s *Session) declareCursor(ctx context.Context, st *ast.Statement, v *ast.D
 	if err != nil {
 		return err
 	}
+	run.cursor.LockOneByOne()
 	p := &portal{
-		name: v.Name, text: s.query, made: time.Now(), exec: run, columns: resultColumns(planned.Columns),
+		name: v.Name, text: s.query, made: time.Now(), exec: run, columns: resultColumns(planned.Columns), level: len(s.txn.savepoints),
 		cursor: &cursor{binary: v.Binary, scroll: v.Scroll, hold: v.Hold},
 	}
 	if v.Binary {
@@ -74,7 +75,7 @@ func (s *Session) declareCursor(ctx context.Context, st *ast.Statement, v *ast.D
 // commits.
 func (s *Session) holdCursors(ctx context.Context) error {
 	for _, p := range s.portals {
-		if p.cursor == nil || !p.cursor.hold || p.cursor.held {
+		if p.cursor == nil || !p.cursor.hold || p.cursor.held || p.failed {
 			continue
 		}
 		for !p.cursor.complete {
@@ -145,6 +146,9 @@ func (s *Session) fetch(v *ast.FetchStmt) (execution, []pgwire.Column, error) {
 	p := s.portals[v.Name]
 	if p == nil || p.cursor == nil {
 		return nil, nil, sqlerr.New(sqlerr.InvalidCursorName, `cursor "%s" does not exist`, v.Name)
+	}
+	if p.failed {
+		return nil, nil, p.cannotRun()
 	}
 	f := &fetchRows{p: p, stmt: v}
 	if v.Move {
@@ -235,8 +239,16 @@ func (f *fetchRows) total(ctx context.Context) (int64, error) {
 	return f.p.cursor.rows(), nil
 }
 
-// next returns rows one by one backwards, and as slices of batches forwards.
 func (f *fetchRows) next(ctx context.Context) (arrow.Record, error) {
+	rec, err := f.some(ctx)
+	if err != nil {
+		f.p.fail()
+	}
+	return rec, err
+}
+
+// some returns rows one by one backwards, and as slices of batches forwards.
+func (f *fetchRows) some(ctx context.Context) (arrow.Record, error) {
 	if !f.planned {
 		if err := f.plan(ctx); err != nil {
 			return nil, err
@@ -283,6 +295,12 @@ func (f *fetchRows) close() {}
 
 // executeCursor is Execute on a cursor's portal: FETCH FORWARD by protocol.
 func (s *Session) executeCursor(ctx context.Context, p *portal, limit int) error {
+	if s.txn.state == txnFailed {
+		return failedBlock()
+	}
+	if p.failed {
+		return p.cannotRun()
+	}
 	f := &fetchRows{p: p, stmt: &ast.FetchStmt{Name: p.name, Direction: "forward", Count: int64(limit), All: limit <= 0}}
 	if limit <= 0 {
 		f.stmt.Count = 1<<63 - 1

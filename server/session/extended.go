@@ -173,7 +173,7 @@ func (s *Session) Bind(b *pgwire.Bind) error {
 	if err := s.replanStale(ctx, prep); err != nil {
 		return err
 	}
-	p := &portal{name: b.Portal, text: prep.text, made: time.Now(), prepared: prep, columns: prep.columns}
+	p := &portal{name: b.Portal, text: prep.text, made: time.Now(), prepared: prep, columns: prep.columns, level: len(s.txn.savepoints)}
 	if p.params, err = s.bindParams(prep, b); err != nil {
 		return err
 	}
@@ -341,11 +341,12 @@ func (s *Session) Execute(name string, limit int) error {
 	if s.txn.state == txnFailed && !endsBlock(p.prepared.stmt) {
 		return failedBlock()
 	}
-	if p.exec == nil && p.done {
-		return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, `portal "%s" cannot be run`, name)
+	if p.failed || p.exec == nil && p.done {
+		return p.cannotRun()
 	}
 	if p.exec == nil {
 		if p.exec, _, err = s.start(ctx, p.prepared.stmt, p.prepared.plan, p.params); err != nil {
+			p.fail()
 			return err
 		}
 	}
@@ -353,6 +354,7 @@ func (s *Session) Execute(name string, limit int) error {
 	exec := p.exec // the statement may drop its own portal
 	suspended, err := s.sendRows(ctx, p, max(limit, 0))
 	if err != nil {
+		p.fail()
 		return err
 	}
 	if suspended {

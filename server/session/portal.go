@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"quiver/server/pgwire"
+	"quiver/sql/sqlerr"
 )
 
 // portal is a statement that is bound to parameters and may have begun.
@@ -27,6 +28,11 @@ type portal struct {
 	at    int
 	// done: exec has no more rows.
 	done bool
+	// level is how many savepoints there were when the portal was made: a rollback to
+	// one of them leaves it open.
+	level int
+	// failed: an error ended it while it ran.
+	failed bool
 	// sent counts the rows of this Execute.
 	sent int64
 	// cursor is set for portals made by DECLARE.
@@ -108,6 +114,28 @@ func (s *Session) closePortal(name string) {
 	if p := s.portals[name]; p != nil {
 		delete(s.portals, name)
 		p.close()
+	}
+}
+
+// fail ends a portal that ran into an error: it may outlive the error, by a rollback to
+// a savepoint, but cannot go on.
+func (p *portal) fail() {
+	p.failed = true
+	p.close()
+}
+
+// cannotRun is the error of running a portal that failed or is done.
+func (p *portal) cannotRun() error {
+	return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, `portal "%s" cannot be run`, p.name)
+}
+
+// dropPortalsFrom drops the portals that were made since there were so many savepoints.
+func (s *Session) dropPortalsFrom(level int) {
+	for name, p := range s.portals {
+		if p.level >= level && (p.cursor == nil || !p.cursor.held) {
+			delete(s.portals, name)
+			p.close()
+		}
 	}
 }
 

@@ -169,9 +169,9 @@ func (s *Session) abort() {
 	case txnImplicit:
 		s.rollback()
 	case txnBlock:
-		s.dropPortals(false)
-		s.txn.state = txnFailed
 		n := len(s.txn.savepoints)
+		s.dropPortalsFrom(n)
+		s.txn.state = txnFailed
 		switch {
 		case s.txn.store == nil:
 		case n > 0:
@@ -338,6 +338,9 @@ func (s *Session) release(name string) error {
 	}
 	s.txn.store.Release(s.txn.savepoints[i].mark)
 	s.txn.savepoints = s.txn.savepoints[:i]
+	for _, p := range s.portals {
+		p.level = min(p.level, i)
+	}
 	return nil
 }
 
@@ -349,7 +352,7 @@ func (s *Session) rollbackTo(name string) error {
 	if err != nil {
 		return err
 	}
-	s.dropPortals(false)
+	s.dropPortalsFrom(i + 1)
 	sp := s.txn.savepoints[i]
 	s.txn.store.RollbackTo(sp.mark)
 	s.values.RollbackTo(sp.settings)
