@@ -9,12 +9,11 @@ import (
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
-	"quiver/storage"
 )
 
 // alterTable is ALTER TABLE, as far as it changes descriptors alone.
 func (d *ddl) alterTable(ctx context.Context, s *ast.AlterTableStmt) error {
-	rel, err := d.lockRelation(ctx, s.Table, storage.LockAccessExclusive)
+	rel, err := d.lockRelation(ctx, s.Table, alterLock(s.Commands))
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,8 @@ type storageParameter struct {
 	reset func(o *parameterTarget)
 	// ofTable: it is not said of a single partition.
 	ofTable bool
+	// exclusive: it cannot change while statements read or write the table.
+	exclusive bool
 }
 
 // parameterTarget is what parameters are said of.

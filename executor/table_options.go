@@ -9,6 +9,7 @@ import (
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
+	"quiver/storage"
 )
 
 // The bounds of Quiver's parameters.
@@ -39,7 +40,9 @@ var tableParameters = parameters{
 		reset: func(t *parameterTarget) { t.options.SegmentBytesMax = 0 },
 	},
 	{
-		name: "ttl", kind: durationParameter{0, durationMost},
+		// A statement under way goes by the time to live that it was planned with, and
+		// merges by the newest: they would take rows from it that it is to see.
+		name: "ttl", kind: durationParameter{0, durationMost}, exclusive: true,
 		apply: func(t *parameterTarget, v any) { d := v.(time.Duration); t.options.TTL = &d },
 		reset: func(t *parameterTarget) { t.options.TTL = nil },
 	},
@@ -69,13 +72,14 @@ var tableParameters = parameters{
 		reset: func(t *parameterTarget) { t.options.Mmap = nil },
 	},
 	{
-		name: "dynamic_fields", kind: boolParameter{}, ofTable: true,
+		// It adds a column, which the rows of an INSERT under way lack.
+		name: "dynamic_fields", kind: boolParameter{}, ofTable: true, exclusive: true,
 		apply: func(t *parameterTarget, v any) { t.options.DynamicFields = v.(bool) },
 		reset: func(t *parameterTarget) { t.options.DynamicFields = false },
 	},
 
 	{name: "autovacuum_enabled", kind: boolParameter{}, toast: true},
-	{name: "user_catalog_table", kind: boolParameter{}},
+	{name: "user_catalog_table", kind: boolParameter{}, exclusive: true}, // in PostgreSQL
 	{name: "vacuum_truncate", kind: boolParameter{}, toast: true},
 	{name: "vacuum_index_cleanup", kind: enumParameter{
 		words: []string{"on", "off", "auto"}, also: []string{"true", "false", "yes", "no", "1", "0"},
@@ -130,7 +134,33 @@ func (d *ddl) alterTableOptions(table *catalog.Table, cmd *ast.AlterTableCmd) er
 	return err
 }
 
-// alterPartitionOptions is the same of one partition.
+// alterLock is the lock for the commands of an ALTER TABLE. Parameters of which statements
+// under way need not know change beside readers and writers, and not beside other DDL.
+func alterLock(cmds []*ast.AlterTableCmd) storage.TableLockMode {
+	for _, cmd := range cmds {
+		switch cmd.Action {
+		case ast.AlterSetOptions, ast.AlterResetOptions:
+			for _, o := range cmd.Options {
+				if tableParameters.exclusive(o) {
+					return storage.LockAccessExclusive
+				}
+			}
+		case ast.AlterOther: // which changes nothing
+		default:
+			return storage.LockAccessExclusive
+		}
+	}
+	return storage.LockShareUpdateExclusive
+}
+
+// exclusive says whether an option names a parameter that cannot change beside readers
+// and writers.
+func (list parameters) exclusive(o *ast.Option) bool {
+	at := slices.IndexFunc(list, func(p storageParameter) bool { return p.name == o.Name })
+	return o.Namespace == "" && at >= 0 && list[at].exclusive
+}
+
+// alterPartitionOptions is alterTableOptions of one partition.
 func (d *ddl) alterPartitionOptions(p *catalog.Partition, cmd *ast.AlterTableCmd) error {
 	fresh := *p
 	if err := alterOptions(partitionParameters, &fresh.Options, cmd); err != nil {
