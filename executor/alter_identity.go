@@ -8,6 +8,7 @@ import (
 	"quiver/sql/ast"
 	"quiver/sql/sqlerr"
 	"quiver/sql/types"
+	"quiver/storage"
 )
 
 // addIdentity is ALTER COLUMN … ADD GENERATED … AS IDENTITY: rows that are there
@@ -41,6 +42,57 @@ func (d *ddl) addIdentity(ctx context.Context, table *catalog.Table, cmd *ast.Al
 		return err
 	}
 	return d.catalog().Put(&fresh)
+}
+
+// setIdentity is ALTER COLUMN … RESTART, SET GENERATED and SET of an option of the
+// column's sequence.
+func (d *ddl) setIdentity(ctx context.Context, table *catalog.Table, cmd *ast.AlterTableCmd) error {
+	if slices.Contains(catalog.SystemColumns, cmd.Name) {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter system column %s", quoted(cmd.Name))
+	}
+	col := columnNamed(table, cmd.Name)
+	switch {
+	case col == nil:
+		return noColumn(cmd.Name, table.Name)
+	case col.Identity == 0:
+		return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "column %s of relation %s is not an identity column", quoted(col.Name), quoted(table.Name))
+	}
+	identity := byte(0)
+	var options []*ast.Option
+	for _, o := range cmd.Options {
+		switch {
+		case o.Name == "sequence_name":
+			return sqlerr.New(sqlerr.SyntaxError, "invalid sequence option SEQUENCE NAME").At(o.Position())
+		case o.Name != "generated":
+			options = append(options, o)
+		case identity != 0:
+			return sqlerr.New(sqlerr.SyntaxError, "conflicting or redundant options")
+		default:
+			kind, err := optionInt(o)
+			if err != nil {
+				return err
+			}
+			identity = byte(*kind) // a or d, as pg_attribute has it
+		}
+	}
+	if len(options) > 0 {
+		if err := d.x.env.Txn.LockTable(ctx, col.Sequence, storage.LockShareRowExclusive, storage.WaitBlock); err != nil {
+			return err
+		}
+		d.catalog().Refresh()
+		sequence, ok := d.catalog().RelationByOID(col.Sequence).(*catalog.Sequence)
+		if !ok {
+			return sqlerr.New(sqlerr.InternalError, "no owned sequence found")
+		}
+		if err := d.changeSequence(ctx, sequence, options); err != nil {
+			return err
+		}
+	}
+	if identity == 0 {
+		return nil
+	}
+	_, err := d.update(table, func(t *catalog.Table) { columnNamed(t, cmd.Name).Identity = identity })
+	return err
 }
 
 // dropIdentity is ALTER COLUMN … DROP IDENTITY.

@@ -67,6 +67,7 @@ func alterOnSequence(sequence *catalog.Sequence, s *ast.AlterTableStmt) error {
 	names := map[ast.AlterTableAction]string{
 		ast.AlterSetOptions: "SET", ast.AlterResetOptions: "RESET", ast.AlterAddColumn: "ADD COLUMN", ast.AlterDropColumn: "DROP COLUMN",
 		ast.AlterAddConstraint: "ADD CONSTRAINT", ast.AlterSetCompression: "ALTER COLUMN ... SET COMPRESSION",
+		ast.AlterSetIdentity: "ALTER COLUMN ... SET",
 	}
 	if name := names[s.Commands[0].Action]; name != "" {
 		return sqlerr.New(sqlerr.WrongObjectType, "ALTER action %s cannot be performed on relation %s", name, quoted(sequence.Name)).
@@ -116,6 +117,8 @@ func (d *ddl) alterCommand(ctx context.Context, table *catalog.Table, cmd *ast.A
 		return d.addIdentity(ctx, table, cmd)
 	case ast.AlterDropIdentity:
 		return d.dropIdentity(table, cmd)
+	case ast.AlterSetIdentity:
+		return d.setIdentity(ctx, table, cmd)
 	}
 	return sqlerr.Unsupported("%s", cmd.Other).At(cmd.Position())
 }

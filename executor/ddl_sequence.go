@@ -100,7 +100,12 @@ func (d *ddl) alterSequence(ctx context.Context, n *ast.AlterSequenceStmt) error
 	case !ok:
 		return sqlerr.New(sqlerr.WrongObjectType, "%s is not a sequence", quoted(n.Name.Name))
 	}
-	o, err := readSequenceOptions(n.Options)
+	return d.changeSequence(ctx, s, n.Options)
+}
+
+// changeSequence applies the options of ALTER SEQUENCE to a sequence that is locked.
+func (d *ddl) changeSequence(ctx context.Context, s *catalog.Sequence, options []*ast.Option) error {
+	o, err := readSequenceOptions(options)
 	if err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func (d *ddl) alterSequence(ctx context.Context, n *ast.AlterSequenceStmt) error
 	if err := o.apply(&fresh, false); err != nil {
 		return err
 	}
-	if err := d.setOwner(ctx, &fresh, n.Options); err != nil {
+	if err := d.setOwner(ctx, &fresh, options); err != nil {
 		return err
 	}
 	if o.restart {

@@ -464,6 +464,7 @@ const (
 	AlterResetOptions
 	AlterAddIdentity
 	AlterDropIdentity
+	AlterSetIdentity
 	AlterSetSchema
 	AlterOwner
 	AlterSetStorage
@@ -485,10 +486,10 @@ type AlterTableCmd struct {
 	UsingText   string
 	Default     Expr
 	DefaultText string
-	Options     []*Option
-	Storage     string // PLAIN, EXTENDED …
-	Compression string // a codec, or default
-	IfExists    bool   // IF EXISTS or IF NOT EXISTS
+	Options     []*Option // of AlterSetIdentity: a sequence's, and generated
+	Storage     string    // PLAIN, EXTENDED …
+	Compression string    // a codec, or default
+	IfExists    bool      // IF EXISTS or IF NOT EXISTS
 	Cascade     bool
 	// Partition and Bound are of ATTACH and DETACH PARTITION, Concurrent of
 	// DETACH … CONCURRENTLY.

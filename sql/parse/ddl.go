@@ -323,6 +323,7 @@ var alterActions = map[pgquery.AlterTableType]ast.AlterTableAction{
 	pgquery.AlterTableType_AT_ResetRelOptions: ast.AlterResetOptions,
 	pgquery.AlterTableType_AT_AddIdentity:     ast.AlterAddIdentity,
 	pgquery.AlterTableType_AT_DropIdentity:    ast.AlterDropIdentity,
+	pgquery.AlterTableType_AT_SetIdentity:     ast.AlterSetIdentity,
 	pgquery.AlterTableType_AT_ChangeOwner:     ast.AlterOwner,
 	pgquery.AlterTableType_AT_SetStorage:      ast.AlterSetStorage,
 	pgquery.AlterTableType_AT_AttachPartition: ast.AlterAttachPartition,
@@ -381,7 +382,7 @@ func (c *converter) alterCommand(v *pgquery.AlterTableCmd, i int) *ast.AlterTabl
 		cmd.Storage = v.Def.GetString_().GetSval()
 	case pgquery.AlterTableType_AT_SetCompression:
 		cmd.Compression = v.Def.GetString_().GetSval()
-	case pgquery.AlterTableType_AT_SetRelOptions, pgquery.AlterTableType_AT_ResetRelOptions:
+	case pgquery.AlterTableType_AT_SetRelOptions, pgquery.AlterTableType_AT_ResetRelOptions, pgquery.AlterTableType_AT_SetIdentity:
 		cmd.Options = c.options(v.Def.GetList().GetItems())
 	}
 	return cmd
