@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"reflect"
 	"slices"
 
 	"quiver/catalog"
@@ -61,10 +62,13 @@ func (c *tableCreation) partitionColumn(spec *ast.PartitionSpec, elem *ast.Parti
 			if slices.Contains(catalog.SystemColumns, elem.Name) {
 				return nil, sqlerr.New(sqlerr.InvalidObjectDefinition, "cannot use system column %s in partition key", quoted(elem.Name)).At(elem.Position())
 			}
-			return nil, sqlerr.New(sqlerr.UndefinedColumn, "column %s named in partition key does not exist", quoted(elem.Name)).At(elem.Position())
+			return nil, noKeyColumn(elem.Name, elem.Position())
 		}
 		out.Number, out.Type = col.Number, col.Type
 	default:
+		if err := c.noDynamicKey(elem); err != nil {
+			return nil, err
+		}
 		e, text, err := c.x.env.Stored.PartitionExpr(elem.Expr, elem.ExprText, c.table)
 		switch {
 		case err != nil:
@@ -88,6 +92,29 @@ func (c *tableCreation) partitionColumn(spec *ast.PartitionSpec, elem *ast.Parti
 			WithHint("You must specify a %s operator class or define a default %s operator class for the data type.", method, method)
 	}
 	return out, nil
+}
+
+// noDynamicKey refuses an expression of a partition key over dynamic fields, which a
+// row may lack.
+func (c *tableCreation) noDynamicKey(elem *ast.PartitionElem) error {
+	if !c.table.Options.DynamicFields {
+		return nil
+	}
+	var err error
+	visitNodes(reflect.ValueOf(elem.Expr), func(n any) {
+		ref, ok := n.(*ast.ColumnRef)
+		if !ok || err != nil || len(ref.Names) == 0 {
+			return
+		}
+		if name := ref.Names[len(ref.Names)-1]; columnNamed(c.table, name) == nil {
+			err = noKeyColumn(name, ref.Position())
+		}
+	})
+	return err
+}
+
+func noKeyColumn(name string, pos int) error {
+	return sqlerr.New(sqlerr.UndefinedColumn, "column %s named in partition key does not exist", quoted(name)).At(pos)
 }
 
 // checkPartitionedKey refuses a primary key that does not hold the partition key:

@@ -272,6 +272,9 @@ func (x *exprBinder) anyArray(e *ast.OpExpr) plan.Expr {
 // compareArray binds left OP ANY|ALL (right), an array.
 func (x *exprBinder) compareArray(e *ast.OpExpr, left, right plan.Expr, all bool) plan.Expr {
 	rt := right.Type()
+	if f, dynamic := x.dynamic[left]; dynamic {
+		left = x.dynamicAs(f, left, types.Of(rt.Type().Elem))
+	}
 	elem := &plan.Column{Typed: plan.Typed{T: types.T{OID: rt.Type().Elem, Mod: rt.Mod}}, Index: 1}
 	probe := left
 	if left.Type().OID != types.UnknownOID {
