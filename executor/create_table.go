@@ -343,7 +343,7 @@ func (d *ddl) newColumn(table string, def *ast.ColumnDef) (*newColumn, error) {
 		switch k.Kind {
 		case ast.ConstraintNull, ast.ConstraintNotNull:
 			if nullness != nil && nullness.Kind != k.Kind {
-				return nil, sqlerr.New(sqlerr.SyntaxError, "conflicting NULL/NOT NULL declarations for column %s of table %s", quoted(def.Name), quoted(table)).At(k.Position())
+				return nil, conflictingNull(def.Name, table, k)
 			}
 			nullness = k
 			col.NotNull = col.NotNull || k.Kind == ast.ConstraintNotNull
@@ -354,6 +354,9 @@ func (d *ddl) newColumn(table string, def *ast.ColumnDef) (*newColumn, error) {
 		case ast.ConstraintIdentity:
 			if err := col.setIdentity(table, k); err != nil {
 				return nil, err
+			}
+			if nullness != nil && nullness.Kind == ast.ConstraintNull {
+				return nil, conflictingNull(def.Name, table, k)
 			}
 			nullness = &ast.Constraint{Kind: ast.ConstraintNotNull}
 		case ast.ConstraintCheck:
@@ -398,6 +401,10 @@ func (col *newColumn) readType(def *ast.ColumnDef) error {
 	col.Type = t
 	col.Compression, err = columnCompression(typ, def.Compression)
 	return err
+}
+
+func conflictingNull(column, table string, k *ast.Constraint) error {
+	return sqlerr.New(sqlerr.SyntaxError, "conflicting NULL/NOT NULL declarations for column %s of table %s", quoted(column), quoted(table)).At(k.Position())
 }
 
 func (col *newColumn) setDefault(table string, k *ast.Constraint) error {

@@ -139,6 +139,9 @@ func (d *ddl) setOwner(ctx context.Context, s *catalog.Sequence, options []*ast.
 			continue
 		}
 		if len(o.Names) == 1 && o.Names[0] == "none" {
+			if err := d.notOfIdentity(s); err != nil {
+				return err
+			}
 			s.OwnerTable, s.OwnerColumn = 0, 0
 			continue
 		}
@@ -161,9 +164,25 @@ func (d *ddl) setOwner(ctx context.Context, s *catalog.Sequence, options []*ast.
 		if table.Schema != s.Schema {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisiteState, "sequence must be in same schema as table it is linked to")
 		}
+		if err := d.notOfIdentity(s); err != nil {
+			return err
+		}
 		s.OwnerTable, s.OwnerColumn = table.OID, column.Number
 	}
 	return nil
+}
+
+// notOfIdentity refuses OWNED BY of the sequence of an identity column.
+func (d *ddl) notOfIdentity(s *catalog.Sequence) error {
+	if s.OwnerTable == 0 {
+		return nil
+	}
+	table := d.catalog().Table(s.OwnerTable)
+	if c := columnByNumber(table, s.OwnerColumn); c == nil || c.Identity == 0 || c.Sequence != s.OID {
+		return nil
+	}
+	return sqlerr.New(sqlerr.FeatureNotSupported, "cannot change ownership of identity sequence").
+		WithDetail("Sequence %s is linked to table %s.", quoted(s.Name), quoted(table.Name))
 }
 
 func noColumn(column, table string) *sqlerr.Error {

@@ -98,11 +98,25 @@ func (i *insertBinder) targetColumns() []*catalog.Column {
 	return cols
 }
 
+// checkIndirection fails for an element or field that values of a column have not.
+func (b *binder) checkIndirection(c *catalog.Column, t *ast.ResTarget) {
+	typ, step := c.Type.Type(), t.Indirection[0]
+	switch {
+	case step.Field != "" && typ.Category != types.CategoryComposite:
+		fail(sqlerr.New(sqlerr.DatatypeMismatch, "cannot assign to field \"%s\" of column \"%s\" because its type %s is not a composite type",
+			step.Field, c.Name, typeName(types.Of(typ.OID))).At(b.place(t.Position())))
+	case step.Field == "" && !isArray(c.Type) && typ.OID != types.JSONBOID && typ.OID != types.NameOID:
+		fail(sqlerr.New(sqlerr.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting",
+			typeName(types.Of(typ.OID))).At(b.place(t.Position())))
+	}
+}
+
 // assignable finds the column that a target of INSERT or UPDATE names.
 func (b *binder) assignable(t *ast.ResTarget, on *target) *catalog.Column {
 	for _, c := range on.live {
 		if c.Name == t.Name {
 			if len(t.Indirection) > 0 {
+				b.checkIndirection(c, t)
 				fail(sqlerr.Unsupported("assigning to an element or field of column \"%s\"", t.Name).At(b.place(t.Position())))
 			}
 			return c
