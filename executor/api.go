@@ -44,7 +44,7 @@ type Env struct {
 	Parallel int
 	// Search is how far vector indexes look.
 	Search SearchSettings
-	// Sessions are those of the server, for statements about databases.
+	// Sessions are those of the server.
 	Sessions Sessions
 }
 

@@ -84,8 +84,20 @@ func (x *execution) stored(oid int64) (name string, table, partition catalog.Sto
 	}
 }
 
+// changesStorage refuses a function that does what CHECKPOINT or VACUUM does, where those
+// are refused.
+func (x *execution) changesStorage(function string) error {
+	if x.env.Sessions == nil {
+		return nil
+	}
+	return x.env.Sessions.WritesRefused(function)
+}
+
 // flush is quiver.flush(table).
 func (x *execution) flush(ctx context.Context, oid int64) (int64, error) {
+	if err := x.changesStorage("quiver.flush()"); err != nil {
+		return 0, err
+	}
 	_, table, partition, err := x.stored(oid)
 	if err != nil {
 		return 0, err
@@ -95,6 +107,9 @@ func (x *execution) flush(ctx context.Context, oid int64) (int64, error) {
 
 // compact is quiver.compact(table), the number of a background job.
 func (x *execution) compact(_ context.Context, oid int64) (int64, error) {
+	if err := x.changesStorage("quiver.compact()"); err != nil {
+		return 0, err
+	}
 	name, table, partition, err := x.stored(oid)
 	if err != nil {
 		return 0, err

@@ -12,7 +12,7 @@ import (
 	"quiver/sql/types"
 )
 
-// Sessions are the server's, as statements about databases need them.
+// Sessions are the server's, as statements need them that go beyond their own.
 type Sessions interface {
 	// LeaveDatabase waits for a while until no other session is connected to a
 	// database, and has them end if terminate. It returns how many are left.
@@ -20,6 +20,9 @@ type Sessions interface {
 	// SettingText checks a SET and returns the setting's name and its value as
 	// SHOW prints it.
 	SettingText(s *ast.SetStmt) (name, value string, err error)
+	// WritesRefused is the error of a command that writes, where the session may only
+	// read, or reads the past.
+	WritesRefused(command string) error
 }
 
 func (d *ddl) createDatabase(ctx context.Context, s *ast.CreateDatabaseStmt) error {

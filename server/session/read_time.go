@@ -95,6 +95,9 @@ func (s *Session) writesRefused(command string) error {
 	return e
 }
 
+// WritesRefused is executor.Sessions'.
+func (s *Session) WritesRefused(command string) error { return s.writesRefused(command) }
+
 // prepareRead tells the storage transaction when the next snapshot reads, and what
 // it waits for.
 func (s *Session) prepareRead(ctx context.Context, store storage.Txn, p *plan.Statement) error {
