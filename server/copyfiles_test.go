@@ -190,3 +190,39 @@ func where(err error) string {
 	}
 	return ""
 }
+
+// TestCopyFileEncoding: a file of bytes that are no text is an error that the client
+// can read, with its line, whatever the column and the format.
+func TestCopyFileEncoding(t *testing.T) {
+	ctx := context.Background()
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	mustExec(t, conn, "CREATE TABLE vv (v vector(4)); CREATE TABLE ti (a int); CREATE TABLE tt (a text)")
+	for _, c := range []struct{ table, options, content, bytes, where string }{
+		{"vv", "", "\x00\x00abc\n", "0x00", "line 1"},
+		{"ti", "", "\x00\x00abc\n", "0x00", "line 1"},
+		{"tt", "", "a\nb\x00c", "0x00", "line 2"},
+		{"tt", "(format csv)", "a\n\"b\x00c\"\n", "0x00", "line 2"},
+		{"ti", "(format csv, header)", "a\n\xff\xfe\n", "0xff", "line 2"},
+		{"tt", "(format json)", "{\"a\": \"x\x00\"}\n", "0x00", "line 1"},
+		{"tt", "(format json)", "{\"a\": \"x\"}\n{\"a\": \"\xe4\xb8\"}\n", "0xe4 0xb8 0x22", "line 2"},
+		{"tt", "(format json)", "{\"a\": \"\\u0000\"}\n", "0x00", "line 1"},
+		// No line ends in it: it is not gathered to its end.
+		{"tt", "", strings.Repeat("\x00", 1<<20), "0x00", "line 1"},
+		{"tt", "(format csv)", `"` + strings.Repeat("\x00", 1<<20), "0x00", "line 1"},
+	} {
+		path := filepath.Join(dir, "x.txt")
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := conn.Exec(ctx, fmt.Sprintf("COPY %s FROM '%s' %s", c.table, path, c.options))
+		var e *pgconn.PgError
+		if !errors.As(err, &e) || e.Code != "22021" || e.Message != `invalid byte sequence for encoding "UTF8": `+c.bytes || e.Where != "COPY "+c.table+", "+c.where {
+			t.Errorf("%s %s %.20q: %+v", c.table, c.options, c.content, err)
+		}
+	}
+	var one int
+	if err := conn.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil || one != 1 {
+		t.Error(one, err)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"math"
 	"time"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -280,25 +279,12 @@ func (c *conversion) text(a arrow.Array) setter {
 	}
 	return func(b array.Builder, i int) error {
 		s := value(i)
-		if err := checkText(s); err != nil {
+		if err := types.CheckUTF8(s); err != nil {
 			return err
 		}
 		b.(*array.StringBuilder).Append(s)
 		return nil
 	}
-}
-
-// checkText refuses what no text can hold.
-func checkText(s string) error {
-	for i := range len(s) {
-		if s[i] == 0 {
-			return sqlerr.New(sqlerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8": 0x00`)
-		}
-	}
-	if !utf8.ValidString(s) {
-		return sqlerr.New(sqlerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8"`)
-	}
-	return nil
 }
 
 func binaryOf(a arrow.Array) (func(i int) []byte, bool) {
@@ -460,7 +446,7 @@ func (c *conversion) byText(a arrow.Array) setter {
 	return func(b array.Builder, i int) error {
 		s, err := spell(i)
 		if err == nil {
-			err = checkText(s)
+			err = types.CheckUTF8(s)
 		}
 		if err != nil {
 			return err

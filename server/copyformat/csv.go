@@ -72,14 +72,21 @@ func (r *Reader) unquotedReturn() error {
 func (r *Reader) consumeCSV(data []byte, last bool) (int, error) {
 	done := 0
 	for done < len(data) && !r.ended {
+		seen := r.scanned
 		length, mark, ok, err := r.rowEnd(data[done:], last)
-		if err != nil || !ok {
+		if err != nil {
 			return done, err
 		}
+		if !ok {
+			return done, r.checkUnfinished(data[done:], seen)
+		}
 		r.scanned, r.inQuote = 0, false
+		r.line++
+		if err := r.checkEncoding(data[done:], length); err != nil {
+			return done, err
+		}
 		row := data[done : done+length]
 		done += length + mark
-		r.line++
 		if string(row) == `\.` {
 			r.ended = true
 			break

@@ -3,7 +3,6 @@ package copyformat
 import (
 	"bytes"
 	"encoding/json"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -23,15 +22,19 @@ func (r *Reader) consumeJSON(data []byte, last bool) (int, error) {
 		i := bytes.IndexByte(data[done+r.scanned:], '\n')
 		length, mark := i+r.scanned, 1
 		if i < 0 {
+			seen := r.scanned
 			if r.scanned = len(data) - done; !last {
-				return done, nil
+				return done, r.checkUnfinished(data[done:], seen)
 			}
 			length, mark = len(data)-done, 0
 		}
 		r.scanned = 0
+		r.line++
+		if err := r.checkEncoding(data[done:], length); err != nil {
+			return done, err
+		}
 		line := data[done : done+length]
 		done += length + mark
-		r.line++
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
@@ -52,9 +55,6 @@ func (r *Reader) jsonRow(line []byte) error {
 	if err := json.Unmarshal(line, &object); err != nil || object == nil {
 		return r.lineError(sqlerr.New(sqlerr.BadCopyFileFormat, "a line of JSON must be an object"), line)
 	}
-	if !utf8.Valid(line) {
-		return sqlerr.New(sqlerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8"`).WithContext("%s", r.Context())
-	}
 	found := 0
 	for i, c := range r.columns {
 		raw, ok := object[c.Name]
@@ -73,8 +73,8 @@ func (r *Reader) jsonRow(line []byte) error {
 			return r.lineError(err, line)
 		}
 		r.scratch = text
-		if bytes.IndexByte(text, 0) >= 0 {
-			return sqlerr.New(sqlerr.CharacterNotInRepertoire, `invalid byte sequence for encoding "UTF8": 0x00`).WithContext("%s", r.Context())
+		if err := types.CheckUTF8(view(text)); err != nil {
+			return r.encodingError(err, "")
 		}
 		if err := r.field(i, text, false); err != nil {
 			return err

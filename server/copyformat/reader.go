@@ -1,8 +1,10 @@
 package copyformat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -186,13 +188,51 @@ func LineContext(table string, line int64) string {
 	return fmt.Sprintf("COPY %s, line %d", table, line)
 }
 
-// clip shortens what an error quotes, as PostgreSQL does.
+// checkEncoding answers for a line, the first length bytes of data, that is no text:
+// before any of its fields is converted, as in PostgreSQL, whose message goes on into
+// the next line where a character does not end in this one.
+func (r *Reader) checkEncoding(data []byte, length int) error {
+	if types.CheckUTF8(view(data[:length])) == nil {
+		return nil
+	}
+	return r.encodingError(types.CheckUTF8(view(data)), "")
+}
+
+// checkUnfinished is checkEncoding for a line whose end has not come: of what came
+// after its first seen bytes. A file of zeros has no line end, and is not gathered.
+func (r *Reader) checkUnfinished(data []byte, seen int) error {
+	i := bytes.IndexByte(data[seen:], 0)
+	if i < 0 {
+		return nil
+	}
+	r.line++
+	return r.checkEncoding(data, len(data))
+}
+
+// encodingError adds to an error about bytes that are no text its line, and where they
+// were written as escapes the text of that.
+func (r *Reader) encodingError(err error, quoted string) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) {
+		return e.WithContext("%s%s", r.Context(), quoted)
+	}
+	return err
+}
+
+// view is bytes as a string, for what reads them and keeps nothing.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// clip shortens what an error quotes, between characters, as PostgreSQL does.
 func clip(s []byte) string {
 	const shown = 100
 	if len(s) <= shown {
 		return string(s)
 	}
-	return string(s[:shown]) + "..."
+	end := shown
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return string(s[:end]) + "..."
 }
 
 // lineError adds the line and its text.
@@ -206,9 +246,7 @@ func (r *Reader) field(i int, text []byte, null bool) error {
 		r.builders[i].AppendNull()
 		return nil
 	}
-	// The text is only read, and not kept, by ParseText.
-	s := unsafe.String(unsafe.SliceData(text), len(text))
-	err := r.parsers[i].ParseText(r.builders[i], s, r.columns[i].Type.Mod, r.format)
+	err := r.parsers[i].ParseText(r.builders[i], view(text), r.columns[i].Type.Mod, r.format)
 	if err == nil {
 		return nil
 	}

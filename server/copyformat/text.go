@@ -2,8 +2,10 @@ package copyformat
 
 import (
 	"bytes"
+	"fmt"
 
 	"quiver/sql/sqlerr"
+	"quiver/sql/types"
 )
 
 // lineEnd finds the end of the text line at the start of data: the length of
@@ -93,14 +95,21 @@ func (r *Reader) literalReturn() error {
 func (r *Reader) consumeText(data []byte, last bool) (int, error) {
 	done := 0
 	for done < len(data) && !r.ended {
+		seen := r.scanned
 		length, mark, ok, err := r.lineEnd(data[done:], last)
-		if err != nil || !ok {
+		if err != nil {
 			return done, err
 		}
+		if !ok {
+			return done, r.checkUnfinished(data[done:], seen)
+		}
 		r.scanned = 0
+		r.line++
+		if err := r.checkEncoding(data[done:], length); err != nil {
+			return done, err
+		}
 		line := data[done : done+length]
 		done += length + mark
-		r.line++
 		if len(line) == 2 && line[0] == '\\' && line[1] == '.' {
 			r.ended = true
 			break
@@ -146,6 +155,9 @@ func (r *Reader) textRow(line []byte) error {
 		if !plain && !null {
 			r.scratch = unescape(r.scratch[:0], raw)
 			value = r.scratch
+			if err := types.CheckUTF8(view(value)); err != nil {
+				return r.encodingError(err, fmt.Sprintf(": \"%s\"", clip(line)))
+			}
 		}
 		if err := r.field(i, value, null); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -151,7 +152,7 @@ func (c *Conn) report(kind byte, e *sqlerr.Error) error {
 	field := func(code byte, value string) {
 		if value != "" {
 			c.out = append(c.out, code)
-			c.out = append(append(c.out, value...), 0)
+			c.out = append(append(c.out, printable(value)...), 0)
 		}
 	}
 	field('S', string(e.Severity))
@@ -174,4 +175,11 @@ func (c *Conn) report(kind byte, e *sqlerr.Error) error {
 	field('n', e.Constraint)
 	c.out = append(c.out, 0)
 	return c.end(at)
+}
+
+// printable is text that a field of a message can hold: a zero byte would end it, so
+// that the rest of the message is read as something else, and clients that decode
+// UTF-8 fail at what is none. U+FFFD stands for both.
+func printable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
