@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,6 +44,9 @@ func (d *ddl) backup(ctx context.Context, s *ast.BackupStmt) (string, error) {
 			table, err := d.backedUp(r)
 			if err != nil {
 				return "", err
+			}
+			if slices.Contains(spec.Tables, table.OID) {
+				continue
 			}
 			spec.Tables = append(spec.Tables, table.OID)
 			spec.Scope.Tables = append(spec.Scope.Tables, d.qualified(table.Schema, table.Name))
@@ -260,6 +264,10 @@ func (r *restoring) tables(t *catalog.Transplant, list []ast.RestoredTable) erro
 		if picked[table.Database] == nil {
 			picked[table.Database] = map[catalog.OID]bool{}
 			t.Databases[table.Database] = r.d.catalog().Database()
+		}
+		if picked[table.Database][table.OID] {
+			return sqlerr.New(sqlerr.DuplicateAlias, "table %s is named more than once", quoted(rangeName(item.Table))).
+				WithHint("A RESTORE makes one table of each: use one for each name.").At(item.Table.Position())
 		}
 		picked[table.Database][table.OID] = true
 		if item.As != "" {
