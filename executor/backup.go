@@ -328,9 +328,9 @@ func init() {
 	twin := func(oid types.OID, name string, argNames []string, run func(d *ddl, ctx context.Context, args []string) (string, error)) {
 		f := &funcs.Function{
 			OID: oid, Schema: "quiver", Name: name, Kind: funcs.KindFunction, ArgNames: argNames,
-			Result: types.TextOID, Volatility: funcs.Volatile, Strict: true,
+			Result: types.TextOID, Volatility: funcs.Volatile,
 			Impl: funcs.Impl{Kernel: func(c *types.EvalContext, args []types.Vec, n int) (arrow.Array, error) {
-				return twinRows(c, args, n, run)
+				return twinRows(c, argNames, args, n, run)
 			}},
 		}
 		for i := range argNames {
@@ -387,8 +387,12 @@ func twinStatement[T ast.Stmt](text, url string, options [][2]string) (s T, err 
 	return s, sqlerr.New(sqlerr.InvalidParameterValue, "invalid words: %s", text)
 }
 
+// twinNeeded is how many arguments of a twin, its first, say what is done: of them
+// null is an error. Of the others, its options, null is none.
+const twinNeeded = 2
+
 // twinRows runs a statement for every row of arguments.
-func twinRows(c *types.EvalContext, args []types.Vec, n int, run func(d *ddl, ctx context.Context, args []string) (string, error)) (arrow.Array, error) {
+func twinRows(c *types.EvalContext, names []string, args []types.Vec, n int, run func(d *ddl, ctx context.Context, args []string) (string, error)) (arrow.Array, error) {
 	x, err := executionOf(c)
 	if err != nil {
 		return nil, err
@@ -410,15 +414,13 @@ func twinRows(c *types.EvalContext, args []types.Vec, n int, run func(d *ddl, ct
 	defer b.Release()
 	for i := range n {
 		texts := make([]string, len(args))
-		null := false
 		for j, a := range args {
-			if null = null || a.IsNull(i); !null {
+			switch {
+			case !a.IsNull(i):
 				texts[j] = strings.Clone(a.Array.(*array.String).Value(a.Row(i)))
+			case j < twinNeeded:
+				return nil, sqlerr.New(sqlerr.NullValueNotAllowed, "argument %s must not be null", quoted(names[j]))
 			}
-		}
-		if null {
-			b.AppendNull()
-			continue
 		}
 		name, err := run(&ddl{x: x}, c.Ctx, texts)
 		if err != nil {

@@ -55,3 +55,21 @@ func TestBackupNamesTwice(t *testing.T) {
 	mustExec(t, conn, "RESTORE TABLE k.base AS z, k.other AS o FROM "+url)
 	mustBe(t, conn, "SELECT sum(a)::text FROM k.z", "3")
 }
+
+// TestBackupNulls: the functions say which argument must not be null, and take null
+// options for none.
+func TestBackupNulls(t *testing.T) {
+	conn := connect(t, start(t, nil))
+	mustExec(t, conn, "CREATE TABLE a (x int); INSERT INTO a VALUES (1)")
+	url := "'file://" + t.TempDir() + "'"
+	mustFail(t, conn, "SELECT quiver.backup(NULL)", "22004", `argument "url" must not be null`)
+	mustFail(t, conn, "SELECT quiver.restore(NULL)", "22004", `argument "url" must not be null`)
+	mustFail(t, conn, "SELECT quiver.backup(NULL, 'TABLE a', 'one')", "22004", `argument "url" must not be null`)
+	mustFail(t, conn, "SELECT quiver.backup("+url+", NULL)", "22004", `argument "what" must not be null`)
+	mustFail(t, conn, "SELECT quiver.restore("+url+", NULL, 'one')", "22004", `argument "what" must not be null`)
+	mustExec(t, conn, "SELECT quiver.backup("+url+", 'TABLE a', NULL)")
+	mustBe(t, conn, "SELECT quiver.backup("+url+", 'TABLE a', 'one')", "one")
+	mustBe(t, conn, "SELECT quiver.restore("+url+", 'TABLE a AS b', 'one', NULL)", "one")
+	mustBe(t, conn, "SELECT quiver.restore("+url+", 'TABLE a AS c', NULL, NULL)", "one")
+	mustBe(t, conn, "SELECT (SELECT sum(a.x + b.x + c.x) FROM a, b, c)::text", "3")
+}
