@@ -155,6 +155,7 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 		if !ok {
 			continue
 		}
+		c.earliest = max(c.earliest, truncatedAt(p, c.at))
 		for n := range max(c.version.Table(p.Table).Shards, 1) {
 			if s := e.findShard(shardKey{p.Storage, n}); s != nil {
 				shards = append(shards, s)
@@ -177,6 +178,15 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 		}
 	}
 	return c, nil
+}
+
+// truncatedAt is from when on a backup taken at the given time has the rows of a
+// partition, as far as its descriptor tells; 0 for all of its time.
+func truncatedAt(p *catalog.Partition, taken hlc.Timestamp) hlc.Timestamp {
+	if at := hlc.Timestamp(p.TruncatedAt); at <= taken {
+		return at
+	}
+	return 0
 }
 
 // hasDeltas says whether the segment brings deletes.

@@ -479,6 +479,60 @@ func TestRestoreTimes(t *testing.T) {
 	}
 }
 
+// TestRestoreBeforeTruncate: what TRUNCATE left behind is in no backup, so a time
+// before it is refused, and the backup tells that.
+func TestRestoreBeforeTruncate(t *testing.T) {
+	w := newWorld(t)
+	place := backup.In(objstore.NewMem())
+	table := w.newTable("a")
+	tx := w.begin(TxnOptions{})
+	w.insert(tx, table, []int64{1}, "one")
+	w.check(tx.Commit(w.ctx))
+	full, err := w.e.Timestamp()
+	w.check(err)
+	d := w.backUp(place, table)
+	if d.Earliest > uint64(full) {
+		t.Errorf("a backup before TRUNCATE can be restored from %d on, not at %d", d.Earliest, full)
+	}
+	w.restore(place, d, "_full", full)
+	w.now(w.table("a_full"), "1=one")
+
+	tx = w.begin(TxnOptions{})
+	w.check(tx.Catalog().Truncate(w.ctx, table.OID))
+	w.check(tx.Commit(w.ctx))
+	empty, err := w.e.Timestamp()
+	w.check(err)
+	table = w.table("a")
+	tx = w.begin(TxnOptions{})
+	w.insert(tx, table, []int64{2}, "two")
+	w.check(tx.Commit(w.ctx))
+	d = w.backUp(place, table)
+	if d.Earliest <= uint64(full) || d.Earliest > uint64(empty) {
+		t.Errorf("the backup can be restored from %d on; TRUNCATE was after %d, before %d", d.Earliest, full, empty)
+	}
+	var refused *ErrRestoreTime
+	if err := w.e.Restore(w.ctx, place, w.restoreSpec(d, "_x", full)); !errors.As(err, &refused) {
+		t.Errorf("restored at a time before TRUNCATE: %v", err)
+	}
+	// Nor of a backup that tells of more than it has, as they did once.
+	told := d.Earliest
+	d.Earliest = 0
+	spec := w.restoreSpec(d, "_x", full)
+	for _, o := range spec.Transplant.Descriptors {
+		if p, ok := o.(*catalog.Partition); ok {
+			p.TruncatedAt = told
+		}
+	}
+	if err := w.e.Restore(w.ctx, place, spec); !errors.As(err, &refused) || refused.Earliest != hlc.Timestamp(told) {
+		t.Errorf("restored at a time before TRUNCATE: %v", err)
+	}
+	d.Earliest = told
+	w.restore(place, d, "_empty", empty)
+	w.now(w.table("a_empty"), "")
+	w.restore(place, d, "_now", 0)
+	w.now(w.table("a_now"), "2=two")
+}
+
 // TestBackupFindsFlips: a flipped bit in any object, of the cluster or of the
 // place, is found by what reads it, which names it.
 func TestBackupFindsFlips(t *testing.T) {

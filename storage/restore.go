@@ -78,8 +78,9 @@ func (e *Engine) Restore(ctx context.Context, place *backup.Place, spec RestoreS
 	r := &restore{e: e, place: place, spec: spec, at: hlc.Timestamp(b.Timestamp), run: e.backups.begin("RESTORE", place.URL(), spec.PID, spec.Database)}
 	defer e.backups.end(r.run)
 	if spec.Timestamp != 0 {
-		if r.at = spec.Timestamp; uint64(r.at) < b.Earliest || uint64(r.at) > b.Timestamp {
-			return &ErrRestoreTime{r.at, hlc.Timestamp(b.Earliest), hlc.Timestamp(b.Timestamp)}
+		r.at = spec.Timestamp
+		if from := r.earliest(); r.at < from || uint64(r.at) > b.Timestamp {
+			return &ErrRestoreTime{r.at, from, hlc.Timestamp(b.Timestamp)}
 		}
 	}
 	r.raise()
@@ -128,6 +129,18 @@ func (e *Engine) Restore(ctx context.Context, place *backup.Place, spec RestoreS
 	}
 	e.wake()
 	return nil
+}
+
+// earliest is from when on what is restored can be: the backup says it, but those
+// made before it knew of TRUNCATE.
+func (r *restore) earliest() hlc.Timestamp {
+	from := hlc.Timestamp(r.spec.Backup.Earliest)
+	for _, d := range r.spec.Transplant.Descriptors {
+		if p, ok := d.(*catalog.Partition); ok {
+			from = max(from, truncatedAt(p, hlc.Timestamp(r.spec.Backup.Timestamp)))
+		}
+	}
+	return from
 }
 
 // transplant puts the descriptors of the backup into a transaction.
