@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -224,5 +226,43 @@ func TestCopyFileEncoding(t *testing.T) {
 	var one int
 	if err := conn.QueryRow(ctx, "SELECT 1").Scan(&one); err != nil || one != 1 {
 		t.Error(one, err)
+	}
+}
+
+// TestCopyPackedParts: what COPY TO packs in the parts of Parquet and Arrow, FROM reads
+// with the same words, whatever the name; a whole file that others have packed, too.
+func TestCopyPackedParts(t *testing.T) {
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	mustExec(t, conn, "CREATE TABLE t (a int, s text)")
+	for _, c := range []struct{ file, options string }{
+		{"q.zst", "(format parquet, compression zstd)"}, {"r.gzip", "(format parquet, compression gzip)"}, {"s.zstd", "(format parquet)"},
+		{"t.snappy", "(format parquet, compression none)"}, {"u.lz4", "(format parquet, compression snappy)"}, {"v.parquet.gz", ""}, {"w.parquet.zst", ""},
+		{"q.lz4", "(format arrow, compression lz4)"}, {"r.zst", "(format arrow, compression zstd)"}, {"s.arrow.zst", ""}, {"t.gz", "(format arrow, compression none)"},
+	} {
+		path := "'" + filepath.Join(dir, c.file) + "' " + c.options
+		mustExec(t, conn, "TRUNCATE t")
+		mustExec(t, conn, "COPY (SELECT g AS a, 'x' || g AS s FROM generate_series(1, 1000) g) TO "+path)
+		if tag := mustExec(t, conn, "COPY t FROM "+path); tag != "COPY 1000" {
+			t.Error(c, tag)
+		}
+		mustBe(t, conn, "SELECT sum(a) || ' ' || max(s) FROM t", "500500 x999")
+	}
+	for _, file := range []string{"x.parquet", "x.arrow"} {
+		path := filepath.Join(dir, file)
+		mustExec(t, conn, "COPY (SELECT 1 AS a, 'x' AS s) TO '"+path+"'")
+		plain, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, err = w.Write(plain)
+		if err := errors.Join(err, w.Close(), os.WriteFile(path+".gz", packed.Bytes(), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		if tag := mustExec(t, conn, "COPY t FROM '"+path+".gz'"); tag != "COPY 1" {
+			t.Error(file, tag)
+		}
 	}
 }

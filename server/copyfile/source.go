@@ -61,6 +61,17 @@ func (f Format) String() string {
 	return fmt.Sprintf("Format(%d)", byte(f))
 }
 
+// magics begin the files of those formats that pack their own parts.
+var magics = map[Format]string{Parquet: "PAR1", Arrow: arrowMagic}
+
+// Begins says whether a file is one of the format as it is, not packed as a whole.
+func (f Format) Begins(r io.ReaderAt) bool {
+	magic := magics[f]
+	head := make([]byte, len(magic))
+	n, _ := r.ReadAt(head, 0) // what cannot be read is found when all of it is
+	return magic != "" && string(head[:n]) == magic
+}
+
 // IsVectors says whether a file of the format is of vectors alone.
 func (f Format) IsVectors() bool { return f >= Npy }
 

@@ -147,7 +147,8 @@ func (in *copyInput) readColumns(ctx context.Context, f *copyfile.File, first in
 }
 
 // random opens a file to be read anywhere; one that is packed as a whole is
-// unpacked first. Parquet and Arrow pack their own parts.
+// unpacked first. Parquet and Arrow pack their own parts: COPY TO writes them so
+// whatever the extension says, so that a file which begins as they do is not unpacked.
 func (in *copyInput) random(ctx context.Context, f *copyfile.File) (copyfile.RandomReader, int64, error) {
 	packed, _ := copyfile.CompressionOf(f.Name)
 	if in.opts.file.IsVectors() {
@@ -156,6 +157,15 @@ func (in *copyInput) random(ctx context.Context, f *copyfile.File) (copyfile.Ran
 	if packed == copyfile.None {
 		r, err := f.Random(ctx)
 		return r, f.Size, err
+	}
+	if f.Size > 0 {
+		r, err := f.Random(ctx)
+		if err != nil || in.opts.file.Begins(r) {
+			return r, f.Size, err
+		}
+		if err := r.Close(); err != nil {
+			return nil, 0, err
+		}
 	}
 	stream, err := f.Stream(ctx)
 	if err != nil {

@@ -70,7 +70,7 @@ func parseCopyOptions(v *ast.CopyStmt, columns []string) (*copyOptions, error) {
 			return nil, err
 		}
 	}
-	if packed == nil && c.file == copyfile.Parquet && !v.From {
+	if packed == nil && c.compression == copyfile.None && c.file == copyfile.Parquet && !v.From {
 		c.compression = copyfile.Snappy // as most writers do
 	}
 	return c, nil
