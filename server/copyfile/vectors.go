@@ -141,11 +141,18 @@ func (s *vectorSource) matrix(rows, dims, size int64) error {
 	if rows < 0 || rows > math.MaxInt64/(dims*int64(s.element.bytes)) {
 		return malformed("the file cannot have %d vectors", rows)
 	}
-	if need := rows * dims * int64(s.element.bytes); size > 0 && need > size-s.read {
+	switch need := rows * dims * int64(s.element.bytes); {
+	case size > 0 && need > size-s.read:
 		return malformed("unexpected end of file")
+	case size > 0 && need < size-s.read:
+		return errMoreVectors()
 	}
 	s.left, s.dims = rows, int(dims)
 	return nil
+}
+
+func errMoreVectors() error {
+	return malformed("the file has more than the vectors that its header tells of")
 }
 
 func checkDimensions(dims int64) error {
@@ -170,6 +177,13 @@ func (s *vectorSource) Next(ctx context.Context) (_ []arrow.Array, err error) {
 func (s *vectorSource) readVectors() (values []byte, offsets []int32, err error) {
 	offsets = []int32{0}
 	if !s.prefixed {
+		if s.left == 0 {
+			if _, err := s.in.Peek(1); err == nil { // of a file whose size was not known
+				return nil, nil, errMoreVectors()
+			} else if !errors.Is(err, io.EOF) {
+				return nil, nil, err
+			}
+		}
 		rows := min(s.left, vectorBatchRows, max(1, vectorBatchBytes/int64(s.dims*s.element.bytes)))
 		values = make([]byte, rows*int64(s.dims*s.element.bytes))
 		if _, err := io.ReadFull(s.in, values); err != nil {

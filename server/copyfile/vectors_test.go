@@ -104,12 +104,16 @@ func TestVectorFiles(t *testing.T) {
 		{"ivecs", Ivecs, join(ints(2), ints(7, math.MaxUint32)), []Column{intsColumn}, []string{"{7,-1}"}, ""},
 		{"fbin", Fbin, join(ints(2, 2), floats(1, 2, 3, 4)), []Column{vectorColumn, idColumn}, []string{"[1,2] 0", "[3,4] 1"}, ""},
 		{"fbin, cut", Fbin, join(ints(2, 2), floats(1, 2, 3)), []Column{vectorColumn}, nil, "22P04"},
+		{"fbin, more than its header says", Fbin, join(ints(1, 2), floats(1, 2, 3, 4)), []Column{vectorColumn}, nil, "22P04"},
+		{"fbin, a byte more", Fbin, join(ints(1, 2), floats(1, 2), []byte{0}), []Column{vectorColumn}, nil, "22P04"},
+		{"fbin, none but some", Fbin, join(ints(0, 2), floats(1, 2)), []Column{vectorColumn}, nil, "22P04"},
 		{"fbin, vast", Fbin, ints(math.MaxUint32, 1<<20), []Column{vectorColumn}, nil, "22P04"},
 		{"fbin without dimensions", Fbin, ints(5, 0), []Column{vectorColumn}, nil, "22P04"},
 		{"u8bin", U8bin, join(ints(1, 2), []byte{1, 2}), []Column{vectorColumn}, []string{"[1,2]"}, ""},
 		{"npy", Npy, npy(fmt.Sprintf(header, "<f4", "False", "2, 2"), floats(1, 2, 3, 4)), []Column{vectorColumn}, []string{"[1,2]", "[3,4]"}, ""},
 		{"npy of bytes", Npy, npy(fmt.Sprintf(header, "|i1", "False", "1, 2,"), []byte{255, 2}), []Column{vectorColumn}, []string{"[-1,2]"}, ""},
 		{"npy of halves", Npy, npy(fmt.Sprintf(header, "<f2", "False", "1, 2"), []byte{0, 0x3c, 0, 0xc0}), []Column{vectorColumn}, []string{"[1,-2]"}, ""},
+		{"npy, more than its header says", Npy, npy(fmt.Sprintf(header, "<f4", "False", "1, 2"), floats(1, 2, 3)), []Column{vectorColumn}, nil, "22P04"},
 		{"npy, big-endian", Npy, npy(fmt.Sprintf(header, ">f4", "False", "1, 2"), floats(1, 2)), []Column{vectorColumn}, nil, "0A000"},
 		{"npy of Fortran", Npy, npy(fmt.Sprintf(header, "<f4", "True", "1, 2"), floats(1, 2)), []Column{vectorColumn}, nil, "0A000"},
 		{"npy of one dimension", Npy, npy(fmt.Sprintf(header, "<f4", "False", "2,"), floats(1, 2)), []Column{vectorColumn}, nil, "22P04"},
@@ -126,6 +130,37 @@ func TestVectorFiles(t *testing.T) {
 		}
 		if code != c.err || code == "" && fmt.Sprint(rows) != fmt.Sprint(c.want) {
 			t.Errorf("%s: %q, %v; want %q %s", c.name, rows, err, c.want, c.err)
+		}
+	}
+}
+
+// TestVectorsOfUnknownSize: what a header does not tell of is found at the end, too,
+// where a file's size is not known before.
+func TestVectorsOfUnknownSize(t *testing.T) {
+	for _, c := range []struct {
+		data []byte
+		rows int
+		err  sqlerr.Code
+	}{
+		{join(ints(2, 2), floats(1, 2, 3, 4)), 2, ""},
+		{join(ints(2, 2), floats(1, 2, 3, 4, 5)), 2, sqlerr.BadCopyFileFormat},
+		{join(ints(2, 2), floats(1, 2, 3)), 0, sqlerr.BadCopyFileFormat},
+	} {
+		s, err := openVectors(bytesFile{bytes.NewReader(c.data)}, 0, Options{Format: Fbin, Columns: []Column{vectorColumn}, Text: types.DefaultFormat(), Mem: memory.DefaultAllocator})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		var batch []arrow.Array
+		for {
+			if batch, err = s.Next(context.Background()); batch == nil {
+				break
+			}
+			rows += batch[0].Len()
+			releaseAll(batch)
+		}
+		if rows != c.rows || (err != nil || c.err != "") && sqlerr.CodeOf(err) != c.err {
+			t.Errorf("%d rows of %d bytes, %v; want %d, %s", rows, len(c.data), err, c.rows, c.err)
 		}
 	}
 }
@@ -186,7 +221,7 @@ func FuzzFiles(f *testing.F) {
 	add(Fbin, join(ints(2, 2), floats(1, 2, 3, 4)))
 	add(U8bin, join(ints(1, 2), []byte{1, 2}))
 	for _, descr := range []string{"<f4", "<f2", "|u1", "<i8"} {
-		add(Npy, npy("{'descr': '"+descr+"', 'fortran_order': False, 'shape': (2, 2), }", make([]byte, 32)))
+		add(Npy, npy("{'descr': '"+descr+"', 'fortran_order': False, 'shape': (2, 2), }", make([]byte, 4*(descr[2]-'0'))))
 	}
 	for _, format := range []Format{Parquet, Arrow} {
 		add(format, sample(f, format))
