@@ -10,7 +10,7 @@
 //	convert.go     Arrow columns → columns of SQL types
 //	export.go      columns of SQL types → Arrow columns
 //	describe.go    a file → the columns of a table for it
-//	sink.go        Sink: batches out, into a Parquet or Arrow file
+//	sink.go        Sink: batches out, into a Parquet or Arrow file; sink_times.go, its times
 //	spool.go       a file that appears whole or not at all
 //
 // What is read is not trusted: an error of a file is one with SQLSTATE 22P04

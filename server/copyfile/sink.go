@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -113,11 +114,15 @@ func (s *Sink) parquet(w io.Writer, c Compression) (err error) {
 		}
 	}
 	props := parquet.NewWriterProperties(options...)
-	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{w}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithAllocator(s.mem)))
+	tail := &parquetTail{w: w}
+	out, err := pqarrow.NewFileWriter(s.schema, nopCloser{tail}, props, pqarrow.NewArrowWriterProperties(pqarrow.WithAllocator(s.mem)))
 	if err != nil {
 		return err
 	}
 	s.write, s.newGroup, s.close = inPages(out.WriteBuffered), out.NewBufferedRowGroup, out.Close
+	if slices.ContainsFunc(s.exports, func(x exported) bool { return hasTimes(x.arrow) }) {
+		s.close = func() error { return tail.localTimes(out.Close) }
+	}
 	return nil
 }
 

@@ -65,13 +65,12 @@ func TestSink(t *testing.T) {
 	}
 }
 
-// TestSinkTimestamps: of timestamps Parquet says whether they are moments or times of a
-// clock, within lists, too; the Arrow schema beside says the same.
-func TestSinkTimestamps(t *testing.T) {
-	columns := []Column{{"local", types.Of(types.TimestampOID)}, {"moment", types.Of(types.TimestamptzOID)}, {"locals", types.Of(types.TimestampArrayOID)}}
+// oneRow is a file of Parquet with a row of these texts.
+func oneRow(t *testing.T, columns []Column, texts ...string) []byte {
+	t.Helper()
 	var arrays []arrow.Array
 	var fields []arrow.Field
-	for i, text := range []string{"2030-01-31 12:00", "2030-01-31 12:00+00", `{"2030-01-31 12:00",NULL}`} {
+	for i, text := range texts {
 		b := types.NewBuilder(columns[i].Type, memory.DefaultAllocator)
 		if err := columns[i].Type.Type().ParseText(b, text, -1, types.DefaultFormat()); err != nil {
 			t.Fatal(err)
@@ -90,7 +89,48 @@ func TestSinkTimestamps(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	data := out.Bytes()
+	return out.Bytes()
+}
+
+// TestSinkTimes: times of day are those of a clock, within lists, too, and the rest of
+// the footer stays.
+func TestSinkTimes(t *testing.T) {
+	columns := []Column{{"ti", types.Of(types.TimeOID)}, {"moment", types.Of(types.TimestamptzOID)}, {"times", types.Of(types.TimeArrayOID)}, {"n", types.Of(types.Int4OID)}}
+	texts := []string{"23:59:59.5", "2030-01-31 12:00:00+00", "{12:00:00,NULL}", "7"}
+	data := oneRow(t, columns, texts...)
+	reader, err := file.NewParquetReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range []int{0, 2} {
+		c := reader.MetaData().Schema.Column(i)
+		if l, ok := c.LogicalType().(*schema.TimeLogicalType); !ok || l.IsAdjustedToUTC() || l.TimeUnit() != schema.TimeUnitMicros {
+			t.Errorf("%s: %s", c.Path(), c.LogicalType())
+		}
+	}
+	for _, e := range reader.MetaData().FileMetaData.Schema {
+		if e.LogicalType != nil && e.LogicalType.TIME != nil && e.ConvertedType != nil {
+			t.Errorf("%s is of converted type %s, which is of UTC", e.Name, e.ConvertedType)
+		}
+	}
+	if l, ok := reader.MetaData().Schema.Column(1).LogicalType().(*schema.TimestampLogicalType); !ok || !l.IsAdjustedToUTC() {
+		t.Error("the timestamptz is of no zone")
+	}
+	if reader.MetaData().KeyValueMetadata().FindValue(arrowSchemaKey) == nil {
+		t.Error("the Arrow schema is lost")
+	}
+	for i, c := range columns {
+		if rows, err := rowsOf(Parquet, data, c); err != nil || fmt.Sprint(rows) != "["+texts[i]+"]" {
+			t.Errorf("%s: %v, %v", c.Name, rows, err)
+		}
+	}
+}
+
+// TestSinkTimestamps: of timestamps Parquet says whether they are moments or times of a
+// clock, within lists, too; the Arrow schema beside says the same.
+func TestSinkTimestamps(t *testing.T) {
+	columns := []Column{{"local", types.Of(types.TimestampOID)}, {"moment", types.Of(types.TimestamptzOID)}, {"locals", types.Of(types.TimestampArrayOID)}}
+	data := oneRow(t, columns, "2030-01-31 12:00", "2030-01-31 12:00+00", `{"2030-01-31 12:00",NULL}`)
 	reader, err := file.NewParquetReader(bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
