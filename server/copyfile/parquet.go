@@ -86,6 +86,9 @@ func openParquetBy(ctx context.Context, r RandomReader, o Options, batchRows int
 			s.leaves[leaf] = true
 		}
 	}
+	if err := s.readable(); err != nil {
+		return nil, err
+	}
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.groups, s.ended = make(chan chan parquetBatch, o.workers()), make(chan struct{})
 	go s.run(ctx)

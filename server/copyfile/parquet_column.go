@@ -19,15 +19,19 @@ type parquetColumn struct {
 	open   func() (*pqarrow.ColumnReader, error)
 	values *pqarrow.ColumnReader
 	rows   int64 // given out
+	fails  func(err *error)
 }
 
 // column begins to read a column of a row group.
 func (s *parquetSource) column(ctx context.Context, files *pqarrow.FileReader, group, k int) *parquetColumn {
-	c := &parquetColumn{o: &s.o, k: k}
+	c := &parquetColumn{o: &s.o, k: k, fails: func(*error) {}}
 	c.open = func() (*pqarrow.ColumnReader, error) {
 		return files.GetFieldReader(ctx, s.fields[k], s.leaves, []int{group})
 	}
 	if leaf := s.onlyLeaf(s.fields[k]); leaf >= 0 {
+		if chunk, err := s.reader.MetaData().RowGroup(group).ColumnChunk(leaf); err == nil {
+			c.fails = deltaFails(s.reader.MetaData().Schema.Column(leaf), chunk)
+		}
 		c.pages = newPageVectors(s.in, s.reader, group, leaf, s.o.Columns[k].Type, s.batchRows, s.o.Mem)
 	}
 	return c
@@ -87,7 +91,8 @@ func (c *parquetColumn) next(n int64) (arrow.Array, error) {
 }
 
 // read has the library read n values.
-func (c *parquetColumn) read(n int64) (*arrow.Chunked, error) {
+func (c *parquetColumn) read(n int64) (_ *arrow.Chunked, err error) {
+	defer c.fails(&err)
 	chunks, err := c.values.NextBatch(n)
 	if err != nil {
 		return nil, broken("parquet", err)

@@ -121,7 +121,7 @@ func (s *Sink) parquet(w io.Writer, c Compression) (err error) {
 	}
 	s.write, s.newGroup, s.close = inPages(out.WriteBuffered), out.NewBufferedRowGroup, out.Close
 	if slices.ContainsFunc(s.exports, func(x exported) bool { return hasTimes(x.arrow) }) {
-		s.close = func() error { return tail.localTimes(out.Close) }
+		s.close = func() error { return tail.rewritten(out.Close, localTimes) }
 	}
 	return nil
 }

@@ -29,9 +29,18 @@ func (t *parquetTail) Write(p []byte) (int, error) {
 	return t.w.Write(p)
 }
 
-// localTimes ends a file by closing what writes it, with the times of day in it marked
-// as those of a clock.
-func (t *parquetTail) localTimes(end func() error) error {
+// localTimes marks the times of day of a file as those of a clock.
+func localTimes(meta *metadata.FileMetaData) {
+	for _, e := range meta.FileMetaData.Schema {
+		if e.LogicalType != nil && e.LogicalType.TIME != nil {
+			e.LogicalType.TIME.IsAdjustedToUTC = false
+			e.ConvertedType = nil // which means times of UTC
+		}
+	}
+}
+
+// rewritten ends a file by closing what writes it, with its footer changed.
+func (t *parquetTail) rewritten(end func() error, change func(*metadata.FileMetaData)) error {
 	t.held = &bytes.Buffer{}
 	if err := end(); err != nil {
 		return err
@@ -49,12 +58,7 @@ func (t *parquetTail) localTimes(end func() error) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range meta.FileMetaData.Schema {
-		if e.LogicalType != nil && e.LogicalType.TIME != nil {
-			e.LogicalType.TIME.IsAdjustedToUTC = false
-			e.ConvertedType = nil // which means times of UTC
-		}
-	}
+	change(meta)
 	var footer bytes.Buffer
 	n, err := meta.WriteTo(&footer, nil)
 	if err != nil {
