@@ -266,3 +266,22 @@ func TestCopyPackedParts(t *testing.T) {
 		}
 	}
 }
+
+// TestCopyArrayBounds: lists of files begin at 1; arrays that do not are refused, and in
+// JSON begin there.
+func TestCopyArrayBounds(t *testing.T) {
+	conn := connect(t, start(t, nil))
+	dir := t.TempDir()
+	for _, form := range []string{"parquet", "arrow"} {
+		path := "'" + filepath.Join(dir, "a."+form) + "'"
+		mustFail(t, conn, "COPY (SELECT '[0:1]={1,2}'::int[] AS a) TO "+path, "0A000", "COPY of arrays with a lower bound of 0 in this format is not supported")
+		mustFail(t, conn, "COPY (SELECT '[5:5]={x}'::text[] AS a) TO "+path, "0A000", "COPY of arrays with a lower bound of 5 in this format is not supported")
+		mustFail(t, conn, "COPY (SELECT '{{1}}'::int[] AS a) TO "+path, "0A000", "COPY of arrays of 2 dimensions in this format is not supported")
+		mustExec(t, conn, "COPY (SELECT '[1:2]={1,2}'::int[] AS a, '{}'::int[] AS b, '1 2'::int2vector AS c) TO "+path)
+	}
+	path := "'" + filepath.Join(dir, "a.json") + "'"
+	mustExec(t, conn, "COPY (SELECT '[0:1]={1,2}'::int[] AS a, 'null'::json AS j) TO "+path+" (FORMAT json)")
+	mustExec(t, conn, "CREATE TABLE t (a int[], j json)")
+	mustExec(t, conn, "COPY t FROM "+path+" (FORMAT json)")
+	mustBe(t, conn, "SELECT a::text || ' ' || (j IS NULL)::text FROM t", "{1,2} true")
+}

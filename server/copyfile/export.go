@@ -47,7 +47,7 @@ func exportOf(t types.T, local string) exported {
 		return exportVectors(t)
 	}
 	if kind := t.Type(); kind.Elem != 0 && kind.Category == types.CategoryArray {
-		return exportArrays(types.T{OID: kind.Elem, Mod: t.Mod}, local)
+		return exportArrays(types.T{OID: kind.Elem, Mod: t.Mod}, t.OID, local)
 	}
 	return exported{arrow: arrow.BinaryTypes.String}
 }
@@ -108,8 +108,13 @@ func exportVectors(t types.T) exported {
 	}}
 }
 
-// exportArrays makes lists of arrays of one dimension.
-func exportArrays(elem types.T, local string) exported {
+// exportArrays makes lists of arrays of one dimension, which begin at 1 but those of a
+// type, of, whose values all begin at 0.
+func exportArrays(elem types.T, of types.OID, local string) exported {
+	first := 1
+	if of == types.Int2VectorOID || of == types.OIDVectorOID {
+		first = 0
+	}
 	inner := exportOf(elem, local)
 	return exported{arrow.ListOf(inner.arrow), func(a arrow.Array, mem memory.Allocator) (arrow.Array, error) {
 		b := array.NewInt32Builder(mem) // the offsets
@@ -125,6 +130,9 @@ func exportArrays(elem types.T, local string) exported {
 				v := types.ArrayAt(a, i)
 				if v.NDims() > 1 {
 					return nil, sqlerr.Unsupported("COPY of arrays of %d dimensions in this format", v.NDims())
+				}
+				if v.NDims() == 1 && v.Lower(0) != first {
+					return nil, sqlerr.Unsupported("COPY of arrays with a lower bound of %d in this format", v.Lower(0))
 				}
 				for k := v.Start; k < v.End; k++ {
 					types.AppendFrom(part, v.Elements, k)
