@@ -12,8 +12,9 @@ import (
 // table, all of one size.
 //
 //   - codeInt8 ("sq8"): (x - mean) / step, rounded, an int8 each. Differences
-//     do not depend on the mean. Cosine is the squared Euclidean distance of
-//     vectors of length 1; inner products take no mean.
+//     do not depend on the mean, and inner products with one query all change
+//     by the same. Cosine is the squared Euclidean distance of vectors of
+//     length 1.
 //   - codeFloat ("none"): float32 values, of length 1 under cosine.
 //   - codeBits: the bits.
 //   - codeRabitq ("rabitq"): see hnsw_rabitq.go.
@@ -37,7 +38,8 @@ type graphCodec struct {
 	rabitq *rabitq.Codec
 	centre []float32
 	noise  float32
-	// reach is the greatest squared length, of InnerProduct.
+	// reach is the greatest squared length, of InnerProduct: from the origin, for
+	// the lengths of vectors that lie to one side of it say much of their products.
 	reach float64
 	// shift makes the scale of an int16 query that is a code 1<<shift times that
 	// of codes.
@@ -157,15 +159,15 @@ func (c *graphCodec) newBuffer() []float32 {
 
 // train takes the mean, the step and the reach from a column.
 func (c *graphCodec) train(column Column, end int) {
-	largest := float32(0)
-	switch {
-	case c.space.Distance != InnerProduct:
-	case c.form == codeSparse:
-		c.trainSparseReach(column, end)
-	default:
-		largest = c.trainReach(column, end)
-	}
+	product := c.space.Distance == InnerProduct
 	if c.form != codeInt8 || end == 0 {
+		switch {
+		case !product:
+		case c.form == codeSparse:
+			c.trainSparseReach(column, end)
+		default:
+			c.trainReach(column, end)
+		}
 		return
 	}
 	dim := c.space.Dim
@@ -188,14 +190,15 @@ func (c *graphCodec) train(column Column, end int) {
 			sums[i] += float64(x)
 		}
 	})
-	clear(c.mean)
+	for i, s := range sums {
+		c.mean[i] = float32(s / float64(max(n, 1)))
+	}
+	largest := float32(0)
+	if product {
+		largest = c.trainReach(column, end)
+	}
 	if n == 0 {
 		return
-	}
-	if c.space.Distance != InnerProduct {
-		for i, s := range sums {
-			c.mean[i] = float32(s / float64(n))
-		}
 	}
 	// The step leaves values far beyond nearly all others out: those are cut, and
 	// the others are the finer for it.
@@ -255,20 +258,32 @@ func (l *largest) ends() (least, greatest float32) {
 	return l.kept[0], l.kept[len(l.kept)-1]
 }
 
-// trainReach looks at all vectors, for the longest counts, and returns their
-// largest element.
+// trainReach looks at all vectors, for the longest counts, and returns the
+// largest element of what is seen from the mean.
 func (c *graphCodec) trainReach(column Column, end int) (largest float32) {
 	buf := make([]float32, c.space.Dim)
 	for p := range end {
 		if row := column.Row(p); row != nil {
 			v, _ := c.values(row, buf)
 			c.reach = max(c.reach, squareOf(v))
-			for _, x := range v {
+			for _, x := range c.fromMean(v, buf) {
 				largest = max(largest, abs32(x))
 			}
 		}
 	}
 	return largest
+}
+
+// fromMean is a vector as seen from the mean, in buf or in place.
+func (c *graphCodec) fromMean(v, buf []float32) []float32 {
+	if c.mean == nil {
+		return v
+	}
+	buf, mean := buf[:len(v)], c.mean[:len(v)]
+	for i, x := range v {
+		buf[i] = x - mean[i]
+	}
+	return buf
 }
 
 // squareOf is the squared length, by a kernel.
@@ -297,16 +312,8 @@ func (c *graphCodec) strays(row []byte, buf []float32) bool {
 	if c.space.Distance == InnerProduct && squareOf(v) > c.reach {
 		return true
 	}
-	if c.form == codeFloat {
-		return false
-	}
 	most := 127.5 * c.step
-	for i, x := range v {
-		if abs32(x-c.mean[i]) > most {
-			return true
-		}
-	}
-	return false
+	return c.form == codeInt8 && slices.ContainsFunc(c.fromMean(v, buf), func(x float32) bool { return abs32(x) > most })
 }
 
 // furtherReach is how much further codes reach than the rows seen where those to
@@ -358,12 +365,12 @@ func (c *graphCodec) encode(row []byte, buf []float32, code []byte) bool {
 	}
 	inverse := 1 / c.step
 	out := unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(code))), len(code))
-	mean := c.mean[:len(v)]
-	for i, x := range v {
-		out[i] = int8(roundClamp((x-mean[i])*inverse, 127))
+	further := c.further(v)
+	for i, x := range c.fromMean(v, buf) {
+		out[i] = int8(roundClamp(x*inverse, 127))
 	}
 	clear(out[len(v):])
-	if further := c.further(v); further != 0 {
+	if further != 0 {
 		code := int8(roundClamp(further*inverse, 127))
 		for i := len(v); i < c.padded; i++ {
 			out[i] = code
@@ -396,9 +403,14 @@ type graphScorer struct {
 	// query of inner products, and errors the standard error of its scores.
 	shift          int
 	length, errors float32
-	estimator      *rabitq.Query
-	estimates      []rabitq.Estimate
-	table          *sparseTable
+	// offset is the inner product of a query with the mean, which scores are
+	// without, and lost how much of it the rounding of float32 may take from a
+	// distance.
+	offset    float64
+	lost      float32
+	estimator *rabitq.Query
+	estimates []rabitq.Estimate
+	table     *sparseTable
 	// product says that scores are negative inner products.
 	product bool
 }
@@ -435,6 +447,9 @@ func (s *graphScorer) setVector(row []byte) bool {
 		return false
 	}
 	s.product = s.space.Distance == InnerProduct
+	if s.product {
+		s.setOffset(v)
+	}
 	if s.form == codeRabitq {
 		s.setRabitq(v)
 		return true
@@ -496,6 +511,18 @@ func (s *graphScorer) setFloats(v []float32) {
 			s.query32[i] = -x
 		}
 	}
+}
+
+// setOffset is for inner products.
+func (s *graphScorer) setOffset(v []float32) {
+	s.offset = 0
+	most := 0.0
+	for i, m := range s.mean {
+		p := float64(v[i]) * float64(m)
+		s.offset += p
+		most += math.Abs(p)
+	}
+	s.lost = float32(most * 0x1p-22)
 }
 
 // setProduct scales a query of inner products so that its largest element, and
@@ -582,7 +609,7 @@ func (s *graphScorer) margin(gain float32) margin {
 		m.gain *= gain
 		length := float32(1)
 		if s.space.Distance == InnerProduct {
-			length = float32(math.Sqrt(s.reach)) * s.length / s.unit
+			length = float32((math.Sqrt(s.reach)*float64(s.length) - s.offset) / float64(s.unit))
 		}
 		m.slack += (m.gain - 1) * length
 	case s.form == codeRabitq:
@@ -597,6 +624,9 @@ func (s *graphScorer) margin(gain float32) margin {
 func (s *graphScorer) sureMargin() margin {
 	m := s.margin(1)
 	m.slack /= 2
+	if s.product && s.space.Distance == InnerProduct {
+		m.slack += s.lost / s.unit
+	}
 	return m
 }
 
@@ -650,6 +680,8 @@ func (s *graphScorer) scoreOf(distance float32) float32 {
 			return distance
 		}
 		return 2*distance/s.unit + s.rounded(0)
+	case InnerProduct:
+		return float32((float64(distance) + s.offset) / float64(s.unit))
 	}
 	return distance/s.unit + s.rounded(distance/s.unit)
 }
@@ -684,6 +716,8 @@ func (s *graphScorer) distance(score float32) float32 {
 			return d
 		}
 		return d / 2
+	case InnerProduct:
+		return float32(float64(d) - s.offset)
 	}
 	return d
 }

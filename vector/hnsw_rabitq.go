@@ -111,6 +111,9 @@ func (s *graphScorer) setRabitq(v []float32) {
 	}
 	s.length = float32(math.Sqrt(square))
 	s.errors = s.noise * float32(math.Sqrt(away))
+	if s.product {
+		s.estimator.Toward(float32(away), 0) // without offset
+	}
 }
 
 func (s *graphScorer) scoreRabitq(nodes []uint32, out []float32) {

@@ -371,6 +371,34 @@ func TestHNSWTightClusters(t *testing.T) {
 	}
 }
 
+// TestHNSWFarFromOrigin: vectors that differ by little of their lengths.
+func TestHNSWFarFromOrigin(t *testing.T) {
+	const rows, asked = 2000, 100
+	for _, c := range []struct {
+		element  Element
+		distance Distance
+		quantize string
+		dim      int
+	}{
+		{Float32, InnerProduct, "sq8", 128}, {Float16, InnerProduct, "sq8", 16}, {Float32, InnerProduct, "rabitq", 128},
+	} {
+		t.Run(fmt.Sprint(c.element, "/", c.distance, "/", c.quantize, "/", c.dim), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(5, 6))
+			vectors := generate(rows+asked, c.dim, func(int, int) float32 { return 1000 + float32(r.NormFloat64()) })
+			column, queries := floatColumn(c.element, vectors[:rows]), floatColumn(c.element, vectors[rows:])
+			index, _ := buildIndex(t, Space{c.element, c.distance, c.dim}, column, Options{Quantization: c.quantize, Workers: 2})
+			// The nearest by inner product are the same for all queries: a walk finds
+			// one of them always or never, and what is measured says so.
+			if got := walkRecall(t, index, column, queries, 10); c.distance != InnerProduct && got < 0.93 {
+				t.Errorf("recall %.3f of walks", got)
+			}
+			if got := measureRecall(t, index, column, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+				t.Errorf("recall %.3f", got)
+			}
+		})
+	}
+}
+
 // TestHNSWFilters: every answer has the rows that the filter allows, K of them
 // if there are so many, whatever the filter has to do with the query.
 func TestHNSWFilters(t *testing.T) {
