@@ -15,7 +15,9 @@ import (
 //     do not depend on the mean, and inner products with one query all change
 //     by the same. Cosine is the squared Euclidean distance of vectors of
 //     length 1.
-//   - codeFloat ("none"): float32 values, of length 1 under cosine.
+//   - codeFloat ("none"): float32 values, of length 1 under cosine, which is their
+//     squared Euclidean distance, too: 1 less a product would leave nothing of the
+//     distances of vectors of nearly one direction.
 //   - codeBits: the bits.
 //   - codeRabitq ("rabitq"): see hnsw_rabitq.go.
 //   - codeSparse: the place of a record; see hnsw_sparse.go.
@@ -500,7 +502,6 @@ func (s *graphScorer) setDifference(v []float32) {
 
 // setFloats takes values; products are negated, so that nearer is less.
 func (s *graphScorer) setFloats(v []float32) {
-	s.product = s.product || s.space.Distance == Cosine
 	n := copy(s.query32, v)
 	clear(s.query32[n:])
 	if s.space.Distance == InnerProduct {
@@ -580,6 +581,18 @@ const (
 	surely        = 3
 )
 
+// unitRounding is how far vectors of length 1 are moved by float32, at most, and
+// unitScores is a score of them below which that may tell which are nearer.
+const (
+	unitRounding = 0x1p-23
+	unitScores   = 1e-5
+)
+
+// vague says whether a score leaves open which of the vectors near it are nearer.
+func (s *graphScorer) vague(score float32) bool {
+	return s.form.rough() || s.space.Distance == Cosine && score < unitScores
+}
+
 // slack is how much greater the score of a code may be, or its root where that
 // is what a distance is, than the score of the vector, for the rounding of codes.
 // The errors of the elements go in all directions: along the one that counts, the
@@ -588,6 +601,8 @@ func (s *graphScorer) slack() float32 {
 	switch {
 	case s.form == codeRabitq:
 		return surely * s.errors
+	case s.form != codeInt8 && s.space.Distance == Cosine:
+		return unitRounding
 	case s.form != codeInt8:
 		return 0
 	case s.product:
@@ -605,13 +620,9 @@ func (s *graphScorer) margin(gain float32) margin {
 	switch {
 	case s.product:
 		// Distances are those of the longer vectors of codes from a query made as
-		// long; of all vectors of length one under Cosine.
+		// long.
 		m.gain *= gain
-		length := float32(1)
-		if s.space.Distance == InnerProduct {
-			length = float32((math.Sqrt(s.reach)*float64(s.length) - s.offset) / float64(s.unit))
-		}
-		m.slack += (m.gain - 1) * length
+		m.slack += (m.gain - 1) * float32((math.Sqrt(s.reach)*float64(s.length)-s.offset)/float64(s.unit))
 	case s.form == codeRabitq:
 		m.gain *= gain // of squares
 	case s.space.Distance == L2 || s.space.Distance == Cosine || s.space.Distance == InnerProduct:
@@ -624,7 +635,7 @@ func (s *graphScorer) margin(gain float32) margin {
 func (s *graphScorer) sureMargin() margin {
 	m := s.margin(1)
 	m.slack /= 2
-	if s.product && s.space.Distance == InnerProduct {
+	if s.product {
 		m.slack += s.lost / s.unit
 	}
 	return m
@@ -673,10 +684,7 @@ func (s *graphScorer) scoreOf(distance float32) float32 {
 	case L2:
 		return distance*distance/s.unit + s.rounded(0)
 	case Cosine:
-		switch s.form {
-		case codeFloat:
-			return distance - 1
-		case codeRabitq:
+		if s.form == codeRabitq {
 			return distance
 		}
 		return 2*distance/s.unit + s.rounded(0)
@@ -709,10 +717,7 @@ func (s *graphScorer) distance(score float32) float32 {
 	case L2:
 		return float32(math.Sqrt(float64(max(d, 0))))
 	case Cosine:
-		switch s.form {
-		case codeFloat:
-			return 1 + d
-		case codeRabitq:
+		if s.form == codeRabitq {
 			return d
 		}
 		return d / 2

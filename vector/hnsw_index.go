@@ -324,7 +324,7 @@ func (s *graphSearch) compare(e poolEntry) (n int) {
 		}
 		n++
 		var distance float32
-		if s.codec.form.rough() {
+		if s.scorer.vague(e.score()) {
 			if int(s.positions[o]) >= s.request.Column.Len() {
 				n-- // came since the request
 				continue

@@ -379,12 +379,15 @@ func TestHNSWFarFromOrigin(t *testing.T) {
 		distance Distance
 		quantize string
 		dim      int
+		spread   float64
 	}{
-		{Float32, InnerProduct, "sq8", 128}, {Float16, InnerProduct, "sq8", 16}, {Float32, InnerProduct, "rabitq", 128},
+		{Float32, InnerProduct, "sq8", 128, 1}, {Float16, InnerProduct, "sq8", 16, 1}, {Float32, InnerProduct, "rabitq", 128, 1},
+		{Float32, InnerProduct, "none", 128, 1}, {Float32, Cosine, "none", 128, 1}, {Float32, Cosine, "none", 3, 1}, {Float32, Cosine, "none", 3, 0.02},
+		{Float16, Cosine, "none", 3, 1}, {Sparse, Cosine, "none", 3, 0.02}, {Float32, Cosine, "sq8", 3, 0.02}, {Float32, Cosine, "rabitq", 3, 1},
 	} {
-		t.Run(fmt.Sprint(c.element, "/", c.distance, "/", c.quantize, "/", c.dim), func(t *testing.T) {
+		t.Run(fmt.Sprint(c.element, "/", c.distance, "/", c.quantize, "/", c.dim, "/", c.spread), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(5, 6))
-			vectors := generate(rows+asked, c.dim, func(int, int) float32 { return 1000 + float32(r.NormFloat64()) })
+			vectors := generate(rows+asked, c.dim, func(int, int) float32 { return 1000 + float32(r.NormFloat64()*c.spread) })
 			column, queries := floatColumn(c.element, vectors[:rows]), floatColumn(c.element, vectors[rows:])
 			index, _ := buildIndex(t, Space{c.element, c.distance, c.dim}, column, Options{Quantization: c.quantize, Workers: 2})
 			// The nearest by inner product are the same for all queries: a walk finds
