@@ -33,10 +33,11 @@ type graphCodec struct {
 	form   codeForm
 	padded int // elements of a code
 	stride int // bytes
-	// mean of each dimension and the step between codes, of codeInt8.
+	// mean of each dimension and the step between codes, of codeInt8 and of what
+	// codeRabitq was made from, 0 if it is not known.
 	mean []float32
 	step float32
-	// rabitq, the rotated mean and the mean standard error, of codeRabitq.
+	// rabitq, the rotated mean and a standard error (see noiseOf), of codeRabitq.
 	rabitq *rabitq.Codec
 	centre []float32
 	noise  float32
@@ -405,6 +406,9 @@ type graphScorer struct {
 	// query of inner products, and errors the standard error of its scores.
 	shift          int
 	length, errors float32
+	// away is how far a query is from the mean, and rounding the part of errors that
+	// is not of codes, of codeRabitq.
+	away, rounding float32
 	// offset is the inner product of a query with the mean, which scores are
 	// without, and lost how much of it the rounding of float32 may take from a
 	// distance.

@@ -295,16 +295,26 @@ func (s *graphSearch) undirected(dst []Candidate) []Candidate {
 func (s *graphSearch) nearest(dst []Candidate) []Candidate {
 	k := s.request.K
 	s.top.reset(k)
-	last := poolEntry(math.MaxUint64)
+	last, farthest := poolEntry(math.MaxUint64), float32(math.Inf(1))
+	reckon := func(distance float32) {
+		if distance < farthest {
+			last, farthest = s.upTo(distance), distance
+		}
+	}
 	if bound, ok := s.request.Bound(); ok {
-		last = s.upTo(bound)
+		reckon(bound)
 	}
 	for _, e := range s.pool.entries {
 		if e > last {
-			break
+			if s.codec.form != codeRabitq {
+				break
+			}
+			if !s.scorer.mayReach(e, s.scorer.scoreOf(farthest), s.twin(e.node()) != noNode) {
+				continue
+			}
 		}
 		if s.compare(e) > 0 && len(s.top.entries) == k {
-			last = min(last, s.upTo(s.top.entries[k-1].score()))
+			reckon(s.top.entries[k-1].score())
 		}
 	}
 	return s.propose(dst)

@@ -2,6 +2,7 @@ package vector
 
 import (
 	"math"
+	"slices"
 
 	"quiver/vector/rabitq"
 )
@@ -43,6 +44,7 @@ func (c *graphCodec) fromInt8(bits int) (*graphCodec, error) {
 		return nil, err
 	}
 	copy(out.mean, c.mean)
+	out.step = c.step
 	out.turn()
 	return out, nil
 }
@@ -66,9 +68,10 @@ type recorder struct {
 	encoder *rabitq.Encoder
 	buf     []byte
 	values  []float32
-	// errors is the sum of the standard errors of records.
+	// errors is the sum of the standard errors of records, and some are those of a few.
 	errors float64
 	count  int
+	some   []float32
 }
 
 func newRecorder(c *graphCodec) *recorder {
@@ -79,20 +82,39 @@ func newRecorder(c *graphCodec) *recorder {
 func (r *recorder) record(v []float32, out []byte) {
 	r.buf = r.encoder.Record(r.buf[:0], v, r.codec.centre)
 	clear(out[copy(out, r.buf):])
-	r.errors += float64(rabitq.ReadFactors(r.buf).Error)
+	e := rabitq.ReadFactors(r.buf).Error
+	r.errors += float64(e)
+	if r.count%someErrors == 0 {
+		r.some = append(r.some, e)
+	}
 	r.count++
 }
 
-// noiseOf is the mean standard error.
+// Of one record in someErrors the standard error is kept, and longErrors is how many
+// of these are of vectors as long as the nearest by inner product.
+const (
+	someErrors = 8
+	longErrors = 0.05
+)
+
+// noiseOf is the mean standard error; of inner products, of which the nearest rows are
+// the long ones, whose errors are greater, what few are above.
 func noiseOf(recorders []*recorder) float32 {
 	var sum float64
+	var some []float32
 	n := 0
 	for _, r := range recorders {
 		if r != nil {
 			sum, n = sum+r.errors, n+r.count
+			some = append(some, r.some...)
 		}
 	}
-	return float32(sum / float64(max(n, 1)))
+	mean := float32(sum / float64(max(n, 1)))
+	if len(some) == 0 || recorders[0] == nil || recorders[0].codec.space.Distance != InnerProduct {
+		return mean
+	}
+	slices.Sort(some)
+	return max(mean, some[int(float64(len(some))*(1-longErrors))])
 }
 
 // setRabitq takes the query.
@@ -110,10 +132,33 @@ func (s *graphScorer) setRabitq(v []float32) {
 		square += float64(x) * float64(x)
 	}
 	s.length = float32(math.Sqrt(square))
-	s.errors = s.noise * float32(math.Sqrt(away))
+	s.away = float32(math.Sqrt(away))
+	s.rounding = s.estimator.Rounding()
+	s.errors = s.noise*s.away + s.rounding
 	if s.product {
 		s.estimator.Toward(float32(away), 0) // without offset
 	}
+}
+
+// mayReach says whether a vector of a node may have as low a score as another, by the
+// error of its own record: that of vectors far from the mean is greater than what
+// errors has for all. The record is of the first of a chain of twins, which are in one
+// cell of int8 codes, so that they lie up to a step from it each way.
+func (s *graphScorer) mayReach(e poolEntry, score float32, twins bool) bool {
+	if twins {
+		cell := surely * math.Sqrt2 * roundingError * float64(s.step)
+		root := math.Sqrt(max(float64(score), 0))
+		switch s.space.Distance {
+		case InnerProduct:
+			score += float32(cell) * s.length
+		case Cosine: // half the square
+			score = float32((root + cell/math.Sqrt2) * (root + cell/math.Sqrt2))
+		default:
+			score = float32((root + cell) * (root + cell))
+		}
+	}
+	own := rabitq.ReadFactors(s.codes[int(e.node())*s.stride:]).Error
+	return e.score()-surely*(own*s.away+s.rounding) <= score
 }
 
 func (s *graphScorer) scoreRabitq(nodes []uint32, out []float32) {

@@ -89,6 +89,9 @@ func decodeGraphMeta(payload []byte) (*graphMeta, error) {
 	m.codec.step, m.codec.reach, m.codec.noise = step, reach, noise
 	copy(EncodeFloat32s(m.codec.mean), d.take(4*means))
 	if form == codeRabitq {
+		if step == 1 { // of older files
+			m.codec.step = 0
+		}
 		m.codec.turn()
 	}
 	m.effort.decode(d)

@@ -402,6 +402,40 @@ func TestHNSWFarFromOrigin(t *testing.T) {
 	}
 }
 
+// TestHNSWRecordsOfFewDimensions: records err by so little there that the rounding of
+// queries counts, and one is of all rows of a cell of the codes that the graph was
+// built by; or, of lengths that differ by much, by very different errors.
+func TestHNSWRecordsOfFewDimensions(t *testing.T) {
+	const rows, asked = 4000, 100
+	r := rand.New(rand.NewPCG(7, 8))
+	element := func(int, int) float32 { return r.Float32() - 0.5 }
+	line, lengths := generate(rows+asked, 1, element), generate(rows+asked, 3, element)
+	for _, v := range lengths {
+		by := float32(math.Exp(3 * (r.Float64() + r.Float64() - 1)))
+		for i := range v {
+			v[i] *= by
+		}
+	}
+	for _, c := range []struct {
+		vectors  [][]float32
+		element  Element
+		distance Distance
+		bits     int
+	}{{line, Float32, L2, 4}, {line, Float16, L2, 8}, {line, Float32, InnerProduct, 4}, {lengths, Float32, L2, 8}, {lengths, Float32, InnerProduct, 1}, {lengths, Float32, Cosine, 8}} {
+		t.Run(fmt.Sprint(len(c.vectors[0]), "/", c.element, "/", c.distance, "/", c.bits), func(t *testing.T) {
+			column, queries := floatColumn(c.element, c.vectors[:rows]), floatColumn(c.element, c.vectors[rows:])
+			o := Options{Quantization: "rabitq", Bits: c.bits, Workers: 2}
+			index, _ := buildIndex(t, Space{c.element, c.distance, len(c.vectors[0])}, column, o)
+			if got := walkRecall(t, index, column, queries, 10); got < 0.95 {
+				t.Errorf("recall %.3f of walks", got)
+			}
+			if got := measureRecall(t, index, column, queries, 10, SearchRequest{Recall: 0.95}, nil); got < 0.95 {
+				t.Errorf("recall %.3f", got)
+			}
+		})
+	}
+}
+
 // TestHNSWFilters: every answer has the rows that the filter allows, K of them
 // if there are so many, whatever the filter has to do with the query.
 func TestHNSWFilters(t *testing.T) {

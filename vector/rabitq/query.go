@@ -165,6 +165,19 @@ func (q *Query) estimate(f Factors, dot int32) Estimate {
 	return Estimate{Score: score, Low: score - q.Epsilon*f.Error*q.length}
 }
 
+// Rounding is the standard error that the rounding of the query to integers, and of
+// sums to float32, adds to the estimate of a vector that is as far from the centre as
+// the query; a bound is without it. It counts where codes err by less: of one
+// dimension, they have no error at all.
+func (q *Query) Rounding() float32 {
+	times := float32(1)
+	if q.codec.distance == L2 {
+		times = 2
+	}
+	const uniform, single = 0.2887, 0x1p-22 // standard error of integers; of several float32
+	return times * q.length * (uniform*q.scale + single*q.length)
+}
+
 // Estimate is the estimate of a code.
 func (q *Query) Estimate(f Factors, code []byte) Estimate {
 	q.sums[0] = 0
