@@ -192,6 +192,9 @@ type Engine struct {
 	mu     sync.RWMutex // guards shards
 	shards map[shardKey]*shard
 
+	// privateBytes is what the rows of transactions take that have not ended.
+	privateBytes atomic.Int64
+
 	// exports has by name the snapshots that other transactions may take.
 	exports sync.Map
 

@@ -53,6 +53,7 @@ type flush struct {
 	position     wal.Position
 	dirty        wal.Position
 	dirtySince   hlc.Timestamp
+	scope        mergeScope // of the horizon
 	horizon      horizon
 	since        hlc.Timestamp // see merge
 	written      []*writtenSegment
@@ -133,14 +134,19 @@ func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
 		defer s.flushing.Unlock()
 	}
 	defer e.writing()()
+	e.trimLog()
 	var sealed []*flush
 	for _, s := range shards {
-		if f := (&flush{e: e, s: s}); f.seal() {
+		f := &flush{e: e, s: s, scope: mergeSome}
+		if !e.fits(s) {
+			f.scope = mergeFull // what only reads of the past need would keep the disk full
+		}
+		if f.seal() {
 			sealed = append(sealed, f)
 			defer f.release()
 		}
 	}
-	written, failed := writeAll(ctx, sealed)
+	written, failed := e.writeAll(ctx, sealed)
 	for len(written) > 0 {
 		n := committable(written)
 		if err := e.commitFlushes(written[:n]); err != nil {
@@ -152,7 +158,7 @@ func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
 }
 
 // writeAll is step 2 of several flushes. Those that fail are given up.
-func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed error) {
+func (e *Engine) writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed error) {
 	errs := make([]error, len(flushes))
 	var next atomic.Int64
 	var away atomic.Pointer[error]
@@ -179,7 +185,12 @@ func writeAll(ctx context.Context, flushes []*flush) (written []*flush, failed e
 	for i, f := range flushes {
 		if errs[i] == nil {
 			written = append(written, f)
-		} else if err := f.failure(errs[i]); failed == nil {
+			continue
+		}
+		for _, w := range f.written {
+			e.discard(w.flushed) // a full disk has no room for what each try leaves
+		}
+		if err := f.failure(errs[i]); failed == nil {
 			failed = err
 		}
 	}
@@ -243,7 +254,7 @@ func (f *flush) seal() bool {
 	for _, l := range slices.Concat(f.loaded, f.objects) {
 		l.retain()
 	}
-	f.horizon = f.e.horizonLocked(s, mergeSome)
+	f.horizon = f.e.horizonLocked(s, f.scope)
 	f.table, _ = f.e.catalog.Current().PlaceOfStorage(s.key.partition)
 	return true
 }
@@ -257,7 +268,7 @@ func (f *flush) release() {
 	}
 }
 
-// giveUp puts back what seal took. Objects already put are swept later.
+// giveUp puts back what seal took.
 func (f *flush) giveUp() {
 	f.e.pipeline.apply.Lock()
 	defer f.e.pipeline.apply.Unlock()
@@ -741,6 +752,7 @@ func (e *Engine) cutLog(ctx context.Context) error {
 	if err := e.log.Cut(ctx, before); err != nil {
 		return fmt.Errorf("storage: cut the log: %w", err)
 	}
+	e.trimLog()
 	if ids := e.active.forgettable(settled, before); len(ids) > 0 {
 		return e.catalog.ForgetStatuses(ctx, ids...)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"quiver/catalog"
+	"quiver/storage/objstore"
 	"quiver/storage/wal"
 )
 
@@ -94,11 +95,14 @@ func TestFailedFlushIsRepeated(t *testing.T) {
 	tx := w.begin(TxnOptions{})
 	w.insert(tx, table, []int64{1, 2}, "a", "b")
 	w.check(tx.Commit(w.ctx))
-	for _, lost := range []bool{false, true} {
+	for _, c := range []struct {
+		err  error
+		lost bool
+	}{{errTest, false}, {errTest, true}, {objstore.ErrUnavailable, false}, {objstore.ErrUnavailable, true}} {
 		for n := range 6 {
 			w.objects.fail = func(string) (error, bool) {
 				if n--; n < 0 {
-					return errTest, lost
+					return c.err, c.lost
 				}
 				return nil, false
 			}
@@ -106,6 +110,9 @@ func TestFailedFlushIsRepeated(t *testing.T) {
 				t.Error("CHECKPOINT hides a failed write")
 			}
 			w.now(table, "1=a 2=b")
+			if left := len(w.objects.objects); n < 0 && c.err == errTest && !c.lost && left > 0 {
+				t.Errorf("%d objects are left of a flush that failed", left)
+			}
 			w.crash()
 			w.now(table, "1=a 2=b")
 		}
@@ -116,7 +123,7 @@ func TestFailedFlushIsRepeated(t *testing.T) {
 	w.now(table, "1=a 2=b")
 	before := len(w.objects.objects)
 	w.check(w.e.sweep(w.ctx))
-	if after := len(w.objects.objects); after >= before || after == 0 {
+	if after := len(w.objects.objects); after >= before || after == 0 { // a store that was away keeps them
 		t.Errorf("sweep leaves %d objects of %d", after, before)
 	}
 	w.crash()

@@ -79,6 +79,7 @@ func (e *Engine) maintain() {
 				break
 			}
 		}
+		e.trimLog()
 		e.reconcile()
 		if e.sweeping.due(time.Now(), e.ids.Load(), e.opts.SweepAfter) {
 			e.submitSweep()
@@ -108,6 +109,9 @@ func (e *Engine) due(wall time.Time) (list []*shard) {
 		if list = e.largest(); list != nil {
 			return list
 		}
+	}
+	if list = e.shortOfDisk(); list != nil {
+		return list
 	}
 	now := e.pipeline.visible().Time()
 	if wall.After(now) {

@@ -46,6 +46,8 @@ type privateWrites struct {
 	loadEnds []func()
 	// chain finds, while committing, the delete of an own row.
 	chain map[RowID]int
+	// bytes is its share of Engine.privateBytes.
+	bytes int64
 }
 
 // privateShard is what goes to one shard.
@@ -114,6 +116,8 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 		s.segments = append(s.segments, g)
 		p.mu.Unlock()
 	}
+	before := g.Size()
+	defer func() { p.count(g.Size() - before) }()
 	err := g.Append(rows, 0)
 	if err == nil || !isBudget(err) {
 		return err
@@ -123,6 +127,11 @@ func (p *privateWrites) insert(t wal.Target, schema *growing.Schema, rows growin
 		return err
 	}
 	return g.Append(rows, 0)
+}
+
+func (p *privateWrites) count(bytes int64) {
+	p.bytes += bytes
+	p.e.privateBytes.Add(bytes)
 }
 
 // run notes where rows lie: those of one partition mostly come together, for one
@@ -284,6 +293,7 @@ func (p *privateWrites) undo(first RowID, n int) {
 // release frees the segments; those adopted by shards live on there.
 func (p *privateWrites) release() {
 	p.endLoads()
+	p.count(-p.bytes)
 	for _, s := range p.order {
 		for _, g := range s.segments {
 			g.release()

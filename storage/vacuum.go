@@ -91,6 +91,11 @@ func (e *Engine) vacuumShard(ctx context.Context, s *shard, scope mergeScope, pa
 	if err := e.flushShard(ctx, s); err != nil {
 		return err
 	}
+	if d, err := e.disk(); err == nil && d.short() {
+		if err := e.cutLog(ctx); err != nil { // merges need the room
+			return err
+		}
+	}
 	if err := e.mergeSmall(ctx, s, scope, pace); err != nil || scope != mergeFull {
 		return err
 	}

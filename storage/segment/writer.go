@@ -2,6 +2,7 @@ package segment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -266,15 +267,36 @@ func (w *Writer) Finish(ctx context.Context, position wal.Position) (m *manifest
 	if err := w.finishExtras(); err != nil {
 		return nil, "", err
 	}
-	if err := w.putAll(ctx, m, append(files, w.extras...)); err != nil {
+	files = append(files, w.extras...)
+	if err = w.putAll(ctx, m, files); err == nil {
+		key, err = w.putManifest(ctx, m)
+	}
+	if err != nil {
+		w.takeBack(ctx, files, err)
 		return nil, "", err
 	}
+	return m, key, nil
+}
+
+func (w *Writer) putManifest(ctx context.Context, m *manifest.Manifest) (key string, err error) {
 	object, err := m.Encode()
 	if err != nil {
-		return nil, "", err
+		return "", err
 	}
 	key = w.o.Name.Manifest(w.o.NewLog())
-	return m, key, w.o.Objects.PutIfAbsent(ctx, key, object)
+	return key, w.o.Objects.PutIfAbsent(ctx, key, object)
+}
+
+// takeBack removes the files that were put when others could not be: a full disk has
+// no room for what each try leaves. Of a store that is away they are swept once it is
+// back.
+func (w *Writer) takeBack(ctx context.Context, files []*writerFile, cause error) {
+	for _, f := range files {
+		if errors.Is(cause, objstore.ErrUnavailable) {
+			return
+		}
+		cause = w.o.Objects.Delete(context.WithoutCancel(ctx), f.key)
+	}
 }
 
 // groupRowsMax is the size of a batch that scans yield.

@@ -332,6 +332,16 @@ func TestFullDisk(t *testing.T) {
 	if _, err := f.WriteAt([]byte("x"), 100); err == nil {
 		t.Error("a write past a full disk")
 	}
+	must(t, f.Close())
+	must(t, m.Link("f", "g"))
+	must(t, m.Remove("f"))
+	if free, err := m.Free(); free != 0 || err != nil {
+		t.Errorf("%d bytes are free while a file has a name: %v", free, err)
+	}
+	must(t, m.Remove("g"))
+	if free, err := m.Free(); free != 100 || err != nil {
+		t.Errorf("%d bytes are free, not 100: %v", free, err)
+	}
 }
 
 func TestFaulty(t *testing.T) {

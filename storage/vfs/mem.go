@@ -45,6 +45,9 @@ type memNode struct {
 	data, synced []byte
 	writes       []memWrite
 
+	// links is how many names it has more than one.
+	links int
+
 	// A directory's entries, likewise.
 	entries, syncedEntries map[string]*memNode
 	changes                []memChange
@@ -194,8 +197,16 @@ func (m *Mem) Remove(name string) error {
 	case n.dir && len(n.entries) > 0:
 		return pathError("remove", name, syscall.ENOTEMPTY)
 	}
+	m.giveBack(dir.entries[base])
 	dir.change(memChange{name: base})
 	return nil
+}
+
+// giveBack counts the bytes of a file that loses a name.
+func (m *Mem) giveBack(n *memNode) {
+	if n.links--; n.links < 0 && m.free >= 0 {
+		m.free += int64(len(n.data))
+	}
 }
 
 // Rename renames a file.
@@ -216,6 +227,9 @@ func (m *Mem) Rename(from, to string) error {
 	}
 	if old := dst.entries[dstBase]; old != nil && old.dir != n.dir {
 		return pathError("rename", to, fs.ErrExist)
+	}
+	if old := dst.entries[dstBase]; old != nil && old != n {
+		m.giveBack(old)
 	}
 	if src == dst {
 		if srcBase != dstBase {
@@ -244,6 +258,7 @@ func (m *Mem) Link(from, to string) error {
 	if dst.entries[base] != nil {
 		return pathError("link", to, fs.ErrExist)
 	}
+	n.links++
 	dst.change(memChange{name: base, node: n})
 	return nil
 }

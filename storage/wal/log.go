@@ -72,6 +72,8 @@ type Log interface {
 	Read(ctx context.Context, from Position, f func(p Position, record []byte) error) error
 	// Cut lets everything below before be forgotten.
 	Cut(ctx context.Context, before Position) error
+	// Trim gives back storage that is kept for later records alone.
+	Trim() error
 	// Bytes is the size kept on storage.
 	Bytes() int64
 	// Fence makes every later Append fail; used when ownership is lost.

@@ -165,6 +165,9 @@ func (l *MemLog) Cut(_ context.Context, before Position) error {
 	return nil
 }
 
+// Trim has nothing to give back.
+func (l *MemLog) Trim() error { return nil }
+
 // Bytes is the size of the records kept.
 func (l *MemLog) Bytes() int64 {
 	l.mu.Lock()

@@ -29,6 +29,21 @@ func (l *FileLog) sparesWanted(before Position) int {
 	return min(max(int(l.cutSize+0.5), sparesMin), l.options.SparesMax)
 }
 
+// Trim removes the spares but one. Cuts keep few then until they have freed many
+// files again.
+func (l *FileLog) Trim() error {
+	l.cutting.Lock()
+	defer l.cutting.Unlock()
+	l.mu.Lock()
+	closed := l.closed
+	l.cutSize = 0
+	l.mu.Unlock()
+	if closed {
+		return nil
+	}
+	return l.dropSpares(1)
+}
+
 // dropSpares removes the spares beyond those wanted.
 func (l *FileLog) dropSpares(wanted int) error {
 	for {
