@@ -54,7 +54,10 @@ type Catalog struct {
 	sequences sequenceStates
 	owner     ownership
 	settled   settling
-	segments  segmentChanges
+	// truncating are the transactions of partitions that load found without their
+	// timestamp: see StampTruncated.
+	truncating map[OID]TxnID
+	segments   segmentChanges
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -184,6 +187,7 @@ func (c *Catalog) loadStaged(ctx context.Context, v *Version) error {
 					v.put(ch.to)
 				}
 			}
+			c.noteTruncating(id, staged[id])
 		}
 		c.settled.add(settleTask{id: id, committed: string(kv.Value) == statusCommitted, changes: staged[id]})
 		delete(staged, id)

@@ -49,15 +49,39 @@ func (t *Txn) stampTruncated(at uint64) {
 	t.changes = stamped
 }
 
-// StampTruncated puts a timestamp into the partitions of transactions that a crash
-// cut short after they were decided: one that is not before their commits. Recovery
-// calls it before there are sessions.
-func (c *Catalog) StampTruncated(ctx context.Context, at uint64) error {
+// noteTruncating notes which partitions of a transaction that a crash cut short are
+// without its timestamp.
+func (c *Catalog) noteTruncating(id TxnID, changes []stagedChange) {
+	for _, ch := range changes {
+		delete(c.truncating, ch.oid)
+		if p, ok := ch.to.(*Partition); ok && p.TruncatedAt == TruncatedByCommit {
+			if c.truncating == nil {
+				c.truncating = map[OID]TxnID{}
+			}
+			c.truncating[ch.oid] = id
+		}
+	}
+}
+
+// Truncating has a key for each transaction that a crash cut short after it was decided
+// and whose timestamp StampTruncated wants to know.
+func (c *Catalog) Truncating() map[TxnID]uint64 {
+	times := map[TxnID]uint64{}
+	for _, id := range c.truncating {
+		times[id] = 0
+	}
+	return times
+}
+
+// StampTruncated puts the timestamps of such transactions into their partitions, or
+// one that is not before their commits where theirs is not known, 0. Recovery calls it before
+// there are sessions.
+func (c *Catalog) StampTruncated(ctx context.Context, times map[TxnID]uint64, otherwise uint64) error {
 	var fresh []Descriptor
 	for _, d := range c.Current().Descriptors() {
 		if p, ok := d.(*Partition); ok && p.TruncatedAt == TruncatedByCommit {
 			stamped := *p
-			stamped.TruncatedAt = at
+			stamped.TruncatedAt = cmp.Or(times[c.truncating[p.OID]], otherwise)
 			fresh = append(fresh, &stamped)
 		}
 	}

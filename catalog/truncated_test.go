@@ -37,15 +37,24 @@ func TestTruncatedAt(t *testing.T) {
 	if got := truncatedAt(); got != 42 {
 		t.Errorf("truncated at %d, want 42", got)
 	}
-	truncate() // decided, not installed
-	for want := uint64(50); want < 52; want++ {
-		crash(store, c, 1)
-		c = openAt(t, store.Open(Faults{}))
-		if err := c.StampTruncated(ctx, want); err != nil {
-			t.Fatal(err)
-		}
-		if got := truncatedAt(); got != 50 { // the first start says it for good
-			t.Errorf("truncated at %d, want 50", got)
+	for _, known := range []bool{true, false} {
+		_, id := truncate() // decided, not installed
+		first := uint64(50)
+		for otherwise := uint64(50); otherwise < 52; otherwise++ {
+			crash(store, c, 1)
+			c = openAt(t, store.Open(Faults{}))
+			times := c.Truncating()
+			if _, asked := times[id]; asked != (otherwise == 50) {
+				t.Errorf("the time of the transaction is asked for: %v", asked)
+			} else if known && asked {
+				times[id], first = 45, 45
+			}
+			if err := c.StampTruncated(ctx, times, otherwise); err != nil {
+				t.Fatal(err)
+			}
+			if got := truncatedAt(); got != first { // the first start says it for good
+				t.Errorf("truncated at %d, want %d", got, first)
+			}
 		}
 	}
 	closeNow(t, c)

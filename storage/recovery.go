@@ -18,8 +18,10 @@ type recovery struct {
 	e       *Engine
 	version *catalog.Version
 	txns    map[uint64]*recoveredTxn
-	newest  uint64 // timestamp seen
-	ids     uint64 // row or transaction id seen
+	// truncated are the timestamps of transactions that the catalog wants to know.
+	truncated map[catalog.TxnID]uint64
+	newest    uint64 // timestamp seen
+	ids       uint64 // row or transaction id seen
 }
 
 // recoveredTxn is a transaction whose end was not read yet.
@@ -35,7 +37,7 @@ type recoveredTxn struct {
 }
 
 func (e *Engine) recover(ctx context.Context) error {
-	r := &recovery{e: e, version: e.catalog.Current(), txns: map[uint64]*recoveredTxn{}}
+	r := &recovery{e: e, version: e.catalog.Current(), txns: map[uint64]*recoveredTxn{}, truncated: e.catalog.Truncating()}
 	defer r.release()
 	if err := e.loadSegments(ctx, r.version); err != nil {
 		return err
@@ -59,7 +61,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("storage: clock: %w", err)
 	}
-	if err := e.catalog.StampTruncated(ctx, uint64(now)); err != nil {
+	if err := e.catalog.StampTruncated(ctx, r.truncated, uint64(now)); err != nil {
 		return err
 	}
 	r.forgetDropped()
@@ -125,9 +127,17 @@ func (r *recovery) record(ctx context.Context, p wal.Position, b []byte) error {
 	case wal.KindAbort:
 		r.forget(rec.Txn)
 	case wal.KindCommit:
+		r.noteTime(rec.Txn, rec.Timestamp)
 		return r.commit(ctx, p, rec)
 	}
 	return nil
+}
+
+// noteTime notes the timestamp of a transaction for the catalog.
+func (r *recovery) noteTime(id, at uint64) {
+	if _, wanted := r.truncated[catalog.TxnID(id)]; wanted {
+		r.truncated[catalog.TxnID(id)] = at
+	}
 }
 
 // feed replays the whole changes of a transaction's stream.
@@ -272,6 +282,7 @@ func (r *recovery) finish(ctx context.Context, id uint64, t *recoveredTxn, commi
 		return err
 	}
 	rec.Kind, rec.Timestamp = wal.KindCommit, uint64(at)
+	r.noteTime(id, uint64(at))
 	future, err := e.log.Append(rec.AppendHeader(nil))
 	if err != nil {
 		return err

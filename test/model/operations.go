@@ -752,8 +752,8 @@ func (r *run) dropPartition(s *session) {
 	}})
 }
 
-// reattach detaches a partition and attaches it again: its rows stay, those of the
-// past as well.
+// reattach detaches a partition and attaches it again: its rows stay, but their past
+// cannot be read any more.
 func (r *run) reattach(s *session) {
 	name, t := r.pick(s, true)
 	part := r.pickPart(t)
@@ -764,6 +764,7 @@ func (r *run) reattach(s *session) {
 	r.do(s, statement{
 		sql: fmt.Sprintf("BEGIN; ALTER TABLE %s DETACH PARTITION %s; ALTER TABLE %[1]s ATTACH PARTITION %s FOR VALUES FROM (%d) TO (%d); COMMIT",
 			name, part, p.low, p.high),
+		effect: func(x *txn) { x.own(r.state, name).readable = 0 },
 	})
 }
 

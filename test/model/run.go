@@ -462,7 +462,13 @@ func (r *run) crash(s *session, st statement) {
 	case done == "":
 		r.counts["survived a cut unacknowledged"]++
 		// Where the catalog alone knew that it was done, recovery committed it.
-		after.at = r.cluster.Clock.Now()
+		now := r.cluster.Clock.Now()
+		for _, t := range after.tables {
+			if t.readable == after.at {
+				t.readable = now
+			}
+		}
+		after.at = now
 		r.setState(after)
 	default:
 		r.failf("after a power cut: %s\nhad the statement been done: %s", undone, done)
