@@ -316,7 +316,7 @@ func (s *Session) executeCursor(ctx context.Context, p *portal, limit int) error
 	if limit > 0 && f.moved == int64(limit) {
 		return s.conn.PortalSuspended()
 	}
-	return s.conn.CommandComplete(f.tag(nil, 0))
+	return s.conn.CommandComplete(appendCount([]byte("SELECT"), f.moved)) // what the cursor is of
 }
 
 // closeCursor is CLOSE name or ALL.

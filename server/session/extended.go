@@ -349,6 +349,9 @@ func (s *Session) Execute(name string, limit int) error {
 			p.fail()
 			return err
 		}
+		if run, ok := p.exec.(*planRun); ok && limit > 0 {
+			run.cursor.LockOneByOne()
+		}
 	}
 	p.sent = 0
 	exec := p.exec // the statement may drop its own portal

@@ -117,7 +117,7 @@ func grammarError(src *source, err error) error {
 	switch {
 	case strings.Contains(g.Message, "stack depth limit"):
 		return tooDeep()
-	case strings.HasPrefix(g.Message, "invalid Unicode"):
+	case strings.HasPrefix(g.Message, "invalid Unicode"), strings.HasPrefix(g.Message, "sequence option"):
 		code = sqlerr.SyntaxError
 	case strings.Contains(g.Message, "not supported"), strings.Contains(g.Message, "not yet implemented"),
 		strings.Contains(g.Message, "cannot be marked"):
