@@ -50,7 +50,7 @@ func (d *ddl) attachPartition(ctx context.Context, table *catalog.Table, cmd *as
 	}
 	// What the rows were before they came is not to be read as rows of the partition:
 	// they may have lain within other bounds, and those written anew have no past.
-	kept := &catalog.Partition{Options: ofPartition(child.Options), TruncatedAt: catalog.TruncatedByCommit}
+	kept := &catalog.Partition{Options: ofAttached(table, child), TruncatedAt: catalog.TruncatedByCommit}
 	c := &partitionCreation{ddl: d, table: table, name: child.Name, schema: child.Schema, bound: cmd.Bound, kept: kept}
 	// The bound is looked at before anything is read.
 	bound, err := d.bound(table, child.Name, cmd.Bound)
@@ -362,6 +362,22 @@ func (d *ddl) detachPartition(ctx context.Context, table *catalog.Table, cmd *as
 		return err
 	}
 	return d.fill(ctx, fresh, nil, &rows)
+}
+
+// ofAttached are the options of a table that becomes a partition of another one: those
+// that are the same there are the other's again.
+func ofAttached(table, child *catalog.Table) catalog.StorageOptions {
+	o := ofPartition(child.Options)
+	for _, p := range tableParameters {
+		value, said := o.Parameter(p.name)
+		if of, ok := table.Options.Parameter(p.name); said && ok && of == value {
+			o.ResetParameter(p.name)
+			if p.reset != nil {
+				p.reset(&parameterTarget{options: &o})
+			}
+		}
+	}
+	return o
 }
 
 // ofDetached are the options of a partition of table with those that it had from it.
