@@ -51,6 +51,11 @@ func (d *dumper) all(fsys vfs.FS, dir string) error {
 	if d.files == 0 {
 		d.bad(Position{}, "no log files")
 	}
+	if end, err := readEnd(fsys, dir); err != nil {
+		d.bad(Position{}, err.Error())
+	} else if lacks := end.lacks(d.next); lacks != "" && len(d.errs) == 0 {
+		d.bad(d.end, lacks)
+	}
 	return errors.Join(d.errs...)
 }
 
@@ -75,6 +80,7 @@ type dumper struct {
 	files    int
 	stream   uint32
 	next     uint64 // sequence that the next file begins with; 0: any
+	end      Position
 	errs     []error
 }
 
@@ -118,6 +124,7 @@ func (d *dumper) records(h *fileHeader, content []byte) {
 				d.next = 0
 				return
 			}
+			d.end = p
 			fmt.Fprintf(d.w, "  %v: end (%s)\n", p, reason)
 			return
 		}

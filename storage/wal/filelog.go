@@ -258,8 +258,8 @@ func (b *batch) finish(err error) {
 	close(b.done)
 }
 
-// Close writes what is pending, unless the log is fenced, and gives the files
-// back. Positions stay valid for the next Open.
+// Close writes what is pending, unless the log is fenced, and where the log ends, and
+// gives the files back. Positions stay valid for the next Open.
 func (l *FileLog) Close() error {
 	l.mu.Lock()
 	if l.closed {
@@ -273,5 +273,11 @@ func (l *FileLog) Close() error {
 	l.done.Wait()
 	l.cutting.Lock() // a Cut may still be at work
 	defer l.cutting.Unlock()
+	l.mu.Lock()
+	end, sound := endMark{l.flushed, l.durable + 1}, l.fenced == nil
+	l.mu.Unlock()
+	if sound {
+		_ = l.writeEnd(end) // the mark of an earlier end is true as well, so a full disk is no error
+	}
 	return errors.Join(l.current.f.Close(), l.lock.Close())
 }

@@ -43,16 +43,23 @@ func (l *FileLog) open() error {
 	if err := l.list(); err != nil {
 		return err
 	}
+	end, err := readEnd(l.fs, l.dir)
+	if err != nil {
+		return err
+	}
 	l.cutSize = float64(len(l.spares))
 	base, sequence := uint64(0), uint64(1)
 	empty := false
 	if n := len(l.files); n > 0 {
 		last := l.files[n-1]
-		next, err := l.findEnd(last)
+		next, err := l.findEnd(last, &end)
 		if err != nil {
 			return err
 		}
 		base, sequence, empty = last.end(), next, next == last.sequence
+	}
+	if lacks := end.lacks(sequence); lacks != "" {
+		return l.corrupt(base, lacks)
 	}
 	file, err := l.beginFile(base, sequence)
 	if err != nil {
@@ -166,7 +173,7 @@ func (l *FileLog) corrupt(offset uint64, reason string) error {
 // findEnd returns the sequence after the last record of the last file. What is
 // there is synced first: after a crash of the process alone it may still be on
 // its way to the disk, and will be taken for durable from here on.
-func (l *FileLog) findEnd(last *logFile) (next uint64, err error) {
+func (l *FileLog) findEnd(last *logFile, closed *endMark) (next uint64, err error) {
 	f, err := l.fs.OpenReadWrite(l.path(fileName(last.base)))
 	if err != nil {
 		return 0, err
@@ -189,6 +196,8 @@ func (l *FileLog) findEnd(last *logFile) (next uint64, err error) {
 	at, err := findDurableIn(f, int64(end), int64(last.size), last.base, next)
 	if err == nil && at >= 0 {
 		err = l.corrupt(last.base+uint64(end), fmt.Sprintf("%s, and a later record lies at %X", reason, last.base+uint64(at)))
+	} else if lacks := closed.lacks(next); err == nil && lacks != "" {
+		err = l.corrupt(last.base+uint64(end), fmt.Sprintf("%s: %s", reason, lacks))
 	}
 	return next, err
 }
