@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"expvar"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -31,6 +33,12 @@ import (
 type member struct {
 	server *etcdserver.EtcdServer
 	lock   *fileutil.LockedFile
+	dir    string
+
+	// ended is closed when etcd has given up, reason says why.
+	ended   chan struct{}
+	endOnce sync.Once
+	reason  string
 
 	space sync.Mutex // held by the one that makes space
 }
@@ -70,9 +78,10 @@ func OpenEmbedded(ctx context.Context, dir string, log *slog.Logger) (*EtcdKV, e
 	if err != nil {
 		return nil, err
 	}
-	m := &member{lock: lock}
+	m := &member{lock: lock, dir: dir, ended: make(chan struct{})}
 	cfg, err := memberConfig(dir, log)
 	if err == nil {
+		cfg.Logger = etcdLogger(log, m.end)
 		err = m.start(ctx, cfg)
 	}
 	if err != nil {
@@ -88,7 +97,7 @@ var starting sync.Mutex
 func (m *member) start(ctx context.Context, cfg config.ServerConfig) (err error) {
 	starting.Lock()
 	defer starting.Unlock()
-	if m.server, err = etcdserver.NewServer(cfg); err != nil {
+	if err := m.open(ctx, cfg); err != nil {
 		return err
 	}
 	// The ticks by which a lone member's election is brought forward could fall into
@@ -101,6 +110,8 @@ func (m *member) start(ctx context.Context, cfg config.ServerConfig) (err error)
 		select {
 		case <-m.server.ReadyNotify():
 			return nil
+		case <-m.ended:
+			return m.failure() // what it still runs goes with the process
 		case <-m.server.StopNotify():
 			return errors.New("it stopped at once")
 		case <-ctx.Done():
@@ -113,6 +124,62 @@ func (m *member) start(ctx context.Context, cfg config.ServerConfig) (err error)
 			}
 		}
 	}
+}
+
+// open makes the server of what is in the directory, in a goroutine of its own: etcd
+// ends the one that meets damage.
+func (m *member) open(ctx context.Context, cfg config.ServerConfig) (err error) {
+	opened := make(chan struct{})
+	var server *etcdserver.EtcdServer
+	var failed error
+	go func() {
+		defer close(opened)
+		defer func() {
+			if p := recover(); p != nil { // bbolt's way to say what is wrong with its file
+				failed = m.damage(fmt.Sprint(p))
+			}
+		}()
+		debug.SetPanicOnFault(true) // a page number beyond the mapped file
+		server, failed = etcdserver.NewServer(cfg)
+	}()
+	select {
+	case <-m.ended:
+		return m.failure()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-opened:
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case server == nil: // by Goexit
+		return cmp.Or(m.failure(), errors.New("it ended"))
+	}
+	m.server = server
+	return nil
+}
+
+// end takes note that etcd gives up.
+func (m *member) end(reason string) {
+	m.endOnce.Do(func() {
+		m.reason = reason
+		close(m.ended)
+	})
+}
+
+// failure says why etcd has given up; nil if it has not.
+func (m *member) failure() error {
+	select {
+	case <-m.ended:
+		return m.damage(m.reason)
+	default:
+		return nil
+	}
+}
+
+// damage names the files of the catalog.
+func (m *member) damage(reason string) error {
+	return fmt.Errorf("%s and the log beside it cannot be used: %s", filepath.Join(m.dir, "member", "snap", "db"), reason)
 }
 
 // campaign has the member elect itself, with the message by which a leader hands over.
@@ -166,7 +233,7 @@ func memberConfig(dir string, log *slog.Logger) (config.ServerConfig, error) {
 		StrictReconfigCheck: true, AuthToken: d.AuthToken, BcryptCost: d.BcryptCost, TokenTTL: d.AuthTokenTTL,
 		MaxLearners: d.MaxLearners, V2Deprecation: d.V2DeprecationEffective(),
 		ServerFeatureGate: d.ServerFeatureGate, DowngradeCheckTime: d.DowngradeCheckTime, Metrics: d.Metrics,
-		Logger: etcdLogger(log),
+		Logger: etcdLogger(log, nil),
 	}, nil
 }
 
@@ -198,6 +265,8 @@ func (m *member) makeSpace(ctx context.Context, client *clientv3.Client) error {
 }
 
 func (m *member) close() {
-	m.server.Stop()
+	if m.failure() == nil { // it would wait for the goroutine that ended
+		m.server.Stop()
+	}
 	_ = m.lock.Close() // the process's end would unlock it just as well
 }

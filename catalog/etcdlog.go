@@ -3,20 +3,37 @@ package catalog
 import (
 	"context"
 	"log/slog"
+	"runtime"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
 // etcdLogger hands etcd's errors to log and drops the rest. Where etcd would
-// end the process, only the goroutine that met the error ends: the store is
-// then unavailable, which callers know how to bear.
-func etcdLogger(log *slog.Logger) *zap.Logger {
+// end the process, only the goroutine that met the error ends, once ended, unless it
+// is nil, was told why: the store is then unavailable, which callers know how to bear.
+func etcdLogger(log *slog.Logger, ended func(reason string)) *zap.Logger {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return zap.New(&slogCore{log: log},
-		zap.WithFatalHook(zapcore.WriteThenGoexit), zap.WithPanicHook(zapcore.WriteThenGoexit))
+	hook := endHook(ended)
+	return zap.New(&slogCore{log: log}, zap.WithFatalHook(hook), zap.WithPanicHook(hook))
+}
+
+// endHook ends the goroutine that logs.
+type endHook func(reason string)
+
+func (h endHook) OnWrite(ce *zapcore.CheckedEntry, fields []zapcore.Field) {
+	if h != nil {
+		reason := ce.Message
+		for _, f := range fields {
+			if err, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
+				reason += ": " + err.Error()
+			}
+		}
+		h(reason)
+	}
+	runtime.Goexit()
 }
 
 // slogCore is a zapcore.Core over a slog.Logger.

@@ -33,7 +33,7 @@ func DialEtcd(endpoints []string, log *slog.Logger) (*EtcdKV, error) {
 		DialTimeout:          requestTimeout,
 		DialKeepAliveTime:    10 * time.Second,
 		DialKeepAliveTimeout: 5 * time.Second,
-		Logger:               etcdLogger(log),
+		Logger:               etcdLogger(log, nil),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("catalog: etcd %s: %w", strings.Join(endpoints, ","), err)
@@ -43,9 +43,30 @@ func DialEtcd(endpoints []string, log *slog.Logger) (*EtcdKV, error) {
 
 // do runs one request under the timeout and translates its error.
 func (k *EtcdKV) do(ctx context.Context, f func(ctx context.Context) error) error {
+	if k.member != nil {
+		if err := k.member.failure(); err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return etcdError(f(ctx))
+}
+
+// WhileAlive returns a context that ends, with the reason, when the embedded etcd gives
+// up: nobody needs to wait for its answer any more.
+func (k *EtcdKV) WhileAlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if k.member != nil {
+		go func() {
+			select {
+			case <-k.member.ended:
+				cancel(k.member.failure())
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
 }
 
 // lasting are the errors that trying again does not cure.

@@ -144,6 +144,8 @@ func openNode(ctx context.Context, cfg startConfig, logger *slog.Logger) (_ *nod
 		defer cancel()
 	}
 	var log wal.Log
+	answer, stop := whileAlive(answer, kv)
+	defer stop()
 	n.catalog, err = catalog.Open(answer, catalog.Options{
 		KV: kv, ClusterID: id.ClusterID, Create: id.New, Instance: instance, Logger: logger,
 		OnFenced: func() {
@@ -263,6 +265,14 @@ func openKV(ctx context.Context, cfg startConfig, logger *slog.Logger) (catalog.
 		return catalog.DialEtcd(cfg.etcd, logger)
 	}
 	return catalog.OpenEmbedded(ctx, filepath.Join(cfg.data, etcdDir), logger)
+}
+
+// whileAlive ends ctx when the server's own etcd gives up.
+func whileAlive(ctx context.Context, kv catalog.KV) (context.Context, context.CancelFunc) {
+	if own, ok := kv.(*catalog.EtcdKV); ok {
+		return own.WhileAlive(ctx)
+	}
+	return context.WithCancel(ctx)
 }
 
 // instanceOf names the data directory that this process has locked: host,

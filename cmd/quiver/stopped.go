@@ -112,6 +112,8 @@ func contentsOf(ctx context.Context, cfg startConfig, cluster string) (*catalog.
 		answer, cancel = context.WithTimeout(ctx, reachTimeout)
 	}
 	defer cancel()
+	answer, stop := whileAlive(answer, kv)
+	defer stop()
 	// Whoever has the directory's lock has its own etcd, too.
 	c, err := catalog.Inspect(answer, kv, cluster, func(owner string) bool { return len(cfg.etcd) == 0 || owner == instance })
 	if errors.Is(err, catalog.ErrOwned) {
