@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -27,15 +28,15 @@ func (e *Engine) Check(ctx context.Context, progress func(done, total int64), re
 	in := check.Input{Store: e.opts.Objects, Orphan: func(key string) bool { return slices.Contains(stale, key) }}
 	for _, s := range e.allShards() {
 		for _, d := range s.unread {
-			in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: TableWords(version, d)})
+			in.Segments = append(in.Segments, CheckedSegment(version, d))
 		}
 		v := s.pin()
 		defer v.release()
 		for _, f := range v.flushed {
-			in.Segments = append(in.Segments, check.Segment{
-				Descriptor: f.descriptor(), Manifest: f.Current(), Table: TableWords(version, f.descriptor()),
-				Now: func() (*catalog.Segment, *manifest.Manifest) { return f.descriptor(), f.Current() },
-			})
+			s := CheckedSegment(version, f.descriptor())
+			s.Manifest = f.Current()
+			s.Now = func() (*catalog.Segment, *manifest.Manifest) { return f.descriptor(), f.Current() }
+			in.Segments = append(in.Segments, s)
 		}
 	}
 	if newest, err := e.clock.Next(); err == nil {
@@ -44,18 +45,32 @@ func (e *Engine) Check(ctx context.Context, progress func(done, total int64), re
 	return check.Run(ctx, in, progress, report)
 }
 
-// TableWords names the table and the partition of a segment: database, schema,
-// table and, unless it is the default one, partition; "" if the catalog knows
-// neither.
-func TableWords(version *catalog.Version, d *catalog.Segment) string {
-	table, part := version.PlaceOfStorage(d.Partition)
+// CheckedSegment is a segment to check, with the words for whose it is: database,
+// schema, table and, unless it is the default one, partition. No words are of one whose
+// partition is gone. A catalog that is damaged may have the partition and lack what it
+// is in.
+func CheckedSegment(version *catalog.Version, d *catalog.Segment) check.Segment {
+	s := check.Segment{Descriptor: d}
+	part := version.PartitionByStorage(d.Partition)
+	if part == nil {
+		return s
+	}
+	s.Table = "partition " + part.Name
+	table := version.Table(part.Table)
 	if table == nil {
-		return ""
+		s.Lost = fmt.Sprintf("table %d", part.Table)
+		return s
 	}
 	view := version.In(table.Database)
-	words := view.Database().Name + "." + view.SchemaByOID(table.Schema).Name + "." + table.Name
-	if !part.Default {
-		words += " partition " + part.Name
+	database, schema := view.Database(), view.SchemaByOID(table.Schema)
+	if database == nil || schema == nil {
+		s.Table, s.Lost = table.Name+" "+s.Table, fmt.Sprintf("schema %d of database %d", table.Schema, table.Database)
+		return s
 	}
-	return words
+	words := database.Name + "." + schema.Name + "." + table.Name
+	if !part.Default {
+		words += " " + s.Table
+	}
+	s.Table = words
+	return s
 }

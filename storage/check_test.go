@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"quiver/storage/check"
 	"quiver/storage/manifest"
 	"quiver/storage/objstore"
+	"quiver/storage/wal"
 )
 
 // findings runs a check.
@@ -242,5 +244,46 @@ func TestCheckStoreAway(t *testing.T) {
 			t.Errorf("operation %d: %v, found %+v", i, err, found)
 		}
 		faulty.Set(nil)
+	}
+}
+
+// TestCheckOfLostDescriptor: a catalog that lacks what a segment's partition is in is
+// damaged; the check says so and goes on.
+func TestCheckOfLostDescriptor(t *testing.T) {
+	ctx := t.Context()
+	kv := catalog.NewMemStore().Open(catalog.Faults{})
+	c, err := catalog.Open(ctx, catalog.Options{KV: kv, ClusterID: "test", Create: true, Instance: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, ctx: ctx, catalog: c, log: wal.NewMemLog(), clock: newStepClock(), objects: newTestStore()}
+	w.open()
+	table := w.newTable("a")
+	tx := w.begin(TxnOptions{})
+	w.insert(tx, table, []int64{1}, "one")
+	w.check(tx.Commit(ctx))
+	w.check(w.e.Flush(ctx, table.Storage, 0))
+	d := w.segments(table)[0].descriptor()
+	w.check(w.e.Close())
+	w.check(c.Close(ctx))
+	for _, oid := range []catalog.OID{table.OID, table.Schema, table.Database} {
+		all, _, err := kv.Range(ctx, "", 0)
+		w.check(err)
+		i := slices.IndexFunc(all, func(p catalog.KeyValue) bool { return strings.HasSuffix(p.Key, fmt.Sprintf("descriptor/%010d", oid)) })
+		if i < 0 {
+			t.Fatalf("no descriptor %d", oid)
+		}
+		_, err = kv.Txn(ctx, nil, []catalog.Op{{Delete: true, Key: all[i].Key}})
+		w.check(err)
+		contents, err := catalog.Inspect(ctx, kv, "test", func(string) bool { return true })
+		w.check(err)
+		var found []string
+		in := check.Input{Store: w.objects, Segments: []check.Segment{CheckedSegment(contents.Version, d)}}
+		w.check(check.Run(ctx, in, nil, func(f check.Finding) { found = append(found, f.Kind) }))
+		if !slices.Equal(found, []string{check.LostTable}) {
+			t.Errorf("without descriptor %d: %q", oid, found)
+		}
+		_, err = kv.Txn(ctx, nil, []catalog.Op{{Key: all[i].Key, Value: all[i].Value}})
+		w.check(err)
 	}
 }

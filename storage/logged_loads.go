@@ -37,8 +37,7 @@ func LoggedSegments(ctx context.Context, loads []wal.CommittedLoad, c *catalog.C
 		if !ok || listed[k.ID] || l.Commit.Less(checkpoints[shardKey{partition, int(l.Shard)}]) || c.Version.PartitionByStorage(partition) == nil {
 			continue // flushed since, or gone
 		}
-		s := check.Segment{Descriptor: &catalog.Segment{Table: catalog.StorageID(l.TableStorage), Partition: partition, Manifest: l.Manifest}}
-		s.Table = TableWords(c.Version, s.Descriptor)
+		s := CheckedSegment(c.Version, &catalog.Segment{Table: catalog.StorageID(l.TableStorage), Partition: partition, Manifest: l.Manifest})
 		object, err := objstore.ReadAll(ctx, store, l.Manifest)
 		var m *manifest.Manifest
 		if err == nil {

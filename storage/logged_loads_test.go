@@ -27,7 +27,7 @@ func (w *world) offline() (found []check.Finding, logged int) {
 	w.check(err)
 	in := check.Input{Store: w.objects, Segments: named, Orphan: func(string) bool { return true }}
 	for _, d := range segments {
-		in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: TableWords(c.Version, d)})
+		in.Segments = append(in.Segments, CheckedSegment(c.Version, d))
 	}
 	w.check(check.Run(w.ctx, in, nil, report))
 	return found, len(named)

@@ -80,7 +80,7 @@ func checkData(ctx context.Context, cfg startConfig, bar *bar, out io.Writer) (w
 	}
 	in := check.Input{Store: c.store, Newest: c.contents.TimestampBound, Orphan: func(string) bool { return true }}
 	for _, d := range c.contents.Segments {
-		in.Segments = append(in.Segments, check.Segment{Descriptor: d, Table: storage.TableWords(c.contents.Version, d)})
+		in.Segments = append(in.Segments, storage.CheckedSegment(c.contents.Version, d))
 	}
 	logged, err := storage.LoggedSegments(ctx, loads, c.contents, c.store, report)
 	if err != nil {

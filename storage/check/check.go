@@ -29,6 +29,7 @@ const (
 	Orphan     = "orphan"
 	Log        = "write-ahead log"
 	NoTable    = "segment of no table"
+	LostTable  = "segment of a lost table"
 )
 
 // Finding is something that is wrong.
@@ -48,6 +49,8 @@ type Segment struct {
 	Manifest *manifest.Manifest
 	// Table is whose it is, in words; "" if no table has it.
 	Table string
+	// Lost, if set, is what the catalog lacks of where the table is.
+	Lost string
 	// Now, if set, tells both anew: while a server goes on, vector indexes come and
 	// go, and manifests with them.
 	Now func() (*catalog.Segment, *manifest.Manifest)
@@ -172,6 +175,9 @@ func (c *checker) segment(ctx context.Context, s *Segment) error {
 	c.known[d.Manifest] = true
 	if s.Table == "" {
 		c.find(s, NoTable, d.Manifest, "segment %d of partition %d goes when the server starts", d.ID, d.Partition)
+	}
+	if s.Lost != "" {
+		c.find(s, LostTable, d.Manifest, "the catalog has no %s, to which segment %d belongs", s.Lost, d.ID)
 	}
 	object, err := objstore.ReadAll(ctx, c.Store, d.Manifest)
 	if err != nil {
