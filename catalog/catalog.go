@@ -77,7 +77,7 @@ func Open(ctx context.Context, opts Options) (*Catalog, error) {
 		return nil, errors.New("catalog: no cluster id")
 	}
 	c := &Catalog{
-		kv: opts.KV, keys: keysOf(opts.ClusterID), opts: opts, log: opts.Logger,
+		kv: sealedKV{opts.KV}, keys: keysOf(opts.ClusterID), opts: opts, log: opts.Logger,
 		reserved: map[TxnID]*Txn{}, segments: newSegmentChanges(),
 	}
 	if err := c.findCluster(ctx); err != nil {

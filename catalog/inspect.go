@@ -20,11 +20,11 @@ type Contents struct {
 // Inspect reads a cluster without owning it: nothing is changed. An owner, by the
 // instance that it is (see Options), that is not known to be dead is ErrOwned.
 func Inspect(ctx context.Context, kv KV, clusterID string, dead func(instance string) bool) (*Contents, error) {
-	c := &Catalog{kv: kv, keys: keysOf(clusterID), opts: Options{KV: kv, ClusterID: clusterID}, log: slog.New(slog.DiscardHandler), segments: newSegmentChanges()}
+	c := &Catalog{kv: sealedKV{kv}, keys: keysOf(clusterID), opts: Options{KV: kv, ClusterID: clusterID}, log: slog.New(slog.DiscardHandler), segments: newSegmentChanges()}
 	if err := c.findCluster(ctx); err != nil {
 		return nil, err
 	}
-	owner, err := retryRead(ctx, func() (KeyValue, error) { return kv.Get(ctx, c.keys.owner()) })
+	owner, err := retryRead(ctx, func() (KeyValue, error) { return c.kv.Get(ctx, c.keys.owner()) })
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, err
 	}

@@ -171,7 +171,7 @@ func TestConcurrentNextValsAreUnique(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	c.kv.(*MemKV).SetFaults(Faults{})
+	c.kv.(sealedKV).KV.(*MemKV).SetFaults(Faults{})
 	closeNow(t, c)
 }
 

@@ -110,7 +110,8 @@ func (s *Session) clientError(err error) *sqlerr.Error {
 func corrupt(err error) bool {
 	var inBinlog *binlog.CorruptionError
 	var inLog *wal.CorruptionError
-	return errors.As(err, &inBinlog) || errors.As(err, &inLog)
+	var inCatalog *catalog.CorruptionError
+	return errors.As(err, &inBinlog) || errors.As(err, &inLog) || errors.As(err, &inCatalog)
 }
 
 // cancellation says whether err may come from a context that ended. Some
