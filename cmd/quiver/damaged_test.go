@@ -36,12 +36,16 @@ func TestDamagedCatalogFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The length of each value, within etcd's own record of it, is changed.
-	found := regexp.MustCompile(`\x2a[\x00-\x7f][dn]\{"oid"`).FindAllIndex(db, -1)
-	if len(found) == 0 {
-		t.Fatal("no value is found")
+	found := 0
+	for _, at := range regexp.MustCompile(`[dn]\{"oid"`).FindAllIndex(db, -1) {
+		const before = 7 // tag and length of the value, and its checksum
+		if tag := at[0] - before; db[tag] == 0x2a {
+			db[tag+1] ^= 1
+			found++
+		}
 	}
-	for _, at := range found {
-		db[at[0]+1] ^= 1
+	if found == 0 {
+		t.Fatal("no value is found")
 	}
 	write(t, name, db)
 	// etcd holds what it has opened until the process ends.
