@@ -181,12 +181,9 @@ func (e *Engine) capture(ctx context.Context, spec BackupSpec, run *BackupProgre
 }
 
 // truncatedAt is from when on a backup taken at the given time has the rows of a
-// partition, as far as its descriptor tells; 0 for all of its time.
+// partition, as far as its descriptor tells: at its own time in any case.
 func truncatedAt(p *catalog.Partition, taken hlc.Timestamp) hlc.Timestamp {
-	if at := hlc.Timestamp(p.TruncatedAt); at <= taken {
-		return at
-	}
-	return 0
+	return min(hlc.Timestamp(p.TruncatedAt), taken)
 }
 
 // hasDeltas says whether the segment brings deletes.
