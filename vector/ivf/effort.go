@@ -114,11 +114,23 @@ func nearestMost(rows int) int {
 // as many rows, and efforts for so many or more are those of rows far away.
 const manyNearest = 100
 
-// sample is one of the queries of a calibration: its nearest rows, in order, and
-// the scale of angles (see ranker).
+// sample is one of the queries of a calibration: its nearest rows, in order, the
+// scale of angles (see ranker), and how many rows the first lists have, each with
+// those before it, as far as a search may need them to have seen enough.
 type sample struct {
 	near  []neighbour
 	scale float64
+	rows  []int
+}
+
+// looked is how many lists a search of so many first looks at before it goes by
+// angles: as many as hold k rows, however far away.
+func (s *sample) looked(k, first int) int {
+	enough := first
+	for enough <= len(s.rows) && s.rows[enough-1] < k {
+		enough += batchOf(first)
+	}
+	return enough
 }
 
 // neighbour is a row near to a sample: its distance in the measure of scores, and
@@ -242,6 +254,7 @@ func sureRecall(angles [][]float32, most float32) float64 {
 // k-th row found before the batch of its list.
 func (m *meta) angles(dst []float32, s sample, k, first int, batches bool) []float32 {
 	step := batchOf(first)
+	first = s.looked(k, first)
 	var known []float64 // the k-th score before each batch
 	for _, n := range s.near[:min(k, len(s.near))] {
 		if int(n.rank) < first {
@@ -263,6 +276,7 @@ func (m *meta) angles(dst []float32, s sample, k, first int, batches bool) []flo
 // trueAngles is angles for a search that knows the k-th score beforehand.
 func (m *meta) trueAngles(dst []float32, s sample, k, first int) []float32 {
 	near := s.near[:min(k, len(s.near))]
+	first = s.looked(k, first)
 	for _, n := range near {
 		angle := float32(-angleMax)
 		if int(n.rank) >= first {
@@ -306,6 +320,10 @@ func (b *builder) neighbours(ctx context.Context, worker int, queries []uint32, 
 			rankOf[l.id()] = uint32(rank)
 		}
 		out[i] = sample{near: make([]neighbour, 0, most), scale: ranker.scale}
+		for rows, rank := 0, 0; rank < len(ranked) && rows < effortK[len(effortK)-1]; rank++ {
+			rows += b.meta.lists[ranked[rank].id()].rows
+			out[i].rows = append(out[i].rows, rows)
+		}
 		for _, n := range tops[i] {
 			if b.held[n.id()] != q {
 				list := b.lists[n.id()]

@@ -122,6 +122,45 @@ func TestRecallOnWords(t *testing.T) {
 	}
 }
 
+// TestRecallOfManyNearest: more neighbours are wanted than the first lists hold rows,
+// and of another number than was measured.
+func TestRecallOfManyNearest(t *testing.T) {
+	const dim, queries = 8, 40
+	r := rand.New(rand.NewPCG(1, 1))
+	around := func(centre []float32, size int) []float32 {
+		v := make([]float32, dim)
+		for j := range v {
+			v[j] = centre[j] + float32(r.IntN(2*size+1)-size)/4
+		}
+		return v
+	}
+	var centres, vectors [][]float32
+	for range 12 {
+		centres = append(centres, around(make([]float32, dim), 40))
+	}
+	for range 8000 {
+		vectors = append(vectors, around(centres[r.IntN(len(centres))], 12))
+	}
+	for i := range queries {
+		vectors = append(vectors, around(vectors[i], 2))
+	}
+	for _, d := range []vector.Distance{vector.L2, vector.Cosine} {
+		s := vector.Space{Distance: d, Dim: dim}
+		all := encodeAll(s, vectors)
+		for _, method := range methods {
+			x := open(t, method, build(t, method, s, all[:len(all)-queries], vector.Options{Workers: 2}))
+			for _, k := range []int{200, 300, 310} {
+				var stats vector.SearchStats
+				got := newProblem(s, all, queries, k, nil).recall(t, x, 0.95, &stats)
+				t.Logf("%s, %s: recall@%d %.3f, %d lists", method, d, k, got, stats.Visited/queries)
+				if got < 0.95 {
+					t.Errorf("%s, %s: recall@%d %.3f", method, d, k, got)
+				}
+			}
+		}
+	}
+}
+
 // TestRecallBounded: of the nearest ten that are here the wanted share is found,
 // where what other segments have found leaves some of the ten.
 func TestRecallBounded(t *testing.T) {
