@@ -169,7 +169,7 @@ func (s *segmentSearch) request(k int) *vector.SearchRequest {
 	settings := &s.o.x.env.Search
 	r := &vector.SearchRequest{
 		Query: s.q, K: k, Column: s.column,
-		Recall: settings.TargetRecall, Effort: settings.Effort[s.index.Kind()],
+		Recall: s.o.recall(), Effort: settings.Effort[s.index.Kind()],
 		MaxLists: s.bounds().Lists,
 	}
 	if k == s.k {

@@ -142,7 +142,17 @@ func (o *vectorSearchOp) count() (int, error) {
 		return o.wanted, nil
 	}
 	count, offset, err := o.bounds.evaluate(o.x)
+	o.searcher.page = pageShare(count, offset)
 	return int(min(total(count, offset), math.MaxInt32)), err
+}
+
+// pageShare is what share of the rows found a page with rows before it is; 0 of one
+// without.
+func pageShare(count, offset int64) float64 {
+	if offset <= 0 {
+		return 0
+	}
+	return float64(count) / (float64(count) + float64(offset))
 }
 
 func (o *vectorSearchOp) find(ctx context.Context, q []byte, k int) ([]foundRow, error) {

@@ -41,6 +41,8 @@ type vectorSearcher struct {
 	// passing is the share of rows that passed the filter when it was last
 	// looked at; 0 before.
 	passing float64
+	// page is the pageShare of what is wanted.
+	page    float64
 	members []*memberSet
 	prune   *partitionPruner
 	figure  searchFigures
@@ -144,6 +146,20 @@ func (o *vectorSearcher) workers() int {
 		n -= o.x.env.Engine.Reading() - 1
 	}
 	return max(n, 1)
+}
+
+// pageRecallMost is the most that is asked for because of a page.
+const pageRecallMost = 0.999
+
+// recall is the share of the nearest rows to be found. Each that is missed before a
+// page moves all rows of the page by one, so that no more of them may be missed than
+// of the page alone.
+func (o *vectorSearcher) recall() float64 {
+	target := o.x.env.Search.TargetRecall
+	if o.page == 0 || target <= 0 {
+		return target
+	}
+	return max(target, min(1-(1-target)*o.page, pageRecallMost))
 }
 
 // tuplesMost is how many rows an iterative scan by the index may test; 0 is no
