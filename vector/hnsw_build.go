@@ -228,7 +228,7 @@ func (b *graphBuild) keep(ctx context.Context) (err error) {
 		}
 		return nil
 	})
-	b.kept.noise = noiseOf(recorders)
+	b.kept.noise = noiseOf(b.space.Distance, recorders)
 	return err
 }
 

@@ -110,10 +110,11 @@ func newGraphCodec(space Space, form codeForm) *graphCodec {
 // values decodes a vector to float32, of length 1 under cosine, in buf or in
 // place; false if it has no distance.
 func (c *graphCodec) values(row []byte, buf []float32) ([]float32, bool) {
-	v := Float32sOf(row)
+	v := buf[:c.space.Dim]
 	if c.space.Element == Float16 {
-		HalvesToFloat32(buf[:c.space.Dim], HalvesOf(row))
-		v = buf[:c.space.Dim]
+		HalvesToFloat32(v, HalvesOf(row))
+	} else {
+		v = Float32sOf(row)
 	}
 	if c.space.Distance != Cosine {
 		return v, true

@@ -348,7 +348,7 @@ func (g *growingGraph) kept() (*graphCodec, []byte, error) {
 		v.codec.decodeInt8(v.codes[n*v.codec.stride:], r.values)
 		r.record(r.values, codes[n*kept.stride:][:kept.stride])
 	}
-	kept.noise = noiseOf([]*recorder{r})
+	kept.noise = noiseOf(g.space.Distance, []*recorder{r})
 	return kept, codes, nil
 }
 

@@ -99,7 +99,7 @@ const (
 
 // noiseOf is the mean standard error; of inner products, of which the nearest rows are
 // the long ones, whose errors are greater, what few are above.
-func noiseOf(recorders []*recorder) float32 {
+func noiseOf(d Distance, recorders []*recorder) float32 {
 	var sum float64
 	var some []float32
 	n := 0
@@ -110,7 +110,7 @@ func noiseOf(recorders []*recorder) float32 {
 		}
 	}
 	mean := float32(sum / float64(max(n, 1)))
-	if len(some) == 0 || recorders[0] == nil || recorders[0].codec.space.Distance != InnerProduct {
+	if len(some) == 0 || d != InnerProduct {
 		return mean
 	}
 	slices.Sort(some)

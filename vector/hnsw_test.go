@@ -374,6 +374,7 @@ func TestHNSWTightClusters(t *testing.T) {
 // TestHNSWFarFromOrigin: vectors that differ by little of their lengths.
 func TestHNSWFarFromOrigin(t *testing.T) {
 	const rows, asked = 2000, 100
+	var all sweep
 	for _, c := range []struct {
 		element  Element
 		distance Distance
@@ -385,6 +386,9 @@ func TestHNSWFarFromOrigin(t *testing.T) {
 		{Float32, InnerProduct, "none", 128, 1}, {Float32, Cosine, "none", 128, 1}, {Float32, Cosine, "none", 3, 1}, {Float32, Cosine, "none", 3, 0.02},
 		{Float16, Cosine, "none", 3, 1}, {Sparse, Cosine, "none", 3, 0.02}, {Float32, Cosine, "sq8", 3, 0.02}, {Float32, Cosine, "rabitq", 3, 1},
 	} {
+		if all.passes() {
+			continue
+		}
 		t.Run(fmt.Sprint(c.element, "/", c.distance, "/", c.quantize, "/", c.dim, "/", c.spread), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(5, 6))
 			vectors := generate(rows+asked, c.dim, func(int, int) float32 { return 1000 + float32(r.NormFloat64()*c.spread) })
@@ -416,12 +420,16 @@ func TestHNSWRecordsOfFewDimensions(t *testing.T) {
 			v[i] *= by
 		}
 	}
+	var all sweep
 	for _, c := range []struct {
 		vectors  [][]float32
 		element  Element
 		distance Distance
 		bits     int
 	}{{line, Float32, L2, 4}, {line, Float16, L2, 8}, {line, Float32, InnerProduct, 4}, {lengths, Float32, L2, 8}, {lengths, Float32, InnerProduct, 1}, {lengths, Float32, Cosine, 8}} {
+		if all.passes() {
+			continue
+		}
 		t.Run(fmt.Sprint(len(c.vectors[0]), "/", c.element, "/", c.distance, "/", c.bits), func(t *testing.T) {
 			column, queries := floatColumn(c.element, c.vectors[:rows]), floatColumn(c.element, c.vectors[rows:])
 			o := Options{Quantization: "rabitq", Bits: c.bits, Workers: 2}
