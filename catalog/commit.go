@@ -248,8 +248,8 @@ func (c *Catalog) Status(ctx context.Context, id TxnID) (Status, error) {
 // Decide said committed and the rows are applied. Writing the descriptors
 // plain goes on in the background. at is the timestamp of the commit, of internal/hlc.
 func (t *Txn) Install(id TxnID, at uint64) {
-	t.stampTruncated(at)
 	t.c.mu.Lock()
+	t.stampTruncated(at) // others look at the changes until they are installed
 	next := *t.c.Current()
 	applyChanges(&next, t.changes)
 	next.stamp = nextStamp()
