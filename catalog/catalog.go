@@ -54,10 +54,10 @@ type Catalog struct {
 	sequences sequenceStates
 	owner     ownership
 	settled   settling
-	// truncating are the transactions of partitions that load found without their
-	// timestamp: see StampTruncated.
-	truncating map[OID]TxnID
-	segments   segmentChanges
+	// held are the transactions that load found decided, from the first on that lacks
+	// its timestamp: see StampTruncated.
+	held     []settleTask
+	segments segmentChanges
 
 	stop  context.CancelFunc
 	tasks sync.WaitGroup
@@ -187,9 +187,13 @@ func (c *Catalog) loadStaged(ctx context.Context, v *Version) error {
 					v.put(ch.to)
 				}
 			}
-			c.noteTruncating(id, staged[id])
 		}
-		c.settled.add(settleTask{id: id, committed: string(kv.Value) == statusCommitted, changes: staged[id]})
+		task := settleTask{id: id, committed: string(kv.Value) == statusCommitted, changes: staged[id]}
+		if len(c.held) > 0 || task.truncates() {
+			c.held = append(c.held, task)
+		} else {
+			c.settled.add(task)
+		}
 		delete(staged, id)
 	}
 	for id := range staged {

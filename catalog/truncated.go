@@ -2,8 +2,8 @@ package catalog
 
 import (
 	"cmp"
-	"context"
 	"math"
+	"slices"
 )
 
 // TruncatedByCommit, as a partition's TruncatedAt, stands for the timestamp of the
@@ -49,69 +49,61 @@ func (t *Txn) stampTruncated(at uint64) {
 	t.changes = stamped
 }
 
-// noteTruncating notes which partitions of a transaction that a crash cut short are
-// without its timestamp.
-func (c *Catalog) noteTruncating(id TxnID, changes []stagedChange) {
-	for _, ch := range changes {
-		delete(c.truncating, ch.oid)
-		if p, ok := ch.to.(*Partition); ok && p.TruncatedAt == TruncatedByCommit {
-			if c.truncating == nil {
-				c.truncating = map[OID]TxnID{}
-			}
-			c.truncating[ch.oid] = id
-		}
-	}
+// truncates says whether a transaction that a crash cut short lacks its timestamp.
+func (t *settleTask) truncates() bool {
+	return t.committed && slices.ContainsFunc(t.changes, func(ch stagedChange) bool {
+		p, ok := ch.to.(*Partition)
+		return ok && p.TruncatedAt == TruncatedByCommit
+	})
 }
 
 // Truncating has a key for each transaction that a crash cut short after it was decided
 // and whose timestamp StampTruncated wants to know.
 func (c *Catalog) Truncating() map[TxnID]uint64 {
 	times := map[TxnID]uint64{}
-	for _, id := range c.truncating {
-		times[id] = 0
+	for i := range c.held {
+		if c.held[i].truncates() {
+			times[c.held[i].id] = 0
+		}
 	}
 	return times
 }
 
 // StampTruncated puts the timestamps of such transactions into their partitions, or
-// one that is not before their commits where theirs is not known, 0. Recovery calls it before
-// there are sessions.
-func (c *Catalog) StampTruncated(ctx context.Context, times map[TxnID]uint64, otherwise uint64) error {
-	var fresh []Descriptor
-	for _, d := range c.Current().Descriptors() {
-		if p, ok := d.(*Partition); ok && p.TruncatedAt == TruncatedByCommit {
-			stamped := *p
-			stamped.TruncatedAt = cmp.Or(times[c.truncating[p.OID]], otherwise)
-			fresh = append(fresh, &stamped)
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	// Their transactions must not be written plain after this.
-	if err := c.WaitSettled(ctx); err != nil {
-		return err
-	}
-	var ops []Op
-	for _, d := range fresh {
-		value, err := encodeDescriptor(d)
-		if err != nil {
-			return err
-		}
-		ops = append(ops, Op{Key: c.keys.descriptor(d.Head().OID), Value: value})
-	}
-	for _, chunk := range chunks(ops, 1) {
-		if _, err := c.writeSettled(ctx, nil, chunk); err != nil {
-			return err
-		}
-	}
+// one that is not before their commits where theirs is not known, 0. Only then are
+// their descriptors written plain. Recovery calls it before there are sessions.
+func (c *Catalog) StampTruncated(times map[TxnID]uint64, otherwise uint64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := *c.Current()
-	for _, d := range fresh {
-		next.remove(d.Head().OID)
-		next.put(d)
+	for i := range c.held {
+		task := &c.held[i]
+		if !task.truncates() {
+			continue
+		}
+		for k := range task.changes {
+			ch := &task.changes[k]
+			p, ok := ch.to.(*Partition)
+			if !ok || p.TruncatedAt != TruncatedByCommit {
+				continue
+			}
+			stamped := *p
+			stamped.TruncatedAt = cmp.Or(times[task.id], otherwise)
+			if next.Descriptor(p.OID) == ch.to { // no later transaction changed it
+				next.remove(p.OID)
+				next.put(&stamped)
+			}
+			value, err := encodeDescriptor(&stamped)
+			if err != nil {
+				return err
+			}
+			ch.to, ch.value = &stamped, value
+		}
 	}
+	for _, task := range c.held {
+		c.settled.add(task)
+	}
+	c.held = nil
 	next.stamp = nextStamp()
 	c.current.Store(&next)
 	return nil

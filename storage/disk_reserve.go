@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"syscall"
 	"time"
@@ -93,13 +94,15 @@ func (e *Engine) spareDisk(ctx context.Context) error {
 // flushHelps says whether a writer that waits since began may hope for a flush.
 func (e *Engine) flushHelps(d *diskState, began time.Time) bool {
 	last, failing := e.flushes()
-	return !e.opts.Manual && d.flushable() && failing == nil && time.Since(latest(began, last)) < e.patience.hung
+	return !e.opts.Manual && (d.flushable() || e.isFlushing()) && failing == nil && time.Since(latest(began, last)) < e.patience.hung
 }
 
 // shortOfDisk returns the shards to flush since the disk is short, those that hold
-// most first, one group at most; nil if there is room or nothing to gain.
+// most first, one group at most and no more than fit; nil if there is room or nothing
+// to gain.
 func (e *Engine) shortOfDisk() []*shard {
-	if d, err := e.disk(); err != nil || !d.short() || !d.flushable() {
+	d, err := e.disk()
+	if err != nil || !d.short() || !d.flushable() {
 		return nil
 	}
 	type sized struct {
@@ -115,6 +118,9 @@ func (e *Engine) shortOfDisk() []*shard {
 	slices.SortFunc(list, func(a, b sized) int { return cmp.Compare(b.bytes, a.bytes) })
 	var shards []*shard
 	for _, l := range list[:min(len(list), flushGroupMax)] {
+		if d.free -= l.bytes; d.free < 0 && len(shards) > 0 {
+			break
+		}
 		shards = append(shards, l.s)
 	}
 	return shards
@@ -136,8 +142,12 @@ func (e *Engine) trimLog() (short bool) {
 	return true
 }
 
-// fits says whether the disk has room for the objects of a shard's rows.
-func (e *Engine) fits(s *shard) bool {
+// room is what the disk has free for the objects of rows in memory: no bound of one
+// that is not short.
+func (e *Engine) room() int64 {
 	d, err := e.disk()
-	return err != nil || !d.short() || s.size() <= d.free
+	if err != nil || !d.short() {
+		return math.MaxInt64
+	}
+	return d.free
 }

@@ -136,9 +136,10 @@ func (e *Engine) flushGroup(ctx context.Context, shards []*shard) error {
 	defer e.writing()()
 	e.trimLog()
 	var sealed []*flush
+	room := e.room()
 	for _, s := range shards {
 		f := &flush{e: e, s: s, scope: mergeSome}
-		if !e.fits(s) {
+		if room -= s.size(); room < 0 {
 			f.scope = mergeFull // what only reads of the past need would keep the disk full
 		}
 		if f.seal() {

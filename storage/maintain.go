@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,6 +15,8 @@ type signals struct {
 	// failing is the error of the last flush, ended when one succeeded last.
 	failing error
 	ended   time.Time
+	// flushing: one is under way.
+	flushing bool
 }
 
 func (s *signals) init() {
@@ -41,9 +44,24 @@ func (e *Engine) flushes() (last time.Time, failing error) {
 	return e.signal.ended, e.signal.failing
 }
 
+// isFlushing says whether a flush of maintain is under way: the log is cut at its end
+// alone.
+func (e *Engine) isFlushing() bool {
+	e.signal.mu.Lock()
+	defer e.signal.mu.Unlock()
+	return e.signal.flushing
+}
+
+func (e *Engine) beginFlush() {
+	e.signal.mu.Lock()
+	defer e.signal.mu.Unlock()
+	e.signal.flushing = true
+}
+
 func (e *Engine) announceFlush(err error) {
 	e.signal.mu.Lock()
 	defer e.signal.mu.Unlock()
+	e.signal.flushing = false
 	if e.signal.failing = err; err == nil {
 		e.signal.ended = time.Now()
 	}
@@ -67,9 +85,11 @@ func (e *Engine) maintain() {
 		case <-tick.C:
 		}
 		for due := e.due(time.Now()); len(due) > 0 && e.background.Err() == nil; due = e.due(time.Now()) {
+			e.beginFlush()
 			err := e.flushShards(e.background, due)
-			if err == nil {
-				err = e.cutLog(e.background)
+			// A short disk needs the room of those shards that were flushed.
+			if d, unknown := e.disk(); err == nil || unknown == nil && d.short() {
+				err = errors.Join(err, e.cutLog(e.background))
 			}
 			e.announceFlush(err)
 			if err != nil {

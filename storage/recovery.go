@@ -61,7 +61,7 @@ func (e *Engine) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("storage: clock: %w", err)
 	}
-	if err := e.catalog.StampTruncated(ctx, r.truncated, uint64(now)); err != nil {
+	if err := e.catalog.StampTruncated(r.truncated, uint64(now)); err != nil {
 		return err
 	}
 	r.forgetDropped()

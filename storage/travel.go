@@ -91,6 +91,9 @@ func (t *txn) endTravel() {
 // which commit its rows are past theirs.
 func (s *snapshot) reads(table *catalog.Table, p *catalog.Partition) (expired hlc.Timestamp, err error) {
 	if s.past() {
+		if p.TruncatedAt == catalog.TruncatedByCommit { // by this transaction
+			return 0, &TooEarlyError{table.Name, s.t.e.pipeline.visible()}
+		}
 		kept := s.travel.from.Before(s.t.e.lifetime(table, p).retention)
 		if earliest := max(kept, hlc.Timestamp(p.TruncatedAt)); s.time.at < earliest {
 			return 0, &TooEarlyError{table.Name, earliest}
