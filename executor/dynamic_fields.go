@@ -61,7 +61,7 @@ func (d *ddl) takeOver(ctx context.Context, table *catalog.Table, column *catalo
 		return nil, nil
 	}
 	name, key := identifier(meta.Name), literal(column.Name)+"::text"
-	if err := d.refuseBound(table, column.Name); err != nil {
+	if err := d.refuseUsedField(table, column.Name); err != nil {
 		return nil, err
 	}
 	found, err := d.anyRow(ctx, "SELECT 1 FROM "+d.qualified(table.Schema, table.Name)+" WHERE "+name+" ? "+key+" LIMIT 1")
@@ -83,11 +83,11 @@ func (d *ddl) takeOver(ctx context.Context, table *catalog.Table, column *catalo
 	}, nil
 }
 
-// refuseBound refuses a column that takes over a dynamic field which a CHECK constraint
-// or an index was bound to: they would go on by the hidden column, where the field is
-// not any more.
-func (d *ddl) refuseBound(table *catalog.Table, field string) error {
-	bound := func(expr string) bool {
+// refuseUsedField refuses a column that takes over a dynamic field which a CHECK
+// constraint or an index uses: they would go on by the hidden column, where the field
+// is not any more.
+func (d *ddl) refuseUsedField(table *catalog.Table, field string) error {
+	uses := func(expr string) bool {
 		name, key := identifier(catalog.MetaColumn), literal(field)
 		return strings.Contains(expr, name+" ->> "+key) || strings.Contains(expr, name+" -> "+key)
 	}
@@ -96,12 +96,12 @@ func (d *ddl) refuseBound(table *catalog.Table, field string) error {
 			WithHint("Drop it, add the column, and create it again.")
 	}
 	for _, k := range table.Constraints {
-		if bound(k.Expr) {
+		if uses(k.Expr) {
 			return refuse("constraint " + quoted(k.Name))
 		}
 	}
 	for _, x := range d.catalog().Indexes(table.OID) {
-		if bound(x.Predicate) || slices.ContainsFunc(x.Columns, func(c catalog.IndexColumn) bool { return bound(c.Expr) }) {
+		if uses(x.Predicate) || slices.ContainsFunc(x.Columns, func(c catalog.IndexColumn) bool { return uses(c.Expr) }) {
 			return refuse("index " + quoted(x.Name))
 		}
 	}

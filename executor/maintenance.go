@@ -24,13 +24,13 @@ func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
 	}
 	// Without a name, tables that are damaged do not keep the others from it; the
 	// statement fails with the first of them when the others have been seen to.
-	unread := map[*catalog.Table]error{}
+	damaged := map[*catalog.Table]bool{}
 	var first error
 	passOver := func(table *catalog.Table, err error) bool {
 		if len(s.Tables) > 0 || ctx.Err() != nil || !storage.IsDamage(err) {
 			return false
 		}
-		if unread[table] = err; first == nil {
+		if damaged[table] = true; first == nil {
 			first = err
 		}
 		return true
@@ -44,7 +44,7 @@ func (d *ddl) vacuum(ctx context.Context, s *ast.VacuumStmt) error {
 	}
 	err = d.withStatistics(ctx, func(seen *statistics) error {
 		for _, table := range tables {
-			if unread[table] != nil {
+			if damaged[table] {
 				continue
 			}
 			if err := seen.look(ctx, table); err != nil && !passOver(table, err) {

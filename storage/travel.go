@@ -11,7 +11,8 @@ import (
 // Time travel reads at a timestamp of the past: what was committed up to it, less
 // what was past its time then. The catalog is today's: a column added since reads
 // as its default, a dropped one is not there, and neither are rows of dropped
-// tables and partitions. What TRUNCATE or a rewrite replaced cannot be read.
+// tables and partitions. What TRUNCATE or a rewrite replaced, or an attached table had,
+// cannot be read.
 
 // TooEarlyError is a read at a time of which versions are missing: 22023.
 type TooEarlyError struct {
